@@ -1,0 +1,62 @@
+# `make help` lists the targets. Everything runs in .venv, which is made on first use and again when a lock file changes.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help run test check ui bench docs lock setup clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# DVC starts the stages with the `python` it finds on PATH.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+unexport PYTHONHOME
+# `make setup GPU=1` installs CUDA's libraries with TensorFlow.
+LOCK := $(if $(GPU),requirements-gpu.lock,requirements.lock)
+PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3 python,$(shell $(name) -c \
+	'import sys, venv, ensurepip; print("$(name)") if (3, 11) <= sys.version_info[:2] <= (3, 13) else None' 2>/dev/null)))
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(STAMP)  ## rebuild what changed, from images to a registered model, and print what came out
+	@dvc repro && glyphline summary
+
+test: $(STAMP)  ## every test: unit, contract, integration, end to end, browser
+	@pytest tests/unit tests/contract && pytest tests/integration && pytest tests/e2e tests/browser
+
+check: $(STAMP)  ## lint, types, layers and the quick tests
+	@ruff check . && ruff format --check . && mypy && lint-imports --no-logo && pytest -q tests/unit tests/contract
+
+ui: $(STAMP)  ## MLflow's UI over the project's runs, on 127.0.0.1:5000
+	@glyphline ui
+
+bench: $(STAMP)  ## time the pipeline against its imports; writes benchmarks/results/
+	@python benchmarks/pipeline.py
+
+docs: $(STAMP)  ## write docs/params.md from the descriptions of the fields
+	@glyphline params --markdown > docs/.params.md && mv docs/.params.md docs/params.md
+
+lock: $(STAMP)  ## resolve the dependencies again into requirements.lock and requirements-gpu.lock
+	@uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-emit-index-url --quiet \
+		--upgrade --output-file requirements.lock
+	@uv pip compile pyproject.toml --group dev --extra gpu --universal --generate-hashes --no-emit-index-url --quiet \
+		--upgrade --output-file requirements-gpu.lock
+
+setup: $(STAMP)  ## make .venv now; GPU=1 adds CUDA's libraries
+
+clean:  ## remove .venv and the caches; data, runs and models stay
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(STAMP): $(LOCK) pyproject.toml
+	@test -n "$(PYTHON)" || { echo "error: no Python 3.11, 3.12 or 3.13 with venv was found"; \
+		echo "fix: install one (Debian: apt-get install python3-venv), or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3"; exit 1; } >&2
+	@echo "setting up $(VENV) from $(LOCK) (some minutes on first use)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@if command -v uv >/dev/null 2>&1; then \
+		uv pip install --quiet --python $(BIN)/python --require-hashes -r $(LOCK) && \
+		uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .; \
+	else \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK) && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
+	fi
+	@touch $@

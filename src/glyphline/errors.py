@@ -1,0 +1,73 @@
+"""Errors that a person can mend, one exit code per kind.
+
+    PipelineError
+    ├── ParamsError      2   params.yaml holds something that cannot be meant
+    ├── DataError        3   a source, a download or an array is not what it should be
+    ├── ArtifactError    4   the output of an earlier stage is missing, old or damaged
+    ├── TrackingError    5   the tracking store cannot be reached or refuses what it is sent
+    ├── SearchError      6   the study cannot be opened, or it holds no finished trial
+    ├── RegistryError    7   the model registry cannot do what it was asked for
+    └── TrainingError    8   the network and the data do not go together, or the fit diverged
+
+Anything else that is raised is a mistake of this program and is shown with its traceback.
+"""
+
+from typing import ClassVar
+
+
+class PipelineError(Exception):
+    """Something that the person at the terminal can put right.
+
+    Args:
+        problem: what is wrong, with the value received.
+        fix: the next thing to do, as a sentence or a command.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, problem: str, *, fix: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.fix = fix
+
+
+class ParamsError(PipelineError):
+    """params.yaml cannot be read or holds a value that is not allowed."""
+
+    exit_code = 2
+
+
+class DataError(PipelineError):
+    """A data set cannot be had, or it is not what its digests say."""
+
+    exit_code = 3
+
+
+class ArtifactError(PipelineError):
+    """An output of an earlier stage is missing or damaged."""
+
+    exit_code = 4
+
+
+class TrackingError(PipelineError):
+    """The tracking store is out of reach or refuses a request."""
+
+    exit_code = 5
+
+
+class SearchError(PipelineError):
+    """The search cannot start, or ended without one finished trial."""
+
+    exit_code = 6
+
+
+class RegistryError(PipelineError):
+    """The model registry refuses a request."""
+
+    exit_code = 7
+
+
+class TrainingError(PipelineError):
+    """The network cannot be built for these images, or the fit diverged."""
+
+    exit_code = 8

@@ -1,0 +1,69 @@
+"""The course of a fit, one row per epoch, as a CSV file that `dvc plots` reads too."""
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from glyphline import files
+from glyphline.errors import ArtifactError
+
+
+def write(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
+    """Write the rows whole; the same rows give the same bytes.
+
+    Args:
+        path: the file.
+        rows: one mapping per epoch, all with the same keys; the keys of the first become the columns.
+
+    Raises:
+        ValueError: there are no rows, or a row has other keys than the first.
+    """
+    if not rows:
+        raise ValueError("a history needs at least one epoch")
+    columns = list(rows[0])
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for number, row in enumerate(rows):
+        if row.keys() != rows[0].keys():
+            raise ValueError(f"row {number} has the columns {list(row)}, the first has {columns}")
+        writer.writerow([_shown(row[column]) for column in columns])
+    files.write_text(path, text.getvalue())
+
+
+def read(path: Path) -> list[dict[str, float]]:
+    """Read the rows back, every value as a float.
+
+    Raises:
+        ArtifactError: the file is missing, holds no row, or a row holds something that is no finite number.
+    """
+    fix = "make it again with `dvc repro train`"
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.reader(stream))
+    except FileNotFoundError:
+        raise ArtifactError(f"{path} does not exist", fix=fix) from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ArtifactError(f"{path} is damaged: {error}", fix=fix) from None
+    if len(rows) < 2:
+        raise ArtifactError(f"{path} holds no epoch", fix=fix)
+    columns, *epochs = rows
+    return [_row(path, columns, cells, line, fix) for line, cells in enumerate(epochs, start=2)]
+
+
+def _shown(value: float) -> str:
+    # float() first: the repr of a numpy number names its type.
+    return str(value) if isinstance(value, int) else repr(float(value))
+
+
+def _row(path: Path, columns: list[str], cells: list[str], line: int, fix: str) -> dict[str, float]:
+    try:
+        row = {column: float(cell) for column, cell in zip(columns, cells, strict=True)}
+    except ValueError as error:
+        raise ArtifactError(f"{path} is damaged: line {line}: {error}", fix=fix) from None
+    for column, value in row.items():
+        if not math.isfinite(value):
+            raise ArtifactError(f"{path} is damaged: line {line}: {column} is {value}", fix=fix)
+    return row

@@ -1,0 +1,201 @@
+"""What params.yaml may hold: one closed, strict, frozen section per stage or subject.
+
+Every field states its meaning here once: `glyphline params` and docs/params.md are made from these descriptions.
+"""
+
+import json
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from glyphline.values import flatten
+
+Choice = bool | int | float | str
+
+# Lists in YAML, tuples here: a frozen section must not hold something that can change.
+FilterCounts = Annotated[tuple[Annotated[int, Field(ge=1, le=1024)], ...], Field(min_length=1, max_length=8)]
+Side = Annotated[int, Field(ge=8, le=256)]
+
+SEARCHABLE_SECTIONS = ("model", "train")
+
+
+class Section(BaseModel):
+    """A part of params.yaml: no unknown keys, no silent conversion, no NaN, no change."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class DataParams(Section):
+    """Which images."""
+
+    dataset: str = Field(
+        min_length=1,
+        max_length=64,
+        pattern=r"^[a-z0-9][a-z0-9_-]*$",
+        description="Name of the data set: digits, mnist, fashion_mnist or kmnist; with `path`, any name.",
+    )
+    path: str | None = Field(
+        description="Your own images: a folder with one folder per class, or an .npz file. Null: from the catalogue.",
+    )
+    mirror: str | None = Field(
+        description="Folder to look in first, `<mirror>/<data set>/<file>.gz`; GLYPHLINE_MIRROR does the same.",
+    )
+    timeout_s: float = Field(
+        gt=0, le=3600, description="Seconds without an answer before a download source is given up."
+    )
+
+
+class PreprocessParams(Section):
+    """How the images are checked, resized and split."""
+
+    val_fraction: float = Field(gt=0, lt=0.5, description="Part of the training images that the validation split gets.")
+    test_fraction: float = Field(
+        gt=0, lt=0.5, description="Part of all images that the test split gets, where a data set comes without one."
+    )
+    image_size: Annotated[tuple[Side, Side], Field()] | None = Field(
+        description="Height and width in pixels to resize to. Null: as they are; all must then have one size.",
+    )
+
+    @field_validator("image_size", mode="before")
+    @classmethod
+    def list_as_tuple(cls, value: Any) -> Any:
+        """Take a YAML list where a tuple is kept."""
+        return tuple(value) if isinstance(value, list) else value
+
+
+class ModelParams(Section):
+    """The convolutional network."""
+
+    filters: FilterCounts = Field(description="Filters of each convolution block; each block halves height and width.")
+    kernel_size: int = Field(ge=1, le=11, description="Side of the convolution kernels in pixels.")
+    dense_units: int = Field(ge=1, le=8192, description="Units of the hidden dense layer.")
+    dropout: float = Field(ge=0, lt=1, description="Part of the hidden units that each training step leaves out.")
+
+    @field_validator("filters", mode="before")
+    @classmethod
+    def list_as_tuple(cls, value: Any) -> Any:
+        """Take a YAML list where a tuple is kept."""
+        return tuple(value) if isinstance(value, list) else value
+
+
+class TrainParams(Section):
+    """The fit of the final model."""
+
+    epochs: int = Field(ge=1, le=10_000, description="Passes over the training split.")
+    batch_size: int = Field(ge=1, le=65_536, description="Images per step.")
+    learning_rate: float = Field(gt=0, le=1, description="Peak step size of the one-cycle schedule.")
+    patience: int = Field(ge=1, le=10_000, description="Epochs without a better val_loss before the fit stops.")
+    deterministic: bool = Field(description="The same seed gives the same weights, bit by bit, on the same machine.")
+
+    @model_validator(mode="after")
+    def patience_can_fire(self) -> Self:
+        """Patience beyond the last epoch would never stop a fit."""
+        if self.patience > self.epochs:
+            raise ValueError(f"patience={self.patience} can never fire within epochs={self.epochs}")
+        return self
+
+
+class SpaceEntry(Section):
+    """The values that the search may give one parameter: a range, or a list of choices."""
+
+    low: int | float | None = Field(default=None, description="Smallest value.")
+    high: int | float | None = Field(default=None, description="Largest value.")
+    log: bool = Field(default=False, description="Draw from the logarithm of the range.")
+    step: int | float | None = Field(default=None, description="Distance between the values that may be drawn.")
+    choices: tuple[Choice, ...] | None = Field(default=None, description="The values to choose from.")
+
+    @field_validator("choices", mode="before")
+    @classmethod
+    def list_as_tuple(cls, value: Any) -> Any:
+        """Take a YAML list where a tuple is kept."""
+        return tuple(value) if isinstance(value, list) else value
+
+    @model_validator(mode="after")
+    def is_a_range_or_a_list(self) -> Self:
+        """An entry is one or the other, and a range has an order."""
+        if self.choices is not None:
+            if self.low is not None or self.high is not None or self.step is not None or self.log:
+                raise ValueError("choices cannot stand beside low, high, step or log")
+            if not self.choices:
+                raise ValueError("choices is empty")
+            return self
+        if self.low is None or self.high is None:
+            raise ValueError("either low and high, or choices, must be given")
+        if self.low > self.high:
+            raise ValueError(f"low={self.low} is above high={self.high}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"log: true needs low above 0, and low is {self.low}")
+        if self.log and self.step is not None:
+            raise ValueError("step cannot stand beside log: true")
+        if self.step is not None and self.step <= 0:
+            raise ValueError(f"step={self.step} must be above 0")
+        if self.step is not None and self.step > self.high - self.low:
+            raise ValueError(f"step={self.step} is wider than the range from {self.low} to {self.high}")
+        return self
+
+    @property
+    def extremes(self) -> tuple[Choice, ...]:
+        """The values that show whether the entry fits its parameter: the ends and the first step, or every choice."""
+        if self.choices is not None:
+            return self.choices
+        assert self.low is not None
+        assert self.high is not None
+        return (self.low, self.high) if self.step is None else (self.low, self.low + self.step, self.high)
+
+
+class TuneParams(Section):
+    """The search for good parameters."""
+
+    trials: int = Field(ge=0, le=100_000, description="Trials of the search in all; 0 uses params.yaml as it is.")
+    epochs: int = Field(ge=1, le=10_000, description="Epochs of one trial.")
+    timeout_s: float | None = Field(gt=0, description="Seconds after which no new trial is begun. Null: no limit.")
+    startup_trials: int = Field(ge=0, description="Finished trials before the sampler models and the pruner prunes.")
+    space: dict[str, SpaceEntry] = Field(
+        description="Dotted key of a model or train parameter -> low, high, log, step, or choices.",
+    )
+
+
+class EvaluateParams(Section):
+    """How the test split is looked at."""
+
+    batch_size: int = Field(ge=1, le=65_536, description="Images per step when predicting; changes speed, not results.")
+    calibration_bins: int = Field(ge=2, le=200, description="Equal-width confidence bins of the calibration error.")
+    mistakes: int = Field(ge=0, le=100, description="Worst mistakes to show in the picture; 0 draws none.")
+
+
+class RegistryParams(Section):
+    """What becomes of a finished model."""
+
+    name: str = Field(
+        min_length=1, max_length=128, pattern=r"^[\w.-]+$", description="Name of the model in MLflow's registry."
+    )
+    min_accuracy: float = Field(ge=0, le=1, description="Test accuracy below which no version becomes champion.")
+
+
+class TrackingParams(Section):
+    """Where runs are shown."""
+
+    uri: str | None = Field(
+        description="Tracking server or database. Null: MLFLOW_TRACKING_URI when set, else mlruns/mlflow.db.",
+    )
+    timeout_s: float = Field(gt=0, le=600, description="Seconds to wait for a tracking server that does not answer.")
+
+
+class Params(Section):
+    """All of params.yaml."""
+
+    seed: int = Field(ge=0, lt=2**32, description="Where every random choice starts: split, weights, order, search.")
+    data: DataParams
+    preprocess: PreprocessParams
+    model: ModelParams
+    train: TrainParams
+    tune: TuneParams
+    evaluate: EvaluateParams
+    registry: RegistryParams
+    tracking: TrackingParams
+
+    def flat(self) -> dict[str, Any]:
+        """Dotted key -> value, as runs show them; the search space is one JSON value."""
+        tree = self.model_dump(mode="json")
+        space = tree["tune"].pop("space")
+        return {**flatten(tree), "tune.space": json.dumps(space, sort_keys=True)}

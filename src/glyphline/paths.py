@@ -1,0 +1,133 @@
+"""Every path of a project, in one frozen object.
+
+Two roots, because DVC runs a queued experiment in a copy of the project that it throws away: stages read and write
+under `work`, the current directory; what must outlive an experiment lies under `home`, the main checkout.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from glyphline.errors import ParamsError
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Where things lie.
+
+    Attributes:
+        work: the folder with `dvc.yaml` that the stage works in.
+        home: the main checkout, the same as `work` but in a queued or temporary experiment.
+    """
+
+    work: Path
+    home: Path
+
+    @classmethod
+    def find(cls, start: Path, environ: Mapping[str, str] = os.environ) -> Self:
+        """The project that holds `start`.
+
+        Raises:
+            ParamsError: neither `start` nor a folder above it holds a `dvc.yaml`.
+        """
+        for folder in (start, *start.parents):
+            if (folder / "dvc.yaml").is_file():
+                # DVC sets DVC_ROOT to the main checkout, also when the stage runs in a throw-away copy.
+                return cls(work=folder, home=Path(environ.get("DVC_ROOT") or folder))
+        raise ParamsError(f"no dvc.yaml in {start} or above it", fix="go to the project's folder and try again")
+
+    @property
+    def params(self) -> Path:
+        return self.work / "params.yaml"
+
+    @property
+    def raw(self) -> Path:
+        return self.work / "data" / "raw"
+
+    @property
+    def partials(self) -> Path:
+        """Unfinished downloads: not under `raw`, which DVC empties before it runs fetch again."""
+        return self.home / "data" / ".partial"
+
+    @property
+    def processed(self) -> Path:
+        return self.work / "data" / "processed"
+
+    def split(self, name: str) -> Path:
+        """The folder of one split: `train`, `val` or `test`."""
+        return self.processed / name
+
+    def stage(self, name: str) -> Path:
+        """The folder of a stage's outs."""
+        return self.work / "artifacts" / name
+
+    @property
+    def preprocess(self) -> Path:
+        return self.stage("preprocess")
+
+    @property
+    def samples(self) -> Path:
+        return self.preprocess / "samples.png"
+
+    @property
+    def preprocess_report(self) -> Path:
+        return self.preprocess / "report.json"
+
+    @property
+    def best(self) -> Path:
+        return self.stage("tune") / "best.json"
+
+    @property
+    def trials(self) -> Path:
+        return self.stage("tune") / "trials.csv"
+
+    @property
+    def model(self) -> Path:
+        return self.stage("train") / "model.keras"
+
+    @property
+    def training(self) -> Path:
+        return self.stage("train") / "training.json"
+
+    @property
+    def history(self) -> Path:
+        return self.stage("train") / "history.csv"
+
+    @property
+    def evaluate(self) -> Path:
+        return self.stage("evaluate")
+
+    @property
+    def evaluation(self) -> Path:
+        return self.evaluate / "evaluation.json"
+
+    @property
+    def metrics(self) -> Path:
+        return self.evaluate / "metrics.json"
+
+    @property
+    def decision(self) -> Path:
+        return self.stage("register") / "decision.json"
+
+    def journal(self, stage: str) -> Path:
+        """The journal of the runs that a stage made."""
+        return self.stage(stage) / "journal.jsonl"
+
+    @property
+    def mlruns(self) -> Path:
+        """What is not reproducible: the stores of MLflow and Optuna."""
+        return self.home / "mlruns"
+
+    @property
+    def study(self) -> Path:
+        return self.mlruns / "optuna.db"
+
+    @property
+    def stage_times(self) -> Path:
+        return self.mlruns / "stage-times.json"
+
+    @property
+    def lock_file(self) -> Path:
+        return self.work / "requirements.lock"

@@ -1,0 +1,165 @@
+"""One frozen type per JSON file that a stage hands to another, written whole and read back checked."""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from glyphline import files
+from glyphline.errors import ArtifactError
+
+
+class Record(BaseModel):
+    """The content of one JSON file: closed and frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class RawFile(Record):
+    """One file under data/raw. `source` is where it is published, whatever mirror it came through."""
+
+    source: str
+    sha256: str
+    size_bytes: int
+
+
+class RawManifest(Record):
+    """data/raw/manifest.json."""
+
+    dataset: str
+    licence: str
+    citation: str
+    reader: str = Field(description="What reads the files: bundled, idx, npz or folder.")
+    files: dict[str, RawFile]
+    counts: dict[str, int] = Field(description="Images per official split, `train` and, where there is one, `test`.")
+    classes: tuple[str, ...]
+
+
+class SplitManifest(Record):
+    """data/processed/<split>/manifest.json, checked each time the split is read."""
+
+    dataset: str
+    split: str
+    classes: tuple[str, ...]
+    shape: tuple[int, int, int, int] = Field(description="(n, h, w, c).")
+    class_counts: dict[str, int]
+    images_sha256: str
+    labels_sha256: str
+    digest: str = Field(description="SHA-256 over images, labels and class names: the identity of the split.")
+    seal: str = Field(description="SHA-256 over all other fields, so that a changed byte of this file is noticed too.")
+
+
+class PreprocessReport(Record):
+    """artifacts/preprocess/report.json: what was found in the images."""
+
+    dataset: str
+    image_shape: tuple[int, int, int]
+    counts: dict[str, int]
+    classes: tuple[str, ...]
+    duplicates_within: dict[str, int] = Field(description="Per split, images equal to an earlier one of it.")
+    duplicates_across: dict[str, int] = Field(description="`train-val`, ... : images of the second in the first.")
+    pixel_range: tuple[int, int]
+
+
+class Best(Record):
+    """artifacts/tune/best.json: the overlay that train lays over params.yaml, and where it comes from."""
+
+    values: dict[str, Any]
+    trial: int | None = Field(description="Number of the winning trial; null when tune.trials is 0.")
+    val_loss: float | None
+    study: str | None
+    complete: int
+    pruned: int
+    failed: int
+
+
+class Training(Record):
+    """artifacts/train/training.json."""
+
+    dataset: str
+    params: dict[str, Any] = Field(description="Dotted key -> value, as used: params.yaml under the winner's overlay.")
+    weights_digest: str
+    parameters: int
+    epochs: int
+    best_epoch: int = Field(description="From 0; its weights are the model's.")
+    val_loss: float
+    val_accuracy: float
+    val_count: int
+    train_digest: str
+    val_digest: str
+    device: str
+    precision: str
+    xla: bool
+    model_sha256: str
+
+
+class ClassScore(Record):
+    """How well one class is told from the others."""
+
+    name: str
+    precision: float
+    recall: float
+    f1: float
+    count: int
+
+
+class Evaluation(Record):
+    """artifacts/evaluate/evaluation.json: the test split's verdict; fractions, not percentages."""
+
+    dataset: str
+    test_digest: str
+    weights_digest: str
+    count: int
+    correct: int
+    accuracy: float
+    accuracy_low: float
+    accuracy_high: float
+    log_loss: float
+    macro_f1: float
+    calibration_error: float
+    classes: tuple[ClassScore, ...]
+
+
+class Decision(Record):
+    """artifacts/register/decision.json: what became of the model, and why."""
+
+    name: str
+    version: int
+    aliases: tuple[str, ...]
+    promoted: bool
+    reasons: tuple[str, ...]
+    accuracy: float
+    test_digest: str
+    weights_digest: str = Field(description="The model that the decision is about.")
+    champion_version: int | None = Field(description="The champion that this version was compared with.")
+    champion_accuracy: float | None
+
+
+RecordT = TypeVar("RecordT", bound=Record)
+
+
+def write(path: Path, record: Record) -> None:
+    """Write a record whole: indented JSON with a final newline."""
+    files.write_text(path, record.model_dump_json(indent=2) + "\n")
+
+
+def read(path: Path, kind: type[RecordT], *, stage: str) -> RecordT:
+    """Read a record back.
+
+    Args:
+        path: the file.
+        kind: the type that it must hold.
+        stage: the stage that writes it, for the advice.
+
+    Raises:
+        ArtifactError: the file is missing, is no JSON or does not hold a `kind`.
+    """
+    fix = f"make it again with `dvc repro {stage}`"
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise ArtifactError(f"{path} does not exist", fix=fix) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise ArtifactError(f"{path} is damaged: {where}: {first['msg']}", fix=fix) from None

@@ -1,0 +1,55 @@
+"""Values that rooms hand to one another; no room is named here."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Images = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int64]
+Probs = npt.NDArray[np.float32]
+
+EpochHook = Callable[[int, Mapping[str, float]], None]
+"""Called after each epoch with its number, from 0, and the metrics of that epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """One part of a data set.
+
+    Attributes:
+        name: `train`, `val` or `test`.
+        images: uint8 (n, h, w, c), c is 1 or 3; memory-mapped when it was loaded from disk.
+        labels: int64 (n,), index into `classes`.
+        classes: the names of the classes.
+        digest: SHA-256 over the images, the labels and the class names.
+    """
+
+    name: str
+    images: Images
+    labels: Labels
+    classes: tuple[str, ...]
+    digest: str
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(h, w, c) of one image."""
+        height, width, channels = self.images.shape[1:]
+        return height, width, channels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one mapping with dotted keys: `{"a": {"b": 1}}` -> `{"a.b": 1}`."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        dotted = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{dotted}.")
+        else:
+            flat[dotted] = value
+    return flat

@@ -1,0 +1,100 @@
+"""What images and labels must be before anything is made of them, and what is worth reporting about them."""
+
+import hashlib
+from collections.abc import Mapping
+from itertools import combinations
+
+import numpy as np
+
+from glyphline.data.part import Part, Parts
+from glyphline.data.split import Chosen
+from glyphline.errors import DataError
+from glyphline.records import PreprocessReport
+from glyphline.values import Images
+
+MIN_SIDE, MAX_SIDE = 8, 256
+CHANNELS = (1, 3)
+ROWS_AT_ONCE = 4096
+
+
+def check(parts: Parts, classes: tuple[str, ...]) -> None:
+    """Refuse what cannot be trained on.
+
+    Raises:
+        DataError: fewer than two classes, an array of another type or shape, labels out of range, parts that differ in
+            shape, or images that are all of one colour.
+    """
+    if len(classes) < 2:
+        raise DataError(f"the data set has one class, {classes[0]!r}", fix="give images of two or more classes")
+    for name, part in parts.items():
+        _check_part(name, part, classes)
+    shapes = {name: part.images.shape[1:] for name, part in parts.items()}
+    if len(set(shapes.values())) > 1:
+        listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise DataError(f"train and test images differ in shape: {listed}", fix="set preprocess.image_size")
+
+
+def report(dataset: str, classes: tuple[str, ...], splits: Mapping[str, Chosen]) -> PreprocessReport:
+    """Count what was found; equal images are equal in every pixel, whatever their labels."""
+    digests = {name: _row_digests(chosen) for name, chosen in splits.items()}
+    distinct = {name: set(rows) for name, rows in digests.items()}
+    height, width, channels = splits["train"].part.images.shape[1:]
+    return PreprocessReport(
+        dataset=dataset,
+        image_shape=(height, width, channels),
+        counts={name: len(chosen.rows) for name, chosen in splits.items()},
+        classes=classes,
+        duplicates_within={name: len(rows) - len(distinct[name]) for name, rows in digests.items()},
+        duplicates_across={
+            f"{first}-{second}": sum(digest in distinct[first] for digest in digests[second])
+            for first, second in combinations(splits, 2)
+        },
+        pixel_range=_pixel_range(splits),
+    )
+
+
+def _check_part(name: str, part: Part, classes: tuple[str, ...]) -> None:
+    images, labels = part.images, part.labels
+    if images.dtype != np.uint8 or images.ndim != 4 or labels.shape != (len(images),) or not len(labels):
+        raise DataError(
+            f"{name}: images {images.dtype} {images.shape} and labels {labels.shape} do not go together",
+            fix="give uint8 images (n, h, w, c) and as many labels",
+        )
+    height, width, channels = images.shape[1:]
+    if not (MIN_SIDE <= height <= MAX_SIDE and MIN_SIDE <= width <= MAX_SIDE):
+        raise DataError(
+            f"{name}: images are {height} x {width}; sides from {MIN_SIDE} to {MAX_SIDE} pixels are allowed",
+            fix="set preprocess.image_size, for example [64, 64]",
+        )
+    if channels not in CHANNELS:
+        raise DataError(f"{name}: images have {channels} channels", fix="give grey images (1) or RGB images (3)")
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= len(classes):
+        raise DataError(
+            f"{name}: labels run from {low} to {high}, and there are {len(classes)} classes",
+            fix="number the classes from 0 without gaps",
+        )
+    if _flat(images):
+        raise DataError(
+            f"{name}: every pixel of every image is {images[0].max()}", fix="look at the source of the images"
+        )
+
+
+def _flat(images: Images) -> bool:
+    first = images[0, 0, 0, 0]
+    # Ends at the first image that has anything in it, as a rule the first of all.
+    return all(bool((image == first).all()) for image in images)
+
+
+def _row_digests(chosen: Chosen) -> list[bytes]:
+    return [hashlib.blake2b(chosen.part.images[row], digest_size=16).digest() for row in chosen.rows]
+
+
+def _pixel_range(splits: Mapping[str, Chosen]) -> tuple[int, int]:
+    low, high = 255, 0
+    for part in {id(chosen.part): chosen.part for chosen in splits.values()}.values():
+        # In pieces: the minimum of a memory-mapped array would otherwise hold all of it in memory.
+        for start in range(0, len(part.images), ROWS_AT_ONCE):
+            piece = part.images[start : start + ROWS_AT_ONCE]
+            low, high = min(low, int(piece.min())), max(high, int(piece.max()))
+    return low, high

@@ -1,0 +1,149 @@
+"""A person's own images as folders, one per class, with or without `train` and `test` above them.
+
+Fetch packs the encoded files unchanged into one zip, always as `<split>/<class>/<file>`: DVC is slow with tens of
+thousands of small files. Sorted names and fixed dates make equal folders equal archives.
+"""
+
+import logging
+import zipfile
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from glyphline import files, progress
+from glyphline.data import pictures
+from glyphline.data.part import Part
+from glyphline.errors import DataError
+from glyphline.values import Images
+
+log = logging.getLogger(__name__)
+
+NAME = "images.zip"
+_LAYOUT = "put the images in one folder per class, those folders in data.path or in `train` and `test` under it"
+
+
+def pack(root: Path, target: Path) -> tuple[dict[str, int], tuple[str, ...]]:
+    """Pack a folder of class folders into the zip `target`; every image is decoded once to know that it can be.
+
+    Returns:
+        Images per split, and the class names in the order of the labels.
+
+    Raises:
+        DataError: there are no class folders, one is empty, train and test have other classes, or a file is no image.
+    """
+    splits = {name: _classes(folder) for name, folder in _splits(root).items()}
+    classes = tuple(splits["train"])
+    for name, found in splits.items():
+        if tuple(found) != classes:
+            odd = ", ".join(sorted(found.keys() ^ set(classes)))
+            raise DataError(f"{root}: train and {name} do not have the same classes: {odd}", fix=_LAYOUT)
+    members = {
+        f"{split}/{label}/{path.name}": path
+        for split, found in splits.items()
+        for label, paths in found.items()
+        for path in paths
+    }
+    with (
+        files.whole(target) as partial,
+        zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive,
+        progress.bar(f"packing {root.name}", len(members), "images") as advance,
+    ):
+        for name, path in sorted(members.items()):
+            _add(archive, name, path)
+            advance()
+    return {name: sum(map(len, found.values())) for name, found in splits.items()}, classes
+
+
+def read(path: Path, classes: tuple[str, ...], size: tuple[int, int] | None, scratch: Path) -> dict[str, Part]:
+    """Decode the zip into memory-mapped arrays under `scratch`: one channel if no image has colour, else three.
+
+    Raises:
+        DataError: the images have more than one size and `size` is None, or one cannot be decoded.
+    """
+    with zipfile.ZipFile(path) as archive:
+        members: dict[str, list[str]] = {}
+        for name in archive.namelist():
+            members.setdefault(PurePosixPath(name).parts[0], []).append(name)
+        grey = True
+        for name in archive.namelist():
+            with archive.open(name) as stream:
+                grey = pictures.is_grey(stream, name)
+            if not grey:
+                break
+        return {
+            split: Part(
+                _decoded(archive, members[split], scratch / f"{split}.npy", grey=grey, size=size),
+                np.array([classes.index(PurePosixPath(name).parts[1]) for name in members[split]], dtype=np.int64),
+            )
+            for split in sorted(members, reverse=True)
+        }
+
+
+def _decoded(
+    archive: zipfile.ZipFile, names: list[str], target: Path, *, grey: bool, size: tuple[int, int] | None
+) -> Images:
+    images: Images | None = None
+    with progress.bar(f"decoding {target.stem}", len(names), "images") as advance:
+        for row, name in enumerate(names):
+            with archive.open(name) as stream:
+                image = pictures.as_array(pictures.upright(stream, name), grey=grey, size=size)
+            if images is None:
+                shape = (len(names), *image.shape)
+                images = np.lib.format.open_memmap(target, mode="w+", dtype=np.uint8, shape=shape)
+            if image.shape != images.shape[1:]:
+                one, other = (f"{height} x {width}" for height, width in (images.shape[1:3], image.shape[:2]))
+                raise DataError(
+                    f"the images have more than one size: {names[0]} is {one}, {name} is {other}",
+                    fix="set preprocess.image_size, for example [64, 64]",
+                )
+            images[row] = image
+            advance()
+    assert images is not None
+    return images
+
+
+def _splits(root: Path) -> dict[str, Path]:
+    train = root / "train"
+    # A folder `train` with images in it is a class: somebody tells trains from buses.
+    if not train.is_dir() or not any(child.is_dir() for child in _visible(train)):
+        return {"train": root}
+    odd = [child.name for child in _visible(root) if child.is_dir() and child.name not in {"train", "test"}]
+    if odd:
+        raise DataError(f"{root} holds {', '.join(odd)} beside train; only test may stand there", fix=_LAYOUT)
+    return {name: root / name for name in ("train", "test") if (root / name).is_dir()}
+
+
+def _classes(folder: Path) -> dict[str, list[Path]]:
+    found = {child.name: _images(child) for child in _visible(folder) if child.is_dir()}
+    if not found:
+        raise DataError(f"{folder} holds no class folders", fix=_LAYOUT)
+    for label, paths in found.items():
+        if not paths:
+            known = " ".join(sorted(pictures.SUFFIXES))
+            raise DataError(f"{folder / label} holds no images", fix=f"put images there ({known}) or remove it")
+    return found
+
+
+def _images(folder: Path) -> list[Path]:
+    children = _visible(folder)
+    images = [child for child in children if child.is_file() and child.suffix.lower() in pictures.SUFFIXES]
+    if left_out := sorted({child.name for child in children} - {image.name for image in images}):
+        log.warning("%s: left out %d that are no images, the first of them %s", folder, len(left_out), left_out[0])
+    return images
+
+
+def _visible(folder: Path) -> list[Path]:
+    return sorted(child for child in folder.iterdir() if not child.name.startswith("."))
+
+
+def _add(archive: zipfile.ZipFile, name: str, path: Path) -> None:
+    try:
+        with path.open("rb") as stream:
+            pictures.upright(stream, str(path))
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}", fix="make it readable, or take it out") from None
+    info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+    # Both differ between operating systems, and equal folders must make equal archives.
+    info.create_system, info.external_attr = 3, 0o644 << 16
+    archive.writestr(info, content)

@@ -1,0 +1,107 @@
+"""Which image goes where: stratified, seeded, with exact counts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from glyphline.data.part import Part, Parts
+from glyphline.errors import DataError
+from glyphline.values import Labels
+
+Rows = npt.NDArray[np.int64]
+
+# One stream per decision: a test split that is drawn must not change which images the validation split gets.
+_TEST, _VAL = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The rows of a part that make up one split, in ascending order."""
+
+    part: Part
+    rows: Rows
+
+    @property
+    def labels(self) -> Labels:
+        """int64 (n,)."""
+        return self.part.labels[self.rows]
+
+
+def choose(
+    parts: Parts, classes: tuple[str, ...], *, val_fraction: float, test_fraction: float, seed: int
+) -> Mapping[str, Chosen]:
+    """Divide a data set into `train`, `val` and `test`.
+
+    An official test part stays as it is; without one, `test_fraction` of all images become it. The validation split is
+    `val_fraction` of what remains for training.
+
+    Raises:
+        DataError: a class has too few images to have one in each split.
+    """
+    whole = parts["train"]
+    rest: Rows = np.arange(len(whole.labels), dtype=np.int64)
+    if "test" in parts:
+        official = parts["test"]
+        missing = np.flatnonzero(np.bincount(official.labels, minlength=len(classes)) == 0)
+        if len(missing):
+            raise _too_few(classes[missing[0]], 0, "the test split")
+        test = Chosen(official, np.arange(len(official.labels), dtype=np.int64))
+    else:
+        rest, held = stratified(whole.labels, classes, test_fraction, np.random.SeedSequence(seed, spawn_key=(_TEST,)))
+        test = Chosen(whole, held)
+    val_seed = np.random.SeedSequence(seed, spawn_key=(_VAL,))
+    kept, held = stratified(whole.labels[rest], classes, val_fraction, val_seed)
+    return {"train": Chosen(whole, rest[kept]), "val": Chosen(whole, rest[held]), "test": test}
+
+
+def stratified(
+    labels: Labels, classes: tuple[str, ...], fraction: float, seed: np.random.SeedSequence
+) -> tuple[Rows, Rows]:
+    """Divide rows in two so that both sides have the classes in the same proportion.
+
+    Args:
+        labels: int64 (n,), index into `classes`.
+        classes: the class names.
+        fraction: part of the rows to hold out; `round(fraction * n)` of them are, as far as each class can have one
+            row on either side.
+        seed: the same seed and labels give the same rows.
+
+    Returns:
+        Rows kept and rows held out, both ascending.
+
+    Raises:
+        DataError: a class has fewer than two rows.
+    """
+    counts = np.bincount(labels, minlength=len(classes))
+    if counts.min() < 2:
+        scarce = int(counts.argmin())
+        raise _too_few(classes[scarce], int(counts[scarce]), "both sides of a split")
+    shares = _shares(counts, fraction)
+    generator = np.random.default_rng(seed)
+    held = [generator.permutation(np.flatnonzero(labels == label))[:share] for label, share in enumerate(shares)]
+    mask = np.zeros(len(labels), dtype=bool)
+    mask[np.concatenate(held)] = True
+    return np.flatnonzero(~mask), np.flatnonzero(mask)
+
+
+def _shares(counts: npt.NDArray[np.intp], fraction: float) -> npt.NDArray[np.int64]:
+    """How many rows of each class are held out: largest remainders, at least one, never all."""
+    total = int(np.clip(round(fraction * counts.sum()), len(counts), (counts - 1).sum()))
+    ideal = counts * (total / counts.sum())
+    shares: npt.NDArray[np.int64] = np.clip(np.floor(ideal).astype(np.int64), 1, counts - 1)
+    while (missing := total - int(shares.sum())) != 0:
+        wanted = ideal - shares
+        if missing > 0:
+            shares[np.where(shares < counts - 1, wanted, -np.inf).argmax()] += 1
+        else:
+            shares[np.where(shares > 1, wanted, np.inf).argmin()] -= 1
+    return shares
+
+
+def _too_few(name: str, count: int, where: str) -> DataError:
+    return DataError(
+        f"class {name!r} has {count} images, too few to be in {where}",
+        fix="add images of that class, or take the class out",
+    )

@@ -1,0 +1,118 @@
+"""The arrays of one split on disk: written with digests, and never used before these have been compared."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from glyphline import files, records
+from glyphline.errors import ArtifactError
+from glyphline.records import SplitManifest
+from glyphline.values import Images, Labels, Split
+
+IMAGES, LABELS, MANIFEST = "images.npy", "labels.npy", "manifest.json"
+ROWS_AT_ONCE = 4096
+_FIX = "make it again with `dvc repro --force preprocess`"
+
+
+def save(
+    folder: Path,
+    name: str,
+    images: Images,
+    labels: Labels,
+    *,
+    classes: tuple[str, ...],
+    dataset: str,
+    rows: npt.NDArray[np.int64] | None = None,
+) -> SplitManifest:
+    """Write one split; the caller makes `folder` appear whole.
+
+    Args:
+        folder: where to write; made when it is missing.
+        name: `train`, `val` or `test`.
+        images: uint8 (n, h, w, c), c is 1 or 3; may be memory-mapped.
+        labels: int64 (n,), index into `classes`.
+        classes: the class names.
+        dataset: the data set that it is a part of.
+        rows: the rows to write, when it is not all of them; never more than a few thousand are in memory.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = np.arange(len(labels), dtype=np.int64) if rows is None else rows
+    shape = (len(rows), *images.shape[1:])
+    chosen = labels[rows].astype(np.int64)
+    images_sha256 = _write(folder / IMAGES, np.dtype(np.uint8), shape, _pieces(images, rows))
+    labels_sha256 = _write(folder / LABELS, np.dtype(np.int64), chosen.shape, iter([chosen]))
+    per_class = np.bincount(chosen, minlength=len(classes))
+    manifest = SplitManifest(
+        dataset=dataset,
+        split=name,
+        classes=classes,
+        shape=(shape[0], shape[1], shape[2], shape[3]),
+        class_counts={label: int(count) for label, count in zip(classes, per_class, strict=True)},
+        images_sha256=images_sha256,
+        labels_sha256=labels_sha256,
+        digest=_identity(images_sha256, labels_sha256, classes),
+        seal="",
+    )
+    manifest = manifest.model_copy(update={"seal": _seal(manifest)})
+    records.write(folder / MANIFEST, manifest)
+    return manifest
+
+
+def load(folder: Path) -> Split:
+    """One split with its images memory-mapped.
+
+    Raises:
+        ArtifactError: a file is missing, or one byte of it is not what was written; the file is named.
+    """
+    path = folder / MANIFEST
+    manifest = records.read(path, SplitManifest, stage="preprocess")
+    if manifest.seal != _seal(manifest):
+        raise ArtifactError(f"{path} has changed since it was written", fix=_FIX)
+    for name, expected in ((IMAGES, manifest.images_sha256), (LABELS, manifest.labels_sha256)):
+        try:
+            found = files.sha256(folder / name)
+        except FileNotFoundError:
+            raise ArtifactError(f"{folder / name} does not exist", fix=_FIX) from None
+        if found != expected:
+            raise ArtifactError(f"{folder / name} has changed: its SHA-256 is {found}, not {expected}", fix=_FIX)
+    return Split(
+        name=manifest.split,
+        images=np.load(folder / IMAGES, mmap_mode="r", allow_pickle=False),
+        labels=np.load(folder / LABELS, allow_pickle=False),
+        classes=manifest.classes,
+        digest=manifest.digest,
+    )
+
+
+def _pieces(images: Images, rows: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.uint8]]:
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        yield np.ascontiguousarray(images[rows[start : start + ROWS_AT_ONCE]])
+
+
+def _write(
+    path: Path, dtype: np.dtype[np.generic], shape: tuple[int, ...], pieces: Iterator[npt.NDArray[np.generic]]
+) -> str:
+    """Write a .npy file piece by piece; return its SHA-256, so that it need not be read again."""
+    header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    with path.open("w+b") as stream:
+        np.lib.format.write_array_header_1_0(stream, header)
+        stream.seek(0)
+        digest = hashlib.sha256(stream.read())
+        for piece in pieces:
+            digest.update(piece.data)
+            stream.write(piece.data)
+    return digest.hexdigest()
+
+
+def _identity(images_sha256: str, labels_sha256: str, classes: tuple[str, ...]) -> str:
+    # Over the digests of the two files, not over their bytes again: the same meaning for half the reading.
+    named = json.dumps([images_sha256, labels_sha256, *classes], ensure_ascii=False)
+    return hashlib.sha256(named.encode()).hexdigest()
+
+
+def _seal(manifest: SplitManifest) -> str:
+    return hashlib.sha256(manifest.model_copy(update={"seal": ""}).model_dump_json().encode()).hexdigest()

@@ -1,0 +1,106 @@
+"""One HTTP download into a partial file that a later attempt, from this or another server, can go on with."""
+
+import http.client
+import re
+import ssl
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from glyphline import __version__, files, progress
+
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+class SourceError(Exception):
+    """A source did not give what was asked for; the message says why."""
+
+
+class OversizeError(SourceError):
+    """There is more of it than there can be; what came is worthless."""
+
+
+class CutError(SourceError):
+    """The connection ended in the middle; what came is kept."""
+
+
+def resume(url: str, part: Path, *, limit_bytes: int, timeout_s: float) -> None:
+    """Bring `part` to the whole length of what `url` holds, beginning where it ends.
+
+    Args:
+        url: http or https; redirections to anything else are refused.
+        part: the partial file; made when it is missing.
+        limit_bytes: more than this is never written.
+        timeout_s: seconds without an answer, for the connection and for each read.
+
+    Raises:
+        CutError: the connection ended early.
+        SourceError: the server refused, answered with something else than a gzip archive, or did not answer in time.
+    """
+    start = part.stat().st_size if part.exists() else 0
+    # `identity`: a server that compresses on the way would give bytes that no Range fits.
+    headers = {"User-Agent": f"glyphline/{__version__}", "Accept-Encoding": "identity"}
+    if start:
+        headers["Range"] = f"bytes={start}-"
+    try:
+        with _opener().open(urllib.request.Request(url, headers=headers), timeout=timeout_s) as answer:  # noqa: S310
+            _receive(answer, part, start, limit_bytes)
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and start:
+            # Whole already, or another file: the digest decides.
+            return
+        raise SourceError(f"HTTP {error.code} {error.reason}") from None
+    except TimeoutError:
+        raise SourceError(f"no answer within {timeout_s:g} s") from None
+    except urllib.error.URLError as error:
+        late = isinstance(error.reason, TimeoutError)
+        raise SourceError(f"no answer within {timeout_s:g} s" if late else str(error.reason)) from None
+    except (http.client.HTTPException, ConnectionError, ssl.SSLError) as error:
+        raise CutError(f"the connection broke: {str(error) or type(error).__name__}") from None
+
+
+def _receive(answer: http.client.HTTPResponse, part: Path, start: int, limit_bytes: int) -> None:
+    if answer.status == http.HTTPStatus.PARTIAL_CONTENT:
+        begins = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
+        if begins is None or int(begins[1]) != start:
+            raise SourceError(f"asked for bytes from {start:,}, got {answer.headers.get('Content-Range')!r}")
+    else:
+        start = 0
+    announced = answer.headers.get("Content-Length", "")
+    total = start + int(announced) if announced.isdecimal() else None
+    piece = answer.read1(files.CHUNK_BYTES)
+    # Before the file is opened: a login page must not wipe out what an earlier attempt brought.
+    if start == 0 and not piece.startswith(GZIP_MAGIC):
+        raise SourceError(f"{answer.headers.get_content_type()} instead of a gzip archive: {piece[:40]!r}")
+    received = start
+    with (
+        part.open("ab" if start else "wb", buffering=0) as stream,
+        progress.bar(part.stem, total, progress.BYTES) as advance,
+    ):
+        advance(start)
+        while piece:
+            received += len(piece)
+            if received > limit_bytes:
+                raise OversizeError(f"more than the {limit_bytes:,} bytes that it can have")
+            stream.write(piece)
+            advance(len(piece))
+            piece = answer.read1(files.CHUNK_BYTES)
+    if total is not None and received < total:
+        raise CutError(f"cut off after {received:,} of {total:,} bytes")
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    # Built by hand: urllib's own opener would also follow file: and ftp: addresses.
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler,
+        urllib.request.UnknownHandler,
+        urllib.request.HTTPHandler,
+        urllib.request.HTTPSHandler,
+        urllib.request.HTTPDefaultErrorHandler,
+        urllib.request.HTTPRedirectHandler,
+        urllib.request.HTTPErrorProcessor,
+    ):
+        opener.add_handler(handler())
+    return opener

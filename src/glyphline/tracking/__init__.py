@@ -1,0 +1,11 @@
+"""Runs: written to a journal by the stage, shown in MLflow by a projector, replayed by `glyphline sync`.
+
+Nothing here imports mlflow; it is loaded by what talks to a store, and by the projector in a process of its own.
+"""
+
+from glyphline.tracking.events import Signature
+from glyphline.tracking.journal import last_key
+from glyphline.tracking.recorder import Recorder, Run, record
+from glyphline.tracking.sync import Projected, SyncReport, flush, sync
+
+__all__ = ["Projected", "Recorder", "Run", "Signature", "SyncReport", "flush", "last_key", "record", "sync"]

@@ -1,0 +1,135 @@
+"""The projector: a process of its own that follows a growing journal and shows it in MLflow.
+
+It works at low priority, outlives the stage by what is left to send, and never makes the stage wait. Started by
+`launch.start`: the journal is its standard input, the rest stands in one environment variable.
+"""
+
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable
+
+from glyphline.errors import TrackingError
+from glyphline.tracking import sources, store
+from glyphline.tracking.artifacts import Shelf
+from glyphline.tracking.journal import Reader
+from glyphline.tracking.launch import JOB_VARIABLE, Job
+
+log = logging.getLogger("glyphline.tracking.projector")
+
+NICENESS = 5
+POLL_S = 0.1
+# A growing journal is sent at most this often; each request costs the machine some 30 ms that training could use.
+BATCH_S = 1.0
+RETRY_S = 0.5
+
+
+class Voice:
+    """Tells the stage how things stand; nobody may listen any more."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+        self._said: str | None = None
+
+    def say(self, warning: str | None) -> None:
+        """Replace what the stage will show at its end; None when all is well."""
+        if warning == self._said:
+            return
+        self._said = warning
+        try:
+            os.write(self._handle, json.dumps(warning).encode() + b"\n")
+        except BrokenPipeError:
+            log.info("the stage has ended")
+
+
+class Follower:
+    """Follows one journal until its writer has gone and everything is sent."""
+
+    def __init__(self, job: Job, reader: Reader, voice: Voice) -> None:
+        self._job, self._reader, self._voice = job, reader, voice
+        self._deadline = time.monotonic() + job.timeout_s
+
+    def run(self) -> None:
+        """Send everything.
+
+        Raises:
+            TrackingError: the store was out of reach for longer than the time that was allowed.
+        """
+        # Known before mlflow is imported: a refused connection takes a millisecond, the import seconds.
+        self._insist(lambda: store.reach(self._job.uri, self._job.timeout_s))
+        self._insist(self._connect)
+        self._insist(self._send_others)
+        ended = False
+        while not ended:
+            # Asked before the pass that is then the last: nothing can be written after it.
+            ended = not self._reader.is_written()
+            self._insist(self._send)
+            pause_until = time.monotonic() + BATCH_S
+            while not ended and self._reader.is_written():
+                time.sleep(POLL_S)
+                if time.monotonic() > pause_until and self._reader.has_news():
+                    break
+
+    def _connect(self) -> None:
+        opened = store.connect(self._job.uri, self._job.paths, self._job.timeout_s)
+        from glyphline.tracking.projection import Projection
+
+        paths = self._job.paths
+        self._projection = Projection(opened, Shelf.of(paths.work, paths.home).find)
+
+    def _send_others(self) -> None:
+        """Catch up on earlier stages, whose runs this one may add to and whose projector may have met a dead server."""
+        own = self._job.paths.journal(self._job.stage)
+        others = [path for path in sources.workspace(self._job.paths) if path != own]
+        for history in sources.histories(others):
+            with store.projecting(self._job.paths):
+                self._projection.send(history)
+
+    def _send(self) -> None:
+        history = self._reader.read()
+        if history is None:
+            return
+        with store.projecting(self._job.paths):
+            sent = self._projection.send(history)
+        if sent.runs_made or sent.events_sent:
+            log.info("%s: %d runs made, %d events sent", history.label, sent.runs_made, sent.events_sent)
+        if history.complete and (sent.missing or sent.orphans):
+            log.warning("%s: left out files %s and runs %s", history.label, sent.missing, sent.orphans)
+
+    def _insist(self, step: Callable[[], None]) -> None:
+        while True:
+            try:
+                step()
+            except TrackingError as error:
+                self._voice.say(f"{error.problem}\nfix: {error.fix}")
+                if time.monotonic() > self._deadline:
+                    raise
+                time.sleep(RETRY_S)
+            else:
+                self._voice.say(None)
+                self._deadline = time.monotonic() + self._job.timeout_s
+                return
+
+
+def main() -> int:
+    """Follow the journal on standard input."""
+    job = Job.decode(os.environ.pop(JOB_VARIABLE))
+    os.nice(NICENESS)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(message)s")
+    voice = Voice(job.signal)
+    try:
+        Follower(job, Reader(sys.stdin.fileno(), f"the journal of {job.stage}"), voice).run()
+    except TrackingError as error:
+        log.warning("%s; fix: %s", error.problem, error.fix)
+        return error.exit_code
+    except Exception:
+        log.exception("the projector stopped")
+        voice.say("the projector stopped; MLflow lacks runs\nfix: see mlruns/projector.log, then `glyphline sync`")
+        raise
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,222 @@
+"""What a stage says about its runs; every word goes to the journal and nowhere else."""
+
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from glyphline.params import Params
+from glyphline.paths import Paths
+from glyphline.redaction import redact
+from glyphline.tracking import artifacts, events, journal, launch, lineage
+from glyphline.tracking.events import NOTE_TAG, Event, Signature, Status
+from glyphline.values import Split
+
+log = logging.getLogger(__name__)
+
+Launch = Callable[[Params, Paths, str], launch.Projector]
+
+
+class Run:
+    """One run; its methods return at once and never wait for a tracking server.
+
+    Attributes:
+        key: identifies the run in every journal and every store.
+    """
+
+    def __init__(self, key: str, work: Path, append: Callable[[Event], None]) -> None:
+        self.key = key
+        self.ended = False
+        self._work, self._append = work, append
+
+    def params(self, values: Mapping[str, Any]) -> None:
+        """Note parameters: flat dotted keys, as `{"train.learning_rate": 0.003}`. The first value of a key stands."""
+        self._append(events.Params(run=self.key, values={key: _plain(value) for key, value in values.items()}))
+
+    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
+        """Note numbers of one step, for example of one epoch."""
+        self._append(
+            events.Metrics(run=self.key, values={name: float(value) for name, value in values.items()}, step=step)
+        )
+
+    def tags(self, values: Mapping[str, Any]) -> None:
+        """Note words about the run; a later value of a key replaces an earlier one."""
+        self._append(events.Tags(run=self.key, values={key: redact(_word(value)) for key, value in values.items()}))
+
+    def describe(self, markdown: str) -> None:
+        """Give the run the text that the UI shows at its top."""
+        self.tags({NOTE_TAG: markdown})
+
+    def artifact(self, path: Path, folder: str = "") -> None:
+        """Note a file among the stage's outs.
+
+        Args:
+            path: the file, written whole; it must not change any more.
+            folder: where the UI shows it, for example `figures`.
+
+        Raises:
+            ArtifactError: the file is missing, or it lies outside the project.
+        """
+        self._append(events.Artifact(run=self.key, file=artifacts.mark(path, self._work), folder=folder))
+
+    def input(self, split: Split, *, context: str, dataset: str) -> None:
+        """Note a split that the run reads; its digest is ours, over all the data.
+
+        Args:
+            split: one part of the data set.
+            context: `training`, `validation` or `test`.
+            dataset: name of the data set.
+        """
+        source = f"data/processed/{split.name}"
+        name = f"{dataset}-{split.name}"
+        self._append(
+            events.Input(run=self.key, name=name, digest=split.digest, context=context, source=source, count=len(split))
+        )
+
+    def model(
+        self,
+        path: Path,
+        *,
+        image_shape: tuple[int, int, int],
+        classes: Sequence[str],
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Note the Keras archive that the run made: uint8 images in, float32 probabilities out.
+
+        Args:
+            path: the archive, written whole.
+            image_shape: (h, w, c) of one image.
+            classes: names, in the order of the outputs.
+            metadata: goes with the classes into the model's MLmodel file.
+
+        Raises:
+            ArtifactError: the file is missing, or it lies outside the project.
+        """
+        signature = Signature(input_shape=(-1, *image_shape), output_shape=(-1, len(classes)))
+        known = {"classes": list(classes), "image_shape": list(image_shape), **(metadata or {})}
+        file = artifacts.mark(path, self._work)
+        self._append(events.Model(run=self.key, file=file, signature=signature, metadata=known))
+
+    def end(self, status: Status = "FINISHED") -> None:
+        """Close the run; a second call changes nothing. On a resumed run this only says that no more will come."""
+        if not self.ended:
+            self._append(events.End(run=self.key, status=status))
+            self.ended = True
+
+
+class Recorder:
+    """Begins and resumes the runs of one stage."""
+
+    def __init__(self, writer: journal.Writer, paths: Paths, origin: events.Lineage) -> None:
+        self._writer, self._paths, self._origin = writer, paths, origin
+        self._started: list[Run] = []
+
+    def start(
+        self,
+        experiment: str,
+        name: str | None = None,
+        parent: str | None = None,
+        tags: Mapping[str, Any] | None = None,
+    ) -> Run:
+        """Begin a run.
+
+        Args:
+            experiment: `digits` for models, `digits/tuning` for trials.
+            name: None takes the name of the DVC experiment, else `workspace-` and six hexadecimal digits.
+            parent: key of the run that this one is shown under.
+            tags: in addition to the lineage, for example `glyphline.device`.
+        """
+        key = self._writer.new_key()
+        name = name or self._origin.facts["dvc_experiment"] or f"workspace-{key[:6]}"
+        words = lineage.tags(self._origin) | {tag: redact(_word(value)) for tag, value in (tags or {}).items()}
+        self._writer.append(events.Start(run=key, experiment=experiment, name=name, parent=parent, tags=words))
+        if parent is None:
+            self._writer.append(self._origin.model_copy(update={"run": key}))
+        run = self._run(key)
+        self._started.append(run)
+        return run
+
+    def resume(self, key: str) -> Run:
+        """Add to a run that another stage's journal began; how that run ended stays as it is."""
+        self._writer.append(events.Resume(run=key, experiment=_experiment_of(key, self._paths)))
+        self._writer.append(self._origin.model_copy(update={"run": key}))
+        return self._run(key)
+
+    def end_all(self, status: Status) -> None:
+        """Close the runs that are still open, children first."""
+        for run in reversed(self._started):
+            run.end(status)
+
+    def _run(self, key: str) -> Run:
+        return Run(key, self._paths.work, self._writer.append)
+
+
+@contextmanager
+def record(
+    params: Params,
+    paths: Paths,
+    *,
+    stage: str,
+    environ: Mapping[str, str] = os.environ,
+    launcher: Launch = launch.start,
+) -> Iterator[Recorder]:
+    """Record the runs of a stage in `paths.journal(stage)` and have them shown in MLflow meanwhile.
+
+    When the block raises, open runs end FAILED, or KILLED when it was interrupted. A tracking server that is out of
+    reach costs the stage no time, only a warning at its end.
+
+    Raises:
+        TrackingError: another living process records the same stage in the same folder.
+    """
+    writer = journal.Writer.open(paths.journal(stage), stage)
+    projector = launch.Projector()
+    try:
+        # First of all, so that its import of mlflow runs beside the stage's own imports.
+        projector = launcher(params, paths, stage)
+        recorder = Recorder(writer, paths, lineage.collect(params, paths, stage, environ))
+        with _closing(recorder):
+            yield recorder
+    finally:
+        writer.close()
+        if warning := projector.warning():
+            log.warning("%s", warning)
+
+
+@contextmanager
+def _closing(recorder: Recorder) -> Iterator[None]:
+    status: Status = "FAILED"
+    try:
+        yield
+        status = "FINISHED"
+    except (KeyboardInterrupt, SystemExit):
+        status = "KILLED"
+        raise
+    finally:
+        recorder.end_all(status)
+
+
+def _word(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    # A NumPy scalar, which no JSON encoder takes.
+    return value.item() if hasattr(value, "item") else value
+
+
+def _experiment_of(key: str, paths: Paths) -> str | None:
+    for path in sorted(paths.stage("train").parent.glob("*/journal.jsonl")):
+        # The first line names the journal, and keys begin with that name: other journals need not be read.
+        with path.open("rb") as stream:
+            if key[: journal.ID_CHARACTERS].encode() not in stream.readline():
+                continue
+        history = journal.read(path)
+        first = history.runs.get(key, [None])[0] if history else None
+        if isinstance(first, events.Start):
+            return first.experiment
+    return None

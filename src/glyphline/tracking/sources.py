@@ -1,0 +1,82 @@
+"""Where journals are: in the workspace, and in DVC's cache for the commits and experiments of the past."""
+
+import json
+import logging
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from glyphline.errors import ArtifactError
+from glyphline.paths import Paths
+from glyphline.tracking import journal, lineage
+from glyphline.tracking.artifacts import Shelf
+from glyphline.tracking.journal import History
+
+log = logging.getLogger(__name__)
+
+COMMITS = 50
+NAME = "journal.jsonl"
+# Beside the experiments, refs/exps holds what DVC needs while it runs them.
+_EXPERIMENT = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/")
+
+
+def workspace(paths: Paths) -> list[Path]:
+    """The journals of the working folder."""
+    return sorted((paths.work / "artifacts").glob(f"*/{NAME}"))
+
+
+def past(paths: Paths, shelf: Shelf) -> list[Path]:
+    """The journals in DVC's cache that a `dvc.lock` of the last commits or of an experiment names."""
+    found: dict[Path, None] = {}
+    for text in _locks(paths.work):
+        for stage in lineage.md5s(text).values():
+            for path, md5 in stage["outs"].items():
+                found |= dict.fromkeys(_journals(path, md5, shelf))
+    return list(found)
+
+
+def histories(journals: list[Path]) -> list[History]:
+    """The journals read, each once, oldest first; a damaged one is left out with a warning."""
+    found: dict[str, History] = {}
+    for path in journals:
+        try:
+            history = journal.read(path)
+        except ArtifactError as error:
+            log.warning("%s\nfix: %s", error.problem, error.fix)
+            continue
+        if history is not None:
+            found.setdefault(history.id, history)
+    # A run must be there before the journal of a later stage adds to it.
+    return sorted(found.values(), key=lambda history: history.time)
+
+
+def _journals(path: str, md5: str, shelf: Shelf) -> Iterator[Path]:
+    if md5.endswith(".dir"):
+        listing = shelf.cached(md5)
+        entries = json.loads(listing.read_text(encoding="utf-8")) if listing.is_file() else []
+        candidates = [entry["md5"] for entry in entries if Path(entry["relpath"]).name == NAME]
+    else:
+        candidates = [md5] if Path(path).name == NAME else []
+    yield from (file for file in map(shelf.cached, candidates) if file.is_file())
+
+
+def _locks(work: Path) -> Iterator[str]:
+    """Each different content of dvc.lock in the last commits and in the experiments."""
+    commits = _git(work, "log", f"--max-count={COMMITS}", "--format=%H", "HEAD", "--", "dvc.lock").split()
+    refs = _git(work, "for-each-ref", "--format=%(objectname) %(refname)", "refs/exps").splitlines()
+    experiments = [line.split()[0] for line in refs if _EXPERIMENT.search(line)]
+    queries = "".join(f"{commit}:./dvc.lock\n" for commit in dict.fromkeys([*commits, *experiments]))
+    names = _git(work, "cat-file", "--batch-check=%(objectname) %(objecttype)", given=queries).splitlines()
+    for name in dict.fromkeys(line.split()[0] for line in names if line.endswith(" blob")):
+        yield _git(work, "cat-file", "blob", name)
+
+
+def _git(work: Path, *arguments: str, given: str = "") -> str:
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=work, input=given, capture_output=True, text=True, encoding="utf-8", check=False
+        )
+    except OSError:
+        return ""
+    return done.stdout if done.returncode == 0 else ""

@@ -1,0 +1,66 @@
+"""Precision, recall and F1 of each class."""
+
+import math
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from glyphline.evaluation.figures import style
+from glyphline.records import ClassScore
+
+MOST_CLASSES = 25
+NAME_CHARACTERS = 24
+ROW_IN = 0.3
+NUMBERS_IN = 1.65
+
+
+def draw(scores: Sequence[ClassScore]) -> Figure:
+    """Draw the classes, the worst F1 first; of more than 25 only the worst 25, and the title says so.
+
+    Args:
+        scores: one per class.
+    """
+    # sorted is stable: equal classes stay in their own order.
+    shown = sorted(scores, key=lambda score: score.f1)[:MOST_CLASSES]
+    title = "Per class: F1, precision and recall"
+    if len(shown) < len(scores):
+        title = f"Per class: the {len(shown)} of {len(scores):,} classes with the lowest F1"
+    names = [style.shortened(score.name, NAME_CHARACTERS) for score in shown]
+    left, height = 0.45 + style.breadth_in(names, 10), ROW_IN * len(shown)
+    width = style.WIDTH_IN - left - NUMBERS_IN
+    head = style.HEAD_IN + 0.35
+    figure = style.sheet(
+        head + height + 0.4,
+        title,
+        "Worst first. Precision: right among those predicted as the class. Recall: found among those of the class.",
+    )
+    axes = style.panel(figure, left=left, top=head, width=width, height=height)
+    _marks(axes, shown)
+    numbers = ((0.7, "F1", [f"{score.f1:.3f}" for score in shown]), (1.4, "images", [f"{s.count:,}" for s in shown]))
+    for inches, heading, texts in numbers:
+        for row, text in enumerate((heading, *texts), start=-1):
+            place = 1 + inches / width
+            axes.text(place, row, text, size=9, ha="right", va="center", transform=axes.get_yaxis_transform())
+    axes.set_yticks(range(len(shown)), names)
+    axes.set_ylim(len(shown) - 0.5, -0.5)
+    return figure
+
+
+def _marks(axes: Axes, shown: Sequence[ClassScore]) -> None:
+    rows = range(len(shown))
+    precision, recall = [score.precision for score in shown], [score.recall for score in shown]
+    axes.hlines(rows, precision, recall, color=style.SKY, linewidth=5)
+    axes.plot(precision, rows, ">", color=style.BLUE, markersize=7, label="precision")
+    axes.plot(recall, rows, "<", color=style.ORANGE, markersize=7, label="recall")
+    axes.plot([score.f1 for score in shown], rows, "|", color=style.INK, markersize=13, label="F1")
+    # Marks and no bars, so the axis may start where the classes differ.
+    axes.set_xlim(max(0.0, math.floor(10 * min(precision + recall) - 0.2) / 10), 1.0)
+    # The marks of a perfect class stand out over the axis.
+    for line in axes.lines:
+        line.set_clip_on(False)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=True)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), borderpad=0, ncols=3, fontsize=9)

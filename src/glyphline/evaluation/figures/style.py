@@ -1,0 +1,116 @@
+"""How every figure looks: sizes, colours, type, and how it becomes a file."""
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from glyphline import files
+
+WIDTH_IN = 8.0
+"""Every figure is this wide: 880 pixels, shown at about 800 by MLflow's artifact viewer."""
+DPI = 110
+HEAD_IN = 0.85
+"""Height of the title and the line below it."""
+
+# Okabe and Ito's palette: told apart with every common kind of colour blindness, and in grey by their lightness.
+BLUE = "#0072B2"
+ORANGE = "#D55E00"
+GREEN = "#009E73"
+SKY = "#9CCBE8"
+INK = "#1F2328"
+QUIET = "#59636E"
+FAINT = "#D8DEE4"
+
+LOOK: dict[str, Any] = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 10.0,
+    "text.color": INK,
+    # A class may be called "$5": names are never formulas.
+    "text.parse_math": False,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": QUIET,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.8,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "lines.linewidth": 2.0,
+    "legend.frameon": False,
+}
+
+
+@contextmanager
+def look() -> Iterator[None]:
+    """Draw in this style inside the block, whatever a person's own matplotlibrc says."""
+    # Any: matplotlib's stubs name every setting in a literal type. Without the backend, which must not be chosen here.
+    default: Any = {key: value for key, value in mpl.rcParamsDefault.items() if not key.startswith("backend")}
+    with mpl.rc_context(default | LOOK), warnings.catch_warnings():
+        # A letter that the font lacks becomes a box; one warning per letter and text would bury the log.
+        warnings.filterwarnings("ignore", message="Glyph")
+        yield
+
+
+def write(folder: Path, drawings: Mapping[str, Callable[[], Figure]]) -> None:
+    """Draw each figure and write it to `<folder>/<name>.png`, whole; equal figures give equal bytes.
+
+    Args:
+        folder: where to.
+        drawings: file name without its suffix -> what draws the figure.
+    """
+    with look():
+        for name, draw in drawings.items():
+            figure = draw()
+            with files.whole(folder / f"{name}.png") as partial:
+                # No version of matplotlib in the file: two installations that draw the same write the same.
+                figure.savefig(partial, format="png", metadata={"Software": None})
+
+
+def sheet(height_in: float, title: str, note: str) -> Figure:
+    """An empty figure with a title and a quieter line below it.
+
+    Args:
+        height_in: whole height in inches, `HEAD_IN` of it for title and note.
+        title: what is to be seen.
+        note: how to read it.
+    """
+    figure = Figure(figsize=(WIDTH_IN, height_in), dpi=DPI, facecolor="white")
+    FigureCanvasAgg(figure)
+    figure.text(0.25 / WIDTH_IN, 1 - 0.17 / height_in, title, size=13, weight="bold", va="top")
+    figure.text(0.25 / WIDTH_IN, 1 - 0.46 / height_in, note, size=9, color=QUIET, va="top")
+    return figure
+
+
+def panel(figure: Figure, *, left: float, top: float, width: float, height: float) -> Axes:
+    """Axes at a place in inches, counted from the figure's top left corner to the top left of the axes.
+
+    Places are computed, not searched: constrained and tight layout draw every figure two or three times.
+    """
+    whole_width, whole_height = figure.get_size_inches()
+    return figure.add_axes(
+        (left / whole_width, 1 - (top + height) / whole_height, width / whole_width, height / whole_height)
+    )
+
+
+def shortened(name: str, characters: int) -> str:
+    """A name on one line, its middle cut out when it is too long: `Staffordshire bullterrier` -> `Stafford…terrier`."""
+    line = " ".join(name.split())
+    if len(line) <= characters:
+        return line
+    tail = (characters - 1) // 2
+    return f"{line[: characters - 1 - tail]}…{line[len(line) - tail :]}"
+
+
+def breadth_in(names: list[str], points: float) -> float:
+    """About how wide the longest of these names is, in inches, in type of this size."""
+    return max(map(len, names)) * points * 0.62 / 72

@@ -1,0 +1,56 @@
+"""The files that `dvc metrics` and `dvc plots` read: the same values give the same bytes."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from glyphline import files
+from glyphline.evaluation.calibration import Bin
+from glyphline.records import Evaluation
+from glyphline.values import Labels
+
+METRICS = (
+    "accuracy",
+    "accuracy_low",
+    "accuracy_high",
+    "log_loss",
+    "macro_f1",
+    "calibration_error",
+    "count",
+)
+"""The keys of metrics.json, each a field of `records.Evaluation`."""
+
+
+def write_metrics(path: Path, evaluation: Evaluation) -> None:
+    """The flat numbers, for `dvc metrics`."""
+    flat = {name: getattr(evaluation, name) for name in METRICS}
+    files.write_text(path, json.dumps(flat, indent=2) + "\n")
+
+
+def write_predictions(path: Path, labels: Labels, predicted: Labels, classes: Sequence[str]) -> None:
+    """One row per image, for DVC's `confusion` template: the names of the true and the predicted class."""
+    pairs = zip(labels.tolist(), predicted.tolist(), strict=True)
+    _write(path, ("actual", "predicted"), ((classes[actual], classes[said]) for actual, said in pairs))
+
+
+def write_calibration(path: Path, table: Sequence[Bin]) -> None:
+    """One row per confidence bin that is not empty."""
+    rows = ((entry.low, entry.high, entry.count, entry.confidence, entry.accuracy) for entry in table)
+    _write(path, ("low", "high", "count", "confidence", "accuracy"), rows)
+
+
+def write_classes(path: Path, evaluation: Evaluation) -> None:
+    """One row per class."""
+    rows = ((score.name, score.precision, score.recall, score.f1, score.count) for score in evaluation.classes)
+    _write(path, ("class", "precision", "recall", "f1", "count"), rows)
+
+
+def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    text = io.StringIO()
+    # The csv module writes floats with repr, so they read back as the same numbers.
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    files.write_text(path, text.getvalue())

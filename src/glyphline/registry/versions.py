@@ -1,0 +1,191 @@
+"""Versions and aliases of one registered model, in MLflow's registry."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from glyphline.errors import PipelineError, RegistryError, TrackingError
+from glyphline.redaction import redact
+from glyphline.registry.gate import Score
+
+CHAMPION = "champion"
+CHALLENGER = "challenger"
+NOBODY = "none"
+
+MODEL_DESCRIPTION = (
+    "Image classifier made by Glyphline.\n\n"
+    "- `champion`: the version to use. It passed the gate and is the best so far on its test split.\n"
+    "- `challenger`: the version that was registered last."
+)
+
+
+class Registry:
+    """One registered model, found by its name.
+
+    Args:
+        client: an `MlflowClient`.
+        name: the registered model.
+    """
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self._name = name
+
+    def version_of(self, run_id: str) -> int | None:
+        """The version that was made of a run, if there is one."""
+        found = self._client.search_model_versions(f"name = '{self._name}' and run_id = '{run_id}'")
+        return min((int(version.version) for version in found), default=None)
+
+    def ensure(self, run_id: str, model_id: str, source: str, tags: Mapping[str, str]) -> int:
+        """The version of a run: found again by its run, or made. Its tags are brought up to date.
+
+        Args:
+            run_id: the MLflow run that trained the model.
+            model_id: the logged model of that run.
+            source: where the files of the logged model lie.
+            tags: what the version should carry.
+        """
+        self._ensure_model()
+        version = self.version_of(run_id)
+        if version is None:
+            # The location and not models:/<id>: a database store looks such an id up in the process's default store,
+            # which need not be this one.
+            made = self._client.create_model_version(
+                self._name, source=source, run_id=run_id, model_id=model_id, tags=dict(tags)
+            )
+            version = int(made.version)
+        self._link(model_id, version)
+        self.tag(version, tags)
+        return version
+
+    def aliases(self) -> dict[str, int]:
+        """Alias -> version."""
+        return {alias: int(version) for alias, version in self._client.get_registered_model(self._name).aliases.items()}
+
+    def aliases_of(self, version: int) -> tuple[str, ...]:
+        """The aliases of one version, sorted."""
+        return tuple(sorted(alias for alias, holder in self.aliases().items() if holder == version))
+
+    def point(self, alias: str, version: int) -> None:
+        """Give an alias to a version; whoever had it loses it."""
+        self._client.set_registered_model_alias(self._name, alias, str(version))
+
+    def rival(self, version: int) -> Score | None:
+        """The champion to compare a version with, if any.
+
+        A version that is champion already is compared with the one that it took the place from, so that registering
+        it again comes to the same decision.
+        """
+        champion = self.aliases().get(CHAMPION)
+        if champion == version:
+            before = self._tags(version).get("compared_with", NOBODY)
+            champion = int(before) if before.isdecimal() else None
+        return None if champion is None else self._score(champion)
+
+    def tag(self, version: int, tags: Mapping[str, str]) -> None:
+        """Set the tags that are missing or differ."""
+        present = self._tags(version)
+        for key, value in tags.items():
+            if present.get(key) != value:
+                self._client.set_model_version_tag(self._name, str(version), key, value)
+
+    def describe(self, version: int, markdown: str) -> None:
+        """Set the description of a version."""
+        self._client.update_model_version(self._name, str(version), description=markdown)
+
+    def commit_of(self, run_id: str) -> str | None:
+        """The git commit that a run was made at, if the run carries one."""
+        commit = self._client.get_run(run_id).data.tags.get("mlflow.source.git.commit")
+        return str(commit) if commit else None
+
+    def _ensure_model(self) -> None:
+        if not self._client.search_registered_models(f"name = '{self._name}'"):
+            self._client.create_registered_model(self._name, description=MODEL_DESCRIPTION)
+
+    def _link(self, model_id: str, version: int) -> None:
+        # The page of a run names the versions of its model only if the logged model carries this tag.
+        tags = self._client.get_logged_model(model_id).tags
+        links = json.loads(tags.get("mlflow.modelVersions", "[]"))
+        if not any(link["name"] == self._name and int(link["version"]) == version for link in links):
+            links.append({"name": self._name, "version": version})
+            self._client.set_logged_model_tags(model_id, {"mlflow.modelVersions": json.dumps(links)})
+
+    def _score(self, version: int) -> Score | None:
+        # A search, because asking for a deleted version by its number is an error.
+        known = {int(found.version) for found in self._client.search_model_versions(f"name = '{self._name}'")}
+        if version not in known:
+            return None
+        tags = self._tags(version)
+        return Score(accuracy=_number(tags.get("accuracy")), test_digest=tags.get("test_digest"), version=version)
+
+    def _tags(self, version: int) -> dict[str, str]:
+        return dict(self._client.get_model_version(self._name, str(version)).tags)
+
+
+@contextmanager
+def connected(uri: str, name: str, timeout_s: float) -> Iterator[Registry]:
+    """A registry to speak to; what goes wrong in the block is told as an error that a person can mend.
+
+    Args:
+        uri: the store, a database or a server.
+        name: the registered model.
+        timeout_s: seconds to wait for a server's answer.
+
+    Raises:
+        TrackingError: the store cannot be reached.
+        RegistryError: the store refuses a request.
+    """
+    bounds = {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": str(max(1, round(timeout_s))),
+        # By default MLflow tries a dead server for four minutes.
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    }
+    with _environment(bounds):
+        from mlflow.exceptions import MlflowException
+        from mlflow.tracking import MlflowClient
+        from requests.exceptions import RequestException
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            yield Registry(MlflowClient(tracking_uri=uri, registry_uri=uri), name)
+        except (MlflowException, RequestException, SQLAlchemyError, OSError) as error:
+            raise _explained(error, uri) from None
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    # MLflow takes these from the environment alone, and reads them at each request.
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _explained(error: Exception, uri: str) -> PipelineError:
+    said = redact(" ".join(str(error).split()))[:300]
+    # MLflow has one exception class for all; only these two texts tell a dead server from one that refuses.
+    if "Max retries exceeded" in said or "failed with exception" in said or "OperationalError" in said:
+        return TrackingError(
+            f"the tracking store {redact(uri)} does not answer: {said}",
+            fix="start it, or correct tracking.uri in params.yaml, and run `dvc repro register` again",
+        )
+    return RegistryError(
+        f"the registry in {redact(uri)} refuses: {said}",
+        fix="look at the model in `make ui`, then run `dvc repro register` again",
+    )
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None

@@ -1,0 +1,45 @@
+"""fetch: bring the images of `data.dataset`, or a person's own, into data/raw."""
+
+import logging
+from pathlib import Path
+
+from glyphline import files, records
+from glyphline.data import bundled, catalogue, download, own
+from glyphline.data.raw import MANIFEST
+from glyphline.params import Params
+from glyphline.paths import Paths
+from glyphline.records import RawManifest
+
+log = logging.getLogger(__name__)
+
+
+def run(params: Params, paths: Paths) -> None:
+    """Leave data/raw: the files as published, and a manifest with licence, citation, sources, digests and counts."""
+    wanted = params.data
+    with files.whole_folder(paths.raw) as folder:
+        if wanted.path is not None:
+            if wanted.dataset in catalogue.CATALOGUE:
+                log.warning("data.path is set: the images there will go by the name of %s", wanted.dataset)
+            manifest = own.fetch(wanted.dataset, paths.home / Path(wanted.path).expanduser(), folder)
+        else:
+            entry = catalogue.find(wanted.dataset)
+            if entry.reader == "bundled":
+                fetched = {bundled.NAME: bundled.fetch(folder)}
+            else:
+                mirror = download.find_mirror(wanted.mirror, paths.home)
+                fetched = download.fetch(
+                    entry, folder, mirror=mirror, partials=paths.partials, timeout_s=wanted.timeout_s
+                )
+            manifest = RawManifest(
+                dataset=entry.name,
+                licence=entry.licence,
+                citation=entry.citation,
+                reader=entry.reader,
+                files=fetched,
+                counts=dict(entry.counts),
+                classes=entry.classes,
+            )
+        records.write(folder / MANIFEST, manifest)
+    counts = " and ".join(f"{count:,} {split}" for split, count in manifest.counts.items())
+    size_mb = sum(file.size_bytes for file in manifest.files.values()) / 1e6
+    log.info("%s: %s images, %.1f MB, licence: %s", manifest.dataset, counts, size_mb, manifest.licence)

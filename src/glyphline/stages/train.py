@@ -1,0 +1,69 @@
+"""train: fit the network with the winner's parameters."""
+
+import logging
+import time
+from collections.abc import Mapping
+
+from glyphline import data, files, history, records, tracking, training
+from glyphline import params as parameters
+from glyphline.params import Params
+from glyphline.paths import Paths
+from glyphline.records import Best, Training
+
+log = logging.getLogger(__name__)
+
+
+def run(params: Params, paths: Paths) -> None:
+    """Fit, keep the weights of the best epoch; leave the model, its history and the journal of its run."""
+    best = records.read(paths.best, Best, stage="tune")
+    used = parameters.overlay(params, best.values)
+    train, val = data.load(paths.split("train")), data.load(paths.split("val"))
+    with tracking.record(params, paths, stage="train") as recorder:
+        tracked = recorder.start(experiment=params.data.dataset, tags={"glyphline.data": train.digest[:12]})
+        tracked.params(used.flat())
+        for split, context in ((train, "training"), (val, "validation")):
+            tracked.input(split, context=context, dataset=params.data.dataset)
+        setting = training.prepare(train, val, deterministic=params.train.deterministic)
+        log.info("training on %s", setting.device)
+        tracked.tags({"glyphline.device": str(setting.device)})
+        began = time.monotonic()
+
+        def on_epoch(epoch: int, metrics: Mapping[str, float]) -> None:
+            tracked.metrics(metrics, step=epoch)
+            log.info(
+                "epoch %d of %d: val_accuracy %.4f, val_loss %.4f, %.1f s",
+                epoch + 1,
+                used.train.epochs,
+                metrics["val_accuracy"],
+                metrics["val_loss"],
+                time.monotonic() - began,
+            )
+
+        fitted = training.fit(used, setting, seed=params.seed, on_epoch=on_epoch)
+        fitted.save(paths.model)
+        history.write(paths.history, [{"epoch": epoch} | row for epoch, row in enumerate(fitted.rows)])
+        trained = Training(
+            dataset=params.data.dataset,
+            params=used.flat(),
+            weights_digest=fitted.weights_digest(),
+            parameters=fitted.parameters,
+            epochs=len(fitted.rows),
+            best_epoch=fitted.best_epoch,
+            val_loss=fitted.best["val_loss"],
+            val_accuracy=fitted.best["val_accuracy"],
+            val_count=len(val),
+            train_digest=train.digest,
+            val_digest=val.digest,
+            device=setting.device.name,
+            precision=setting.device.precision,
+            xla=setting.device.xla,
+            model_sha256=files.sha256(paths.model),
+        )
+        records.write(paths.training, trained)
+        tracked.metrics({"best_val_loss": trained.val_loss, "best_val_accuracy": trained.val_accuracy}, step=0)
+        tracked.metrics({"parameters": trained.parameters, "best_epoch": trained.best_epoch}, step=0)
+        tracked.tags({"glyphline.weights": trained.weights_digest[:12]})
+        tracked.artifact(paths.training)
+        tracked.artifact(paths.history)
+        tracked.model(paths.model, image_shape=train.image_shape, classes=train.classes)
+        tracked.end("FINISHED")

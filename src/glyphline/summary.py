@@ -1,0 +1,58 @@
+"""What `make run` ends with: the facts of the last run, read from the files of its stages."""
+
+from rich.console import Console
+from rich.table import Table
+
+from glyphline import records, stage_times
+from glyphline.evaluation.intervals import wilson
+from glyphline.params import Params
+from glyphline.paths import Paths
+from glyphline.records import Best, Decision, Evaluation, Training
+
+
+def show(params: Params, paths: Paths, console: Console | None = None) -> None:
+    """Print the summary.
+
+    Raises:
+        ArtifactError: a stage has not run yet.
+    """
+    console = console or Console(highlight=False)
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts(params, paths).items():
+        table.add_row(name, value)
+    console.print(table)
+
+
+def facts(params: Params, paths: Paths) -> dict[str, str]:
+    """Label -> text, in the order of the pipeline."""
+    best = records.read(paths.best, Best, stage="tune")
+    trained = records.read(paths.training, Training, stage="train")
+    scores = records.read(paths.evaluation, Evaluation, stage="evaluate")
+    decision = records.read(paths.decision, Decision, stage="register")
+    trials = "none (tune.trials is 0)"
+    if best.study is not None:
+        trials = f"{best.complete} complete, {best.pruned} pruned, {best.failed} failed; best is trial {best.trial}"
+    times = stage_times.read(paths.stage_times)
+    aliases = ", ".join(decision.aliases) or "no alias"
+    return {
+        "data set": f"{trained.dataset}, {trained.val_count:,} validation and {scores.count:,} test images",
+        "trials": trials,
+        "winner": ", ".join(f"{key} {_short(trained.params[key])}" for key in best.values) or "params.yaml as it is",
+        "network": f"{trained.parameters:,} parameters, best epoch {trained.best_epoch + 1} of {trained.epochs}",
+        "validation": f"accuracy {_with_interval(trained.val_accuracy, trained.val_count)}",
+        "test": f"accuracy {_with_interval(scores.accuracy, scores.count)}",
+        "seconds": ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in times.items()),
+        "registry": f"{decision.name} version {decision.version} ({aliases}): {'; '.join(decision.reasons)}",
+        "look at it": f"make ui   (MLflow on http://127.0.0.1:5000, experiment {params.data.dataset})",
+    }
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _with_interval(accuracy: float, count: int) -> str:
+    low, high = wilson(round(accuracy * count), count)
+    return f"{accuracy:.4f} (95 % interval {low:.4f} to {high:.4f}, n {count:,})"

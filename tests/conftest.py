@@ -1,0 +1,75 @@
+"""What every suite shares: parameters shrunk to seconds, made images, and the project's root."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from glyphline import params as parameters
+from glyphline.params import Params
+from glyphline.values import Split
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# What a test may not inherit from the shell that started it.
+FOREIGN = (
+    "MLFLOW_TRACKING_URI",
+    "MLFLOW_RUN_ID",
+    "MLFLOW_EXPERIMENT_NAME",
+    "GLYPHLINE_MIRROR",
+    "DVC_ROOT",
+    "DVC_EXP_NAME",
+)
+for _name in FOREIGN:
+    os.environ.pop(_name, None)
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ["DO_NOT_TRACK"] = "true"
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def default_params() -> Params:
+    return parameters.read(ROOT / "params.yaml")
+
+
+def changed(params: Params, values: Mapping[str, Any]) -> Params:
+    return parameters.overlay(params, values)
+
+
+def made_split(name: str, count: int, *, seed: int = 0, side: int = 8, classes: int = 3) -> Split:
+    """Images that a small network learns in an epoch: a bright bar whose place is the class, under noise."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, classes, count).astype(np.int64)
+    images = rng.integers(0, 60, (count, side, side, 1), dtype=np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        image[label * side // classes] = 255
+    return Split(name, images, labels, tuple(f"bar-{n}" for n in range(classes)), digest=f"{name}-{count}-{seed}")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The default pipeline, run once. Tests that use it must leave it as it is."""
+    from tests.project import clone
+
+    project = clone(tmp_path_factory.mktemp("finished"))
+    project.run("dvc", "repro")
+    return project
+
+
+@pytest.fixture(scope="module")
+def shrunk(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A small pipeline, run once and committed; the tests of one module build on it."""
+    from tests.project import SHRUNK, clone
+
+    project = clone(tmp_path_factory.mktemp("shrunk"))
+    project.set_params(SHRUNK)
+    project.run("dvc", "repro")
+    project.commit("A small run")
+    return project

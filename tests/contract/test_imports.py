@@ -1,0 +1,121 @@
+"""What a command loads: TensorFlow alone takes longer than fetch, preprocess and register together."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+
+HEAVY = {"tensorflow", "keras", "mlflow", "optuna", "sklearn", "scipy", "matplotlib", "pandas"}
+NETWORKS = {"tensorflow", "keras"}
+
+# Runs a command (or, after "import", imports a module), then says which packages are loaded.
+PROBE = """
+import json, sys
+from pathlib import Path
+target, *words = sys.argv[1:]
+if words[0] == "import":
+    __import__(words[1])
+    code = 0
+else:
+    from glyphline.cli import run
+    code = run(words)
+loaded = sorted({name.partition(".")[0] for name in sys.modules})
+Path(target).write_text(json.dumps({"code": code, "loaded": loaded}))
+"""
+
+
+@pytest.fixture(scope="module")
+def project(root, tmp_path_factory):
+    """A project with nothing but its two files."""
+    folder = tmp_path_factory.mktemp("project")
+    for name in ("params.yaml", "dvc.yaml"):
+        shutil.copy(root / name, folder)
+    return folder
+
+
+@pytest.fixture
+def loaded_by(project, root, tmp_path):
+    """The packages that a command loads: `loaded_by("params")`."""
+
+    def run(*words: str) -> set[str]:
+        environment = {**os.environ, "PYTHONPATH": str(root / "src")}
+        finished = subprocess.run(
+            [sys.executable, "-c", PROBE, tmp_path / "said.json", *words],
+            cwd=project,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert finished.returncode == 0, finished.stderr
+        said = json.loads((tmp_path / "said.json").read_text())
+        assert said["code"] == 0, finished.stderr
+        return set(said["loaded"])
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["--version"], ["params"], ["params", "--markdown"], ["train", "--help"]]
+)
+def test_a_command_that_only_tells_loads_nothing_heavy(loaded_by, words):
+    assert not loaded_by(*words) & HEAVY
+
+
+def test_fetch_and_preprocess_of_the_bundled_digits_load_nothing_heavy(loaded_by):
+    assert not loaded_by("fetch") & HEAVY
+    assert not loaded_by("preprocess") & HEAVY
+
+
+@pytest.mark.parametrize(
+    ("module", "banned"),
+    [
+        ("glyphline.cli", HEAVY),
+        ("glyphline.stages.fetch", HEAVY),
+        ("glyphline.stages.preprocess", HEAVY),
+        ("glyphline.stages.register", HEAVY),
+        ("glyphline.registry", HEAVY),
+        ("glyphline.tracking", HEAVY),
+        ("glyphline.stages.tune", NETWORKS),
+        ("glyphline.evaluation", NETWORKS | {"mlflow", "optuna"}),
+    ],
+)
+def test_importing_a_module_does_not_load_another_rooms_library(loaded_by, module, banned):
+    assert not loaded_by("import", module) & banned
+
+
+def test_register_reaches_mlflow_without_a_network_library(loaded_by):
+    assert not loaded_by("import", "mlflow.tracking") & NETWORKS
+
+
+@pytest.mark.parametrize("stage", ["fetch", "tune", "train", "register"])
+def test_a_mistake_in_params_yaml_is_told_at_once_and_before_anything_heavy(project, root, tmp_path, stage):
+    shutil.copy(project / "dvc.yaml", tmp_path)
+    text = (project / "params.yaml").read_text()
+    text = re.sub(r"^seed:.*", "sead: 7", text, flags=re.MULTILINE)
+    text = re.sub(r"^(train:\n  epochs:).*", r"\1 true", text, flags=re.MULTILINE)
+    (tmp_path / "params.yaml").write_text(text)
+    began, before = time.monotonic(), os.times()
+    finished = subprocess.run(
+        [sys.executable, "-m", "glyphline", stage],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(root / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    after = os.times()
+    assert finished.returncode == 2
+    assert finished.stderr.splitlines() == [
+        "error: train.epochs: must be a whole number (got true)",
+        "sead: unknown key, did you mean seed? (got 7)",
+        "fix: edit params.yaml; `glyphline params` lists every field",
+    ]
+    # Processor time, because a busy machine is no fault of the command.
+    spent = after.children_user + after.children_system - before.children_user - before.children_system
+    assert min(spent, time.monotonic() - began) < 3

@@ -1,0 +1,106 @@
+"""The default pipeline in a fresh clone: what a person gets from `make run`."""
+
+import json
+
+import pytest
+
+from tests.project import clone, store, table
+
+STAGES = ["fetch", "preprocess", "tune", "train", "evaluate", "register"]
+SUMMARY = ["data set", "trials", "winner", "validation", "test", "seconds", "registry", "look at it"]
+
+
+@pytest.fixture(scope="module")
+def run(finished):
+    client = store(finished)
+    experiment = client.get_experiment_by_name("digits")
+    (run,) = client.search_runs([experiment.experiment_id])
+    return run
+
+
+def test_a_second_repro_runs_no_stage(finished):
+    assert finished.stages_run(finished.run("dvc", "repro").text) == []
+
+
+def test_the_committed_lock_file_is_that_of_the_default_run(finished, root):
+    assert (finished.folder / "dvc.lock").exists()
+    assert "register" in (root / "dvc.lock").read_text()
+
+
+def test_digits_are_told_apart_at_least_98_times_in_100(finished):
+    metrics = json.loads((finished.folder / "artifacts/evaluate/metrics.json").read_text())
+    assert metrics["accuracy"] >= 0.98
+    assert metrics["accuracy_low"] < metrics["accuracy"] < metrics["accuracy_high"]
+
+
+def test_the_summary_names_everything(finished):
+    out = finished.glyphline("summary").out
+    assert [label for label in SUMMARY if not any(line.startswith(label) for line in out.splitlines())] == []
+    assert "champion" in out
+    assert all(stage in out for stage in STAGES)
+
+
+def test_the_run_holds_params_curves_scores_figures_inputs_and_the_model(finished, run):
+    assert run.info.status == "FINISHED"
+    assert run.data.params["train.learning_rate"]
+    assert run.data.metrics["test_accuracy"] >= 0.98
+    client = store(finished)
+    curve = client.get_metric_history(run.info.run_id, "val_loss")
+    assert [point.step for point in curve] == list(range(len(curve)))
+    figures = {item.path for item in client.list_artifacts(run.info.run_id, "figures")}
+    assert {"figures/confusion_matrix.png", "figures/learning_curves.png", "figures/mistakes.png"} <= figures
+    contexts = {tag.value for item in run.inputs.dataset_inputs for tag in item.tags}
+    assert contexts == {"training", "validation", "test"}
+    assert len(run.outputs.model_outputs) == 1
+
+
+def test_the_run_says_what_made_it(finished, run):
+    commit = finished.run("git", "rev-parse", "HEAD").out.strip()
+    assert run.data.tags["mlflow.source.git.commit"] == commit
+    artifacts = {item.path for item in store(finished).list_artifacts(run.info.run_id)}
+    assert "lineage.json" in artifacts
+
+
+def test_every_trial_is_a_child_of_the_study(finished):
+    runs = table(finished)["digits/tuning"]
+    best = json.loads((finished.folder / "artifacts/tune/best.json").read_text())
+    assert len(runs) == 1 + best["complete"] + best["pruned"] + best["failed"]
+    assert {row["status"] for row in runs} <= {"FINISHED", "KILLED"}
+
+
+def test_the_champion_loads_by_its_alias_and_repeats_its_score(finished):
+    script = """
+import sys
+import mlflow, numpy as np
+mlflow.set_tracking_uri(sys.argv[1])
+model = mlflow.keras.load_model("models:/glyphline@champion")
+images, labels = (np.load(f"data/processed/test/{name}.npy") for name in ("images", "labels"))
+print("accuracy", float((np.asarray(model(images)).argmax(axis=1) == labels).mean()))
+served = mlflow.pyfunc.load_model("models:/glyphline@champion")
+print("served", np.asarray(served.predict(images[:5])).shape)
+"""
+    uri = f"sqlite:///{finished.folder}/mlruns/mlflow.db"
+    out = finished.run("python", "-c", script, uri).out
+    metrics = json.loads((finished.folder / "artifacts/evaluate/metrics.json").read_text())
+    said = float(next(line.split()[1] for line in out.splitlines() if line.startswith("accuracy")))
+    assert said == pytest.approx(metrics["accuracy"], abs=1e-9)
+    assert "served (5, 10)" in out
+
+
+def test_dvc_shows_metrics_plots_and_the_graph(finished):
+    assert "accuracy" in finished.run("dvc", "metrics", "show").out
+    assert "evaluate" in finished.run("dvc", "dag").out
+    finished.run("dvc", "plots", "show", "--out", str(finished.folder / ".dvc/tmp/plots"))
+
+
+def test_the_same_seed_in_another_clone_gives_the_same_model(finished, tmp_path):
+    other = clone(tmp_path / "other")
+    other.run("dvc", "repro")
+    for name in ("evaluate/metrics.json", "tune/best.json", "tune/trials.csv", "train/history.csv"):
+        ours, theirs = ((p.folder / "artifacts" / name).read_bytes() for p in (finished, other))
+        assert ours == theirs, name
+    digests = [
+        json.loads((p.folder / "artifacts/train/training.json").read_text())["weights_digest"]
+        for p in (finished, other)
+    ]
+    assert digests[0] == digests[1]

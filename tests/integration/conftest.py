@@ -1,0 +1,76 @@
+"""A real MLflow store per test: its tables are made once per session and copied."""
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from glyphline import tracking
+from glyphline.paths import Paths
+from glyphline.tracking import store
+from glyphline.tracking.launch import Projector
+from glyphline.values import Split
+from tests.conftest import made_split
+
+
+@pytest.fixture(scope="session")
+def migrated_store(tmp_path_factory) -> Path:
+    """An MLflow database with tables and without runs; the first migration takes seconds."""
+    home = tmp_path_factory.mktemp("migrated")
+    store.connect(f"sqlite:///{home / 'mlruns' / 'mlflow.db'}", Paths(home, home), timeout_s=60)
+    return home / "mlruns" / "mlflow.db"
+
+
+@pytest.fixture
+def project(tmp_path, migrated_store) -> Paths:
+    """An empty project whose store is ready for use."""
+    (tmp_path / "mlruns").mkdir()
+    shutil.copy(migrated_store, tmp_path / "mlruns" / "mlflow.db")
+    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
+    return Paths(work=tmp_path, home=tmp_path)
+
+
+@pytest.fixture
+def train_split() -> Split:
+    return made_split("train", 30)
+
+
+def rows(paths: Paths) -> dict[str, list[tuple]]:
+    """Every row of every table of the project's store, sorted."""
+    with sqlite3.connect(paths.mlruns / "mlflow.db") as database:
+        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {table: sorted(database.execute(f'SELECT * FROM "{table}"'), key=repr) for table in tables}
+
+
+def silent(params, paths, stage) -> Projector:
+    """Starts no projector: the journal is all there is."""
+    return Projector()
+
+
+def record_model(params, paths: Paths, split: Split, *, epochs: int = 3, environ=None, launcher=silent) -> str:
+    """Record a run as the train stage does; returns its key."""
+    with tracking.record(params, paths, stage="train", environ=environ or {}, launcher=launcher) as recorder:
+        run = recorder.start(experiment="shapes", tags={"glyphline.data": split.digest[:12]})
+        run.params({"train.learning_rate": 0.004, "model.filters": [16, 32], "train.deterministic": True})
+        run.input(split, context="training", dataset="shapes")
+        for epoch in range(epochs):
+            run.metrics({"val_loss": 1.0 / (epoch + 1), "val_accuracy": epoch / epochs}, step=epoch)
+        paths.model.write_bytes(b"keras archive")
+        paths.history.write_text("epoch,val_loss\n")
+        run.artifact(paths.history)
+        run.model(paths.model, image_shape=split.image_shape, classes=split.classes)
+        run.end()
+    return run.key
+
+
+def record_evaluation(params, paths: Paths, *, launcher=silent, accuracy: float = 0.9) -> None:
+    """Add to the run as the evaluate stage does."""
+    with tracking.record(params, paths, stage="evaluate", environ={}, launcher=launcher) as recorder:
+        run = recorder.resume(tracking.last_key(paths.journal("train")))
+        run.metrics({"test_accuracy": accuracy})
+        figure = paths.evaluate / "figures" / "confusion.png"
+        figure.parent.mkdir(parents=True, exist_ok=True)
+        figure.write_bytes(b"png")
+        run.artifact(figure, folder="figures")
+        run.end()

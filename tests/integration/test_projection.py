@@ -1,0 +1,380 @@
+"""Journals in a real MLflow store: what is there, and that sending again adds nothing."""
+
+import ast
+import hashlib
+import importlib.util
+import json
+import math
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from glyphline import tracking
+from glyphline.errors import TrackingError
+from glyphline.tracking import journal, store
+from glyphline.tracking.artifacts import Shelf
+from glyphline.tracking.events import End, Metrics, Start
+from tests.conftest import ROOT
+from tests.integration.conftest import record_evaluation, record_model, rows, silent
+
+
+@pytest.fixture
+def opened(project):
+    return store.connect(f"sqlite:///{project.mlruns / 'mlflow.db'}", project, timeout_s=5)
+
+
+@pytest.fixture
+def projection(opened, project):
+    from glyphline.tracking.projection import Projection
+
+    return Projection(opened, Shelf.of(project.work, project.home).find)
+
+
+@pytest.fixture
+def run_of(opened):
+    """The one run of a key."""
+
+    def find(key):
+        (run,) = opened.client.search_runs(opened.experiment_ids(), f"tags.`glyphline.run_key` = '{key}'")
+        return run
+
+    return find
+
+
+def test_a_recorded_run_is_whole_in_the_store(default_params, project, train_split, opened, run_of):
+    key = record_model(default_params, project, train_split, environ={"DVC_EXP_NAME": "misty-lake"})
+    record_evaluation(default_params, project)
+    sent = tracking.flush(default_params, project)[key]
+    run = run_of(key)
+    assert (run.info.status, run.info.run_name) == ("FINISHED", "misty-lake")
+    assert run.data.params == {
+        "train.learning_rate": "0.004",
+        "model.filters": "[16, 32]",
+        "train.deterministic": "true",
+    }
+    assert run.data.metrics["test_accuracy"] == 0.9
+    curve = opened.client.get_metric_history(run.info.run_id, "val_loss")
+    assert [(point.step, point.value) for point in curve] == [(0, 1.0), (1, 0.5), (2, 1 / 3)]
+    listed = {item.path for item in opened.client.list_artifacts(run.info.run_id)}
+    assert listed >= {"history.csv", "figures", "lineage.json", "lineage.evaluate.json"}
+    (data,) = run.inputs.dataset_inputs
+    assert (data.dataset.name, data.dataset.digest) == ("shapes-train", train_split.digest)
+    assert opened.client.get_experiment(run.info.experiment_id).name == "shapes"
+    assert [output.model_id for output in run.outputs.model_outputs] == [sent.model_id]
+
+
+def test_the_times_are_those_of_the_journal_not_of_the_sending(default_params, project, opened, projection, run_of):
+    writer = journal.Writer.open(project.journal("train"), "train")
+    key = writer.new_key()
+    writer.append(Start(run=key, experiment="shapes", name="old", time=1_000_000))
+    writer.append(Metrics(run=key, values={"val_loss": 1.0}, time=1_000_500))
+    writer.append(End(run=key, status="FINISHED", time=1_001_000))
+    writer.close()
+    projection.send(journal.read(project.journal("train")))
+    run = run_of(key)
+    assert (run.info.start_time, run.info.end_time) == (1_000_000, 1_001_000)
+    assert opened.client.get_metric_history(run.info.run_id, "val_loss")[0].timestamp == 1_000_500
+
+
+def test_the_model_folder_is_what_mlflow_would_have_written(default_params, project, train_split, opened):
+    from mlflow.models import Model
+
+    key = record_model(default_params, project, train_split)
+    sent = tracking.flush(default_params, project)[key]
+    folder = Path(sent.model_location.removeprefix("file://"))
+    found = Model.load(str(folder / "MLmodel"))
+    assert found.flavors["keras"]["data"] == "data"
+    assert found.flavors["python_function"]["loader_module"] == "mlflow.keras"
+    assert (found.model_id, found.run_id) == (sent.model_id, sent.run_id)
+    assert found.signature.inputs.inputs[0].shape == (-1, 8, 8, 1)
+    assert str(found.signature.inputs.inputs[0].type) == "uint8"
+    assert found.signature.outputs.inputs[0].shape == (-1, 3)
+    assert found.metadata["classes"] == list(train_split.classes)
+    assert (folder / "data" / "model.keras").read_bytes() == b"keras archive"
+    pinned = (folder / "requirements.txt").read_text().splitlines()
+    assert {line.split("==")[0] for line in pinned} >= {"keras", "mlflow", "numpy"}
+    assert opened.client.get_logged_model(sent.model_id).status == "READY"
+    assert "keras" not in sys.modules
+
+
+def test_our_names_in_the_model_folder_are_those_of_the_installed_mlflow():
+    from glyphline.tracking import package
+
+    # Read, not imported: mlflow.keras imports Keras.
+    source = Path(importlib.util.find_spec("mlflow").origin).parent / "keras" / "save.py"
+    constants = {
+        node.targets[0].id: node.value.value
+        for node in ast.parse(source.read_text()).body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+    }
+    assert constants["FLAVOR_NAME"] == package.FLAVOR
+    assert constants["_MODEL_DATA_PATH"] == package.DATA
+    assert f"{constants['_MODEL_SAVE_PATH']}.keras" == package.ARCHIVE
+    assert constants["_KERAS_MODULE_SPEC_PATH"] == "keras_module.txt"
+
+
+def test_sending_again_changes_no_row(default_params, project, train_split):
+    record_model(default_params, project, train_split)
+    record_evaluation(default_params, project)
+    tracking.flush(default_params, project)
+    before = rows(project)
+    tracking.flush(default_params, project)
+    assert rows(project) == before
+
+
+@pytest.mark.parametrize("status", ["FINISHED", "RUNNING"])
+def test_a_crash_between_sending_and_marking_adds_nothing(default_params, project, train_split, opened, status):
+    key = record_model(default_params, project, train_split)
+    run_id = tracking.flush(default_params, project)[key].run_id
+    before = rows(project)
+    # What the store holds when the projector dies after the last event and before the mark.
+    opened.client.delete_tag(run_id, "glyphline.sent")
+    opened.client.update_run(run_id, status)
+    tracking.flush(default_params, project)
+    assert rows(project) == before
+
+
+def test_a_model_that_a_crash_left_half_made_is_finished_not_made_twice(
+    default_params, project, train_split, opened, projection
+):
+    key = record_model(default_params, project, train_split)
+    history = journal.read(project.journal("train"))
+    projection.send(journal.History(history.id, history.stage, {key: history.runs[key][:2]}))
+    run_id = projection.index.find(key).info.run_id
+    half = opened.client.create_logged_model(
+        opened.experiment("shapes"),
+        name="classifier",
+        source_run_id=run_id,
+        tags={"glyphline.model_sha256": hashlib.sha256(b"keras archive").hexdigest()},
+    )
+    sent = tracking.flush(default_params, project)[key]
+    assert sent.model_id == half.model_id
+    assert opened.client.get_logged_model(half.model_id).status == "READY"
+
+
+def test_kill_9_of_the_writer_leaves_a_failed_run_with_every_point(default_params, project, run_of, opened):
+    script = """
+import os, sys
+from pathlib import Path
+from glyphline import params, tracking
+from glyphline.paths import Paths
+from glyphline.tracking.launch import Projector
+work = Path(sys.argv[1])
+chosen = params.read(Path(sys.argv[2]))
+with tracking.record(chosen, Paths(work, work), stage="train", launcher=lambda *_: Projector()) as recorder:
+    run = recorder.start("shapes")
+    for step in range(50):
+        run.metrics({"val_loss": 1.0 / (step + 1)}, step=step)
+    print(run.key, flush=True)
+    os.kill(os.getpid(), 9)
+"""
+    done = python(script, str(project.work), str(ROOT / "params.yaml"))
+    assert done.returncode == -signal.SIGKILL
+    with project.journal("train").open("ab") as stream:
+        stream.write(b'{"kind":"metr')
+    tracking.sync(default_params, project)
+    run = run_of(done.stdout.strip())
+    assert run.info.status == "FAILED"
+    assert len(opened.client.get_metric_history(run.info.run_id, "val_loss")) == 50
+
+
+def test_a_living_writer_leaves_its_run_running_and_the_rest_follows(default_params, project, run_of):
+    with tracking.record(default_params, project, stage="train", environ={}, launcher=silent) as recorder:
+        run = recorder.start("shapes")
+        run.metrics({"val_loss": 1.0}, step=0)
+        tracking.flush(default_params, project)
+        assert run_of(run.key).info.status == "RUNNING"
+        run.metrics({"val_loss": 0.5}, step=1)
+    tracking.flush(default_params, project)
+    assert run_of(run.key).info.status == "FINISHED"
+    assert run_of(run.key).data.metrics["val_loss"] == 0.5
+
+
+def test_trials_are_children_in_an_experiment_of_their_own(default_params, project, run_of, opened):
+    with tracking.record(default_params, project, stage="tune", environ={}, launcher=silent) as recorder:
+        parent = recorder.start("shapes/tuning", name="study")
+        states = {recorder.start("shapes/tuning", name=s, parent=parent.key): s for s in ("FINISHED", "KILLED")}
+        for child, status in states.items():
+            child.end(status)
+    tracking.flush(default_params, project)
+    for child, status in states.items():
+        run = run_of(child.key)
+        assert run.info.status == status
+        assert run.data.tags["mlflow.parentRunId"] == run_of(parent.key).info.run_id
+    experiment = opened.client.get_experiment(run_of(parent.key).info.experiment_id)
+    assert experiment.name == "shapes/tuning"
+    assert "trials" in experiment.tags["mlflow.note.content"]
+
+
+def test_what_mlflow_would_refuse_is_cut_or_cleaned(default_params, project, run_of):
+    with tracking.record(default_params, project, stage="train", environ={}, launcher=silent) as recorder:
+        run = recorder.start("shapes")
+        run.params({f"many.{number}": number for number in range(250)} | {"long": "x" * 9000})
+        run.tags({"long": "y" * 9000, "empty": ""})
+        run.metrics({"f1 é&?": 0.5, "diverged": math.nan, "worse": math.inf})
+        for step in range(2_000):
+            run.metrics({"val_loss": 1.0 / (step + 1)}, step=step)
+    tracking.flush(default_params, project)
+    found = run_of(run.key)
+    assert len(found.data.params) == 251
+    assert len(found.data.params["long"]) == 6000
+    assert len(found.data.tags["long"]) == 5000
+    assert found.data.metrics["f1 ___"] == 0.5
+    assert math.isnan(found.data.metrics["diverged"])
+    assert found.data.metrics["val_loss"] == 1 / 2000
+
+
+def test_a_parameter_keeps_its_first_value_and_blocks_nothing(default_params, project, run_of):
+    with tracking.record(default_params, project, stage="train", environ={}, launcher=silent) as recorder:
+        run = recorder.start("shapes")
+        run.params({"train.epochs": 3})
+        tracking.flush(default_params, project)
+        run.params({"train.epochs": 4})
+        run.metrics({"val_loss": 0.5})
+    tracking.flush(default_params, project)
+    assert run_of(run.key).data.params == {"train.epochs": "3"}
+    assert run_of(run.key).data.metrics == {"val_loss": 0.5}
+
+
+def test_a_second_evaluation_of_the_same_model_is_sent_too(default_params, project, train_split, run_of):
+    key = record_model(default_params, project, train_split)
+    record_evaluation(default_params, project, accuracy=0.9)
+    tracking.flush(default_params, project)
+    record_evaluation(default_params, project, accuracy=0.8)
+    tracking.flush(default_params, project)
+    assert run_of(key).data.metrics["test_accuracy"] == 0.8
+
+
+def test_a_run_that_was_deleted_in_the_ui_stays_deleted(default_params, project, train_split, run_of, opened):
+    key = record_model(default_params, project, train_split)
+    tracking.flush(default_params, project)
+    opened.client.delete_run(run_of(key).info.run_id)
+    before = rows(project)
+    assert tracking.flush(default_params, project) == {}
+    assert rows(project) == before
+
+
+def test_a_deleted_experiment_says_how_to_restore_it(default_params, project, train_split, opened):
+    opened.client.delete_experiment(opened.experiment("shapes"))
+    record_model(default_params, project, train_split)
+    with pytest.raises(TrackingError, match="shapes"):
+        tracking.flush(default_params, project)
+
+
+def test_the_lineage_is_in_the_run_in_full(default_params, project, train_split, run_of, opened):
+    project.lock_file.write_text("pins")
+    key = record_model(default_params, project, train_split)
+    tracking.flush(default_params, project)
+    run = run_of(key)
+    full = json.loads(Path(opened.client.download_artifacts(run.info.run_id, "lineage.json")).read_text())
+    digest = hashlib.sha256(b"pins").hexdigest()
+    assert full["lock_file_sha256"] == digest
+    assert run.data.tags["glyphline.lock"] == digest[:12]
+    assert run.data.tags["glyphline.data"] == train_split.digest[:12]
+    assert run.data.tags["mlflow.source.name"] == "glyphline train"
+
+
+def test_ten_trials_of_twenty_epochs_are_replayed_well_within_two_seconds(default_params, project, projection):
+    with tracking.record(default_params, project, stage="tune", environ={}, launcher=silent) as recorder:
+        parent = recorder.start("shapes/tuning", name="study")
+        for number in range(10):
+            trial = recorder.start("shapes/tuning", name=f"trial-{number:03d}", parent=parent.key)
+            trial.params({f"train.p{n}": n for n in range(20)})
+            for epoch in range(20):
+                trial.metrics({"loss": 0.5, "val_loss": 0.6, "accuracy": 0.7, "val_accuracy": 0.8}, step=epoch)
+    history = journal.read(project.journal("tune"))
+    began = time.process_time()
+    sent = projection.send(history)
+    seconds = time.process_time() - began
+    print(f"replayed {sent.events_sent} events in {seconds:.2f} s of processor time")
+    assert sent.runs_made == 11
+    assert seconds < 2
+
+
+def test_the_projector_shows_a_run_while_the_stage_works_and_its_end_soon_after(default_params, project):
+    with tracking.record(default_params, project, stage="train", environ={}) as recorder:
+        run = recorder.start("shapes")
+        run.metrics({"val_loss": 1.0}, step=0)
+        wait_for_status(project, "RUNNING")
+        run.metrics({"val_loss": 0.5}, step=1)
+    ended = time.monotonic()
+    wait_for_status(project, "FINISHED")
+    seconds = time.monotonic() - ended
+    print(f"the end was visible after {seconds:.2f} s")
+    assert seconds < 5
+    with store.projecting(project, timeout_s=10):
+        before = rows(project)
+    assert len(before["metrics"]) == 2
+    tracking.flush(default_params, project)
+    assert rows(project) == before
+
+
+def test_nobody_who_reads_the_output_of_a_stage_waits_for_its_projector(project):
+    script = """
+import sys
+from pathlib import Path
+from glyphline import params, tracking
+from glyphline.paths import Paths
+work = Path(sys.argv[1])
+with tracking.record(params.read(Path(sys.argv[2])), Paths(work, work), stage="train") as recorder:
+    recorder.start("shapes")
+"""
+    done = python(script, str(project.work), str(ROOT / "params.yaml"))
+    # Its output is at its end, and the projector is still importing mlflow.
+    assert rows(project)["runs"] == []
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    wait_for_status(project, "FINISHED")
+
+
+def test_ctrl_c_in_the_terminal_ends_the_stage_and_its_projector_still_sends_the_end(project):
+    script = """
+import sys, time
+from pathlib import Path
+from glyphline import params, tracking
+from glyphline.paths import Paths
+work = Path(sys.argv[1])
+with tracking.record(params.read(Path(sys.argv[2])), Paths(work, work), stage="train") as recorder:
+    recorder.start("shapes").metrics({"val_loss": 1.0})
+    print("ready", flush=True)
+    time.sleep(60)
+"""
+    command = [sys.executable, "-c", script, str(project.work), str(ROOT / "params.yaml")]
+    stage = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), start_new_session=True
+    )
+    assert stage.stdout.readline() == b"ready\n"
+    # As a terminal does: to the whole group, and not to the stage alone.
+    os.killpg(stage.pid, signal.SIGINT)
+    stage.communicate(timeout=30)
+    wait_for_status(project, "KILLED")
+
+
+def wait_for_status(project, status):
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        with sqlite3.connect(project.mlruns / "mlflow.db") as database:
+            if database.execute("SELECT 1 FROM runs WHERE status = ?", [status]).fetchone():
+                return
+        time.sleep(0.05)
+    pytest.fail(f"no run is {status}: {(project.mlruns / 'projector.log').read_text()}")
+
+
+def python(script, *arguments):
+    return subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        timeout=60,
+        check=False,
+    )
+
+
+def environment():
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in sys.path if part)}

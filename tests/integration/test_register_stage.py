@@ -1,0 +1,124 @@
+"""The register stage on journals that real stages would have left, with a real store."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from glyphline import records
+from glyphline.errors import ArtifactError, RegistryError
+from glyphline.records import Decision
+from glyphline.stages import register
+from glyphline.tracking import flush, last_key
+from tests.conftest import changed
+from tests.integration.conftest import record_evaluation, record_model
+from tests.integration.test_registry import evaluation, training
+
+
+@pytest.fixture
+def params(default_params, project):
+    return changed(default_params, {"registry.name": "shapes", "registry.min_accuracy": 0.95})
+
+
+@pytest.fixture
+def evaluated(params, project, train_split):
+    """A project whose model is trained and evaluated: 98 of 100."""
+    for stage in ("train", "evaluate"):
+        project.stage(stage).mkdir(parents=True, exist_ok=True)
+    record_model(params, project, train_split)
+    record_evaluation(params, project)
+    records.write(project.training, training("f" * 64))
+    records.write(project.evaluation, evaluation(98, "a" * 64, "f" * 64))
+    return project
+
+
+@pytest.fixture
+def client(project):
+    from mlflow.tracking import MlflowClient
+
+    uri = f"sqlite:///{project.mlruns / 'mlflow.db'}"
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def decided(paths) -> Decision:
+    return records.read(paths.decision, Decision, stage="register")
+
+
+def test_the_stage_sends_what_is_missing_registers_and_leaves_its_decision(params, evaluated, client):
+    register.run(params, evaluated)
+    decision = decided(evaluated)
+    assert (decision.version, decision.aliases, decision.promoted) == (1, ("challenger", "champion"), True)
+    version = client.get_model_version_by_alias("shapes", "champion")
+    run = client.get_run(version.run_id)
+    assert run.data.tags["glyphline.run_key"] == last_key(evaluated.journal("train"))
+    assert run.data.metrics["test_accuracy"] == 0.9
+
+
+def test_the_version_holds_the_model_that_was_trained(params, evaluated, client):
+    register.run(params, evaluated)
+    from mlflow.artifacts import download_artifacts
+
+    source = client.get_model_version("shapes", "1").source
+    folder = download_artifacts(artifact_uri=source, tracking_uri=f"sqlite:///{evaluated.mlruns / 'mlflow.db'}")
+    assert (Path(folder) / "data" / "model.keras").read_bytes() == b"keras archive"
+
+
+def test_the_stage_again_makes_the_same_file(params, evaluated):
+    register.run(params, evaluated)
+    first = evaluated.decision.read_bytes()
+    register.run(params, evaluated)
+    assert evaluated.decision.read_bytes() == first
+
+
+def test_a_refusal_is_a_result_and_no_error(params, evaluated):
+    register.run(changed(params, {"registry.min_accuracy": 0.99}), evaluated)
+    assert decided(evaluated).aliases == ("challenger",)
+
+
+def test_after_a_lost_store_restore_registers_once_and_leaves_the_decision_alone(
+    params, evaluated, client, migrated_store
+):
+    register.run(params, evaluated)
+    before = evaluated.decision.read_bytes()
+    shutil.rmtree(evaluated.mlruns / "artifacts")
+    shutil.copy(migrated_store, evaluated.mlruns / "mlflow.db")
+    restored = register.restore(params, evaluated)
+    assert restored == decided(evaluated)
+    assert client.get_model_version_by_alias("shapes", "champion").version in {1, "1"}
+    assert register.restore(params, evaluated) is None
+    assert evaluated.decision.read_bytes() == before
+
+
+def test_there_is_nothing_to_restore_before_the_stage_has_run(params, evaluated, project):
+    assert register.restore(params, evaluated) is None
+
+
+def test_a_decision_about_an_earlier_model_is_not_restored(params, evaluated, client):
+    register.run(params, evaluated)
+    records.write(evaluated.training, training("e" * 64))
+    assert register.restore(params, evaluated) is None
+    records.write(evaluated.evaluation, evaluation(97, "a" * 64, "e" * 64))
+    assert register.restore(params, evaluated) is None
+    assert len(client.search_model_versions("name = 'shapes'")) == 1
+
+
+def test_a_run_that_was_deleted_in_the_store_is_told_with_the_way_back(params, evaluated, client):
+    key = last_key(evaluated.journal("train"))
+    client.delete_run(flush(params, evaluated)[key].run_id)
+    with pytest.raises(RegistryError, match="was it deleted there") as caught:
+        register.run(params, evaluated)
+    assert "restore the run in the UI" in caught.value.fix
+    assert not evaluated.decision.exists()
+
+
+def test_what_was_deleted_on_purpose_is_not_restored(params, evaluated, client):
+    register.run(params, evaluated)
+    client.delete_run(flush(params, evaluated)[last_key(evaluated.journal("train"))].run_id)
+    assert register.restore(params, evaluated) is None
+
+
+def test_a_missing_evaluation_names_the_stage_to_run(params, evaluated):
+    evaluated.evaluation.unlink()
+    with pytest.raises(ArtifactError) as caught:
+        register.run(params, evaluated)
+    assert caught.value.fix == "make it again with `dvc repro evaluate`"

@@ -1,0 +1,222 @@
+"""`glyphline sync`: what the store lost comes back, from the workspace, git's history and DVC's cache."""
+
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from glyphline import tracking
+from glyphline.paths import Paths
+from glyphline.tracking import artifacts, journal
+from tests.integration.conftest import record_evaluation, record_model, rows
+
+
+def git(folder, *arguments):
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
+    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.fixture
+def recorded(default_params, project, train_split):
+    """A trained and evaluated model in the workspace; returns its key."""
+    key = record_model(default_params, project, train_split, environ={"DVC_EXP_NAME": "misty-lake"})
+    record_evaluation(default_params, project)
+    return key
+
+
+def put_in_dvc(project, *, ref=None):
+    """Commit the outs as DVC does: contents in its cache, their MD5s in a committed dvc.lock."""
+    shelf = artifacts.Shelf.of(project.work, project.home)
+    lines = ["schema: '2.0'", "stages:"]
+    for stage in ("train", "evaluate"):
+        lines += [f"  {stage}:", "    cmd: x", "    outs:"]
+        for path in sorted(file for file in project.stage(stage).rglob("*") if file.is_file()):
+            mark = artifacts.mark(path, project.work)
+            shelf.cached(mark.md5).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, shelf.cached(mark.md5))
+            shelf.cached(mark.md5).chmod(0o444)
+            lines += [f"    - path: {mark.path}", "      hash: md5", f"      md5: {mark.md5}"]
+    (project.work / "dvc.lock").write_text("\n".join(lines) + "\n")
+    if not (project.work / ".git").exists():
+        git(project.work, "init", "-q", "-b", "main")
+        (project.work / ".gitignore").write_text("/mlruns\n/artifacts\n/.dvc\n")
+    git(project.work, "add", ".")
+    git(project.work, "commit", "-qm", "outs")
+    if ref:
+        git(project.work, "update-ref", ref, "HEAD")
+        git(project.work, "reset", "-q", "--hard", "HEAD~1")
+
+
+@pytest.fixture
+def new_store(project, tmp_path_factory, migrated_store):
+    """The same working folder over an empty store."""
+    # Another file, not the same one emptied: MLflow keeps a database open as long as the process lives.
+    home = tmp_path_factory.mktemp("new-home")
+    (home / "mlruns").mkdir()
+    shutil.copy(migrated_store, home / "mlruns" / "mlflow.db")
+    return Paths(work=project.work, home=home)
+
+
+def test_a_lost_store_comes_back_as_it_was_and_a_second_sync_adds_nothing(default_params, project, recorded, new_store):
+    first = tracking.sync(default_params, project)
+    again = tracking.sync(default_params, new_store)
+    assert (again.runs_made, again.events_sent) == (first.runs_made, first.events_sent)
+    assert again.runs_made == 1
+    before, after = rows(project), rows(new_store)
+    for table in ("metrics", "params", "tags", "runs", "experiments", "datasets"):
+        assert len(after[table]) == len(before[table])
+    for table in ("metrics", "params"):
+        assert without_ids(after[table]) == without_ids(before[table])
+    second = tracking.sync(default_params, new_store)
+    assert (second.runs_made, second.events_sent) == (0, 0)
+    assert rows(new_store) == after
+
+
+def without_ids(table):
+    return sorted(
+        (tuple(cell for cell in row if not (isinstance(cell, str) and len(cell) == 32)) for row in table), key=repr
+    )
+
+
+def test_runs_of_the_past_come_from_git_and_the_cache_with_their_files(default_params, project, recorded):
+    put_in_dvc(project)
+    shutil.rmtree(project.work / "artifacts")
+    report = tracking.sync(default_params, project)
+    assert (report.runs_made, report.journals, report.missing) == (1, 2, ())
+    found = tracking.flush(default_params, project)
+    assert found == {}
+    names = {path.name for path in (project.mlruns / "artifacts").rglob("*")}
+    assert names >= {"history.csv", "confusion.png", "model.keras", "lineage.json"}
+
+
+def test_experiments_of_dvc_are_found_and_its_own_refs_are_not(default_params, project, recorded):
+    git(project.work, "init", "-q", "-b", "main")
+    (project.work / ".gitignore").write_text("/mlruns\n/artifacts\n/.dvc\n")
+    git(project.work, "add", ".")
+    git(project.work, "commit", "-qm", "base")
+    put_in_dvc(project, ref=f"refs/exps/{'a' * 2}/{'b' * 38}/misty-lake")
+    shutil.rmtree(project.work / "artifacts")
+    git(project.work, "update-ref", "refs/exps/exec/EXEC_HEAD", "HEAD")
+    assert tracking.sync(default_params, project).runs_made == 1
+
+
+def test_a_journal_in_the_workspace_and_in_the_cache_is_one(default_params, project, recorded):
+    put_in_dvc(project)
+    assert tracking.sync(default_params, project).runs_made == 1
+
+
+def test_a_file_that_is_nowhere_is_named_once_and_comes_when_it_is_back(default_params, project, recorded, caplog):
+    kept = project.history.read_bytes()
+    project.history.unlink()
+    with caplog.at_level(logging.WARNING, logger="glyphline"):
+        report = tracking.sync(default_params, project)
+    assert report.missing == ("artifacts/train/history.csv",)
+    assert len(caplog.records) == 1
+    before = rows(project)
+    second = tracking.sync(default_params, project)
+    assert (second.runs_made, second.events_sent) == (0, 0)
+    assert rows(project) == before
+    project.history.write_bytes(kept)
+    third = tracking.sync(default_params, project)
+    assert (third.events_sent, third.missing) == (1, ())
+    fourth = tracking.sync(default_params, project)
+    assert (fourth.events_sent, fourth.missing) == (0, ())
+
+
+def test_a_damaged_journal_is_named_and_the_others_are_sent(default_params, project, recorded, caplog):
+    project.journal("evaluate").write_bytes(b"{}\n{}\n")
+    with caplog.at_level(logging.WARNING, logger="glyphline"):
+        assert tracking.sync(default_params, project).runs_made == 1
+    assert "evaluate/journal.jsonl is damaged at line 1" in caplog.text
+
+
+def test_an_evaluation_without_the_journal_of_its_training_is_left_out_and_said(
+    default_params, project, recorded, caplog
+):
+    project.journal("train").unlink()
+    with caplog.at_level(logging.WARNING, logger="glyphline"):
+        report = tracking.sync(default_params, project)
+    assert (report.runs_made, report.events_sent) == (0, 0)
+    assert "1 runs were left out" in caplog.text
+
+
+def test_a_project_without_git_and_without_journals_has_nothing_to_sync(default_params, project):
+    report = tracking.sync(default_params, project)
+    assert (report.runs_made, report.events_sent, report.journals) == (0, 0, 0)
+
+
+STAGE = """
+import sys
+from pathlib import Path
+from glyphline import params, tracking
+from glyphline.paths import Paths
+from glyphline.tracking.launch import Projector
+paths = Paths.find(Path.cwd())
+chosen = params.read(paths.params)
+with tracking.record(chosen, paths, stage="train", launcher=lambda *_: Projector()) as recorder:
+    run = recorder.start("shapes")
+    run.params(chosen.flat())
+    paths.history.write_text(str(chosen.train.learning_rate))
+    run.artifact(paths.history)
+"""
+
+
+def test_what_the_real_dvc_leaves_of_a_commit_and_of_an_experiment_is_found(default_params, project, root):
+    (project.work / "stage.py").write_text(STAGE)
+    shutil.copy(root / "params.yaml", project.params)
+    (project.work / "dvc.yaml").write_text(
+        "stages:\n  train:\n    cmd: python stage.py\n    params: [train]\n    outs:\n"
+        "    - artifacts/train/journal.jsonl\n    - artifacts/train/history.csv\n"
+    )
+    (project.work / ".gitignore").write_text("/mlruns\n/artifacts\n")
+    git(project.work, "init", "-q", "-b", "main")
+    dvc(project, "init", "-q")
+    dvc(project, "config", "core.analytics", "false")
+    git(project.work, "add", ".")
+    git(project.work, "commit", "-qm", "base")
+    dvc(project, "repro", "-q")
+    git(project.work, "add", ".")
+    git(project.work, "commit", "-qm", "run")
+    dvc(project, "exp", "run", "-q", "--temp", "--name", "misty-lake", "-S", "train.learning_rate=0.009")
+    shutil.rmtree(project.work / "artifacts")
+    report = tracking.sync(default_params, project)
+    assert (report.runs_made, report.missing) == (2, ())
+    tagged = {(key, value) for key, value, *_ in rows(project)["tags"]}
+    assert ("glyphline.experiment", "misty-lake") in tagged
+    assert {path.read_text() for path in project.mlruns.rglob("history.csv")} == {"0.004", "0.009"}
+    assert tracking.sync(default_params, project).events_sent == 0
+
+
+def dvc(project, *arguments):
+    folder = Path(sys.executable).parent
+    environment = {
+        **os.environ,
+        "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": os.pathsep.join(part for part in sys.path if part),
+        "GIT_AUTHOR_NAME": "a",
+        "GIT_AUTHOR_EMAIL": "a@b",
+        "GIT_COMMITTER_NAME": "a",
+        "GIT_COMMITTER_EMAIL": "a@b",
+        "DVC_NO_ANALYTICS": "true",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", *arguments],
+        cwd=project.work,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_journals_label_in_the_store_tells_journals_of_one_stage_apart(default_params, project, recorded):
+    first = journal.read(project.journal("evaluate"))
+    record_evaluation(default_params, project)
+    second = journal.read(project.journal("evaluate"))
+    assert first.label != second.label
+    assert first.label.startswith("evaluate-")

@@ -1,0 +1,181 @@
+"""The training room against real Keras, on made images."""
+
+import zipfile
+
+import numpy as np
+import pytest
+
+from glyphline import training
+from glyphline.errors import ArtifactError, TrainingError
+from glyphline.training import archive
+from glyphline.training.epochs import Epochs, cross_entropy
+from glyphline.training.network import block_filters, build
+from glyphline.training.predict import probabilities
+from tests.conftest import changed, made_split
+
+SMALL = {
+    "model.filters": (4,),
+    "model.dense_units": 8,
+    "train.epochs": 3,
+    "train.patience": 3,
+    "train.batch_size": 16,
+    "train.learning_rate": 0.01,
+}
+
+
+@pytest.fixture(scope="module")
+def small(default_params):
+    return changed(default_params, SMALL)
+
+
+@pytest.fixture(scope="module")
+def setting():
+    return training.prepare(made_split("train", 90), made_split("val", 45, seed=1), deterministic=True)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_gives_others(small, setting):
+    first, second, other = (training.fit(small, setting, seed=seed) for seed in (3, 3, 4))
+    assert first.weights_digest() == second.weights_digest() != other.weights_digest()
+    assert first.rows == second.rows
+
+
+def test_it_learns_what_is_there_to_learn(small, setting):
+    fitted = training.fit(changed(small, {"train.epochs": 12}), setting, seed=0)
+    assert fitted.best["val_accuracy"] > 0.9
+
+
+def test_the_weights_are_those_of_the_best_epoch(small, setting):
+    fitted = training.fit(changed(small, {"train.epochs": 6, "train.learning_rate": 0.5}), setting, seed=0)
+    probs = probabilities(fitted.model, setting.val.images, 64)
+    assert cross_entropy(probs, setting.val.labels) == pytest.approx(fitted.best["val_loss"], rel=1e-5)
+    assert fitted.best["val_loss"] == min(row["val_loss"] for row in fitted.rows)
+
+
+class Fading:
+    """A network that gives the right class a little less each time it is asked."""
+
+    def __init__(self, labels):
+        self.labels, self.right = labels, 0.9
+
+    def get_weights(self):
+        return []
+
+    def __call__(self, images, training):
+        self.right -= 0.1
+        probs = np.full((len(images), 3), (1 - self.right) / 2, dtype=np.float32)
+        probs[np.arange(len(images)), self.labels] = self.right
+        return probs
+
+
+def test_it_stops_after_patience_epochs_without_a_better_loss(setting):
+    course = Epochs(Fading(setting.val.labels), setting.val, patience=2, hook=None)
+    assert [course.finished(0.1, 0.9, 0.01) for _ in range(3)] == [False, False, True]
+    assert course.best_epoch == 0
+
+
+def test_the_hook_sees_every_epoch_in_order_and_may_end_the_fit(small, setting):
+    class EnoughError(Exception):
+        pass
+
+    epochs = []
+
+    def hook(epoch, metrics):
+        assert {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"} == set(metrics)
+        epochs.append(epoch)
+        if epoch == 1:
+            raise EnoughError
+
+    with pytest.raises(EnoughError):
+        training.fit(small, setting, seed=0, on_epoch=hook)
+    assert epochs == [0, 1]
+
+
+def test_a_loss_that_is_no_number_is_a_training_error_with_advice(small, setting):
+    class Broken:
+        def get_weights(self):
+            return []
+
+        def __call__(self, images, training):
+            return np.full((len(images), 3), np.nan, dtype=np.float32)
+
+    course = Epochs(Broken(), setting.val, patience=1, hook=None)
+    with pytest.raises(TrainingError, match="epoch 1") as caught:
+        course.finished(0.1, 0.9, 0.01)
+    assert "learning_rate" in caught.value.fix
+
+
+def test_a_saved_model_says_the_same_and_holds_its_own_scaling(small, setting, tmp_path):
+    fitted = training.fit(small, setting, seed=0)
+    fitted.save(tmp_path / "model.keras")
+    seen = training.predict(tmp_path / "model.keras", setting.val, batch_size=7)
+    assert seen.weights_digest == fitted.weights_digest()
+    assert seen.probs.dtype == np.float32
+    assert np.allclose(seen.probs.sum(axis=1), 1, atol=1e-5)
+    assert "Rescaling" in [type(layer).__name__ for layer in archive.open_model(tmp_path / "model.keras").layers]
+
+
+def test_the_batch_size_of_prediction_changes_no_answer(small, setting, tmp_path):
+    training.fit(small, setting, seed=0).save(tmp_path / "model.keras")
+    one, other = (training.predict(tmp_path / "model.keras", setting.val, batch_size=n).probs for n in (1, 64))
+    assert np.allclose(one, other, atol=1e-6)
+
+
+def test_a_model_for_other_images_is_refused_by_name(small, setting, tmp_path):
+    training.fit(small, setting, seed=0).save(tmp_path / "model.keras")
+    with pytest.raises(ArtifactError, match=r"\(8, 8, 1\).*\(9, 9, 1\)"):
+        training.predict(tmp_path / "model.keras", made_split("test", 5, side=9), batch_size=8)
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip", "text", "missing"])
+def test_a_damaged_archive_is_refused_before_keras_reads_it(small, setting, tmp_path, damage):
+    path = tmp_path / "model.keras"
+    training.fit(changed(small, {"train.epochs": 1, "train.patience": 1}), setting, seed=0).save(path)
+    content = bytearray(path.read_bytes())
+    if damage == "truncate":
+        path.write_bytes(content[: len(content) // 2])
+    elif damage == "flip":
+        with zipfile.ZipFile(path) as archived:
+            start = archived.getinfo("model.weights.h5").header_offset + 200
+        content[start] ^= 1
+        path.write_bytes(content)
+    elif damage == "text":
+        path.write_text("<html>")
+    else:
+        path.unlink()
+    with pytest.raises(ArtifactError) as caught:
+        archive.open_model(path)
+    assert "dvc repro train" in caught.value.fix
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (33, 65, 3), (256, 256, 3)])
+def test_any_image_size_gets_a_network_of_bounded_size(default_params, shape):
+    network = build(default_params.model, shape, 10)
+    assert network.model.output_shape == (None, 10)
+    assert network.model.count_params() < 2_000_000
+
+
+def test_more_blocks_than_halvings_still_build(default_params):
+    deep = changed(default_params, {"model.filters": (4,) * 6})
+    assert build(deep.model, (8, 8, 1), 2).model.output_shape == (None, 2)
+
+
+def test_one_class_is_refused(default_params):
+    with pytest.raises(TrainingError, match="1 class"):
+        build(default_params.model, (8, 8, 1), 1)
+
+
+@pytest.mark.parametrize(("side", "blocks"), [(8, 2), (28, 2), (32, 2), (64, 3), (256, 5)])
+def test_blocks_are_repeated_until_the_map_is_small(side, blocks):
+    assert len(block_filters((16, 32), side)) == blocks
+
+
+def test_the_schedule_rises_to_its_peak_and_falls():
+    from glyphline.training.schedule import one_cycle
+
+    schedule = one_cycle(0.1, 100)
+    rates = [float(schedule(step)) for step in range(101)]
+    assert rates[0] == pytest.approx(0.01, rel=1e-3)
+    assert max(rates) == pytest.approx(0.1, rel=1e-2)
+    assert 20 <= rates.index(max(rates)) <= 30
+    assert rates[-1] == pytest.approx(0.001, rel=1e-2)
+    assert rates[26:] == sorted(rates[26:], reverse=True)

@@ -1,0 +1,62 @@
+"""The files for DVC: exact bytes, and names that need quoting."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import numpy as np
+
+from glyphline.evaluation import measure, tables
+from glyphline.evaluation.calibration import Bin
+from glyphline.values import Split
+
+PROBS = np.array([[0.75, 0.25], [0.25, 0.75], [0.5, 0.5]], dtype=np.float32)
+SPLIT = Split("test", np.zeros((3, 8, 8, 1), np.uint8), np.array([0, 1, 1]), ("a", 'b, "c"'), "digest")
+
+
+def evaluation():
+    return measure(SPLIT, PROBS, bins=2, dataset="made-up", weights_digest="weights")
+
+
+def test_metrics_are_one_flat_object_of_numbers(tmp_path):
+    tables.write_metrics(tmp_path / "metrics.json", evaluation())
+    flat = json.loads((tmp_path / "metrics.json").read_text())
+    assert list(flat) == [
+        "accuracy", "accuracy_low", "accuracy_high", "log_loss", "macro_f1", "calibration_error", "count",
+    ]  # fmt: skip
+    assert flat["accuracy"] == 2 / 3
+    assert flat["count"] == 3
+
+
+def test_predictions_carry_the_names_of_the_classes(tmp_path):
+    path = tmp_path / "predictions.csv"
+    tables.write_predictions(path, SPLIT.labels, PROBS.argmax(axis=1), SPLIT.classes)
+    assert path.read_bytes() == b'actual,predicted\na,a\n"b, ""c""","b, ""c"""\n"b, ""c""",a\n'
+
+
+def test_calibration_numbers_read_back_as_they_were(tmp_path):
+    path = tmp_path / "calibration.csv"
+    entry = Bin(low=1 / 3, high=2 / 3, count=3, correct=1, confidence=0.1 + 0.2, accuracy=1 / 3)
+    tables.write_calibration(path, [entry])
+    (row,) = csv.DictReader(path.open(newline=""))
+    assert {key: float(value) for key, value in row.items()} == {
+        "low": 1 / 3, "high": 2 / 3, "count": 3, "confidence": 0.1 + 0.2, "accuracy": 1 / 3,
+    }  # fmt: skip
+    assert b"\r" not in path.read_bytes()
+
+
+def test_each_class_has_its_row(tmp_path):
+    path = tmp_path / "per_class.csv"
+    tables.write_classes(path, evaluation())
+    rows = list(csv.DictReader(path.open(newline="")))
+    assert [row["class"] for row in rows] == list(SPLIT.classes)
+    assert [int(row["count"]) for row in rows] == [1, 2]
+    assert float(rows[1]["recall"]) == 0.5
+
+
+def test_numbers_alone_load_no_plotting_and_no_statistics_library():
+    heavy = {"matplotlib", "scipy", "sklearn", "pandas", "tensorflow", "mlflow"}
+    code = "import sys, glyphline.evaluation; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert not heavy & set(loaded)

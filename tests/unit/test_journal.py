@@ -1,0 +1,182 @@
+"""The journal: whole lines, a lock that tells of life, a torn end that harms nothing."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glyphline.errors import ArtifactError, TrackingError
+from glyphline.tracking import events, journal
+from glyphline.tracking.events import End, Metrics, Start, decode, encode
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "artifacts" / "train" / "journal.jsonl"
+
+
+def begun(path, *, parent=None):
+    writer = journal.Writer.open(path, "train")
+    key = writer.new_key()
+    writer.append(Start(run=key, experiment="shapes", name="a", parent=parent))
+    return writer, key
+
+
+@given(st.dictionaries(st.text(min_size=1), st.floats(), min_size=1), st.integers(0, 10**9))
+def test_metrics_come_back_as_they_were_even_nan_and_infinity(values, step):
+    back = decode(encode(Metrics(run="k", values=values, step=step)))
+    assert back.step == step
+    assert all(
+        back.values[name] == value or (math.isnan(value) and math.isnan(back.values[name]))
+        for name, value in values.items()
+    )
+
+
+def test_every_line_is_strict_json():
+    line = encode(Metrics(run="k", values={"loss": math.nan}))
+    json.loads(line, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+
+
+def test_a_reader_sees_an_event_as_soon_as_append_returns(path):
+    writer, key = begun(path)
+    writer.append(Metrics(run=key, values={"loss": 1.0}))
+    history = journal.read(path)
+    assert [event.kind for event in history.runs[key]] == ["start", "metrics"]
+    assert not history.complete
+    writer.close()
+
+
+def test_keys_begin_with_the_id_of_their_journal_and_differ(path):
+    writer, first = begun(path)
+    second = writer.new_key()
+    writer.close()
+    assert first != second
+    assert len(first) == journal.KEY_CHARACTERS
+    assert first.startswith(writer.header.id)
+    assert second.startswith(writer.header.id)
+
+
+def test_a_torn_last_line_is_left_out_and_read_once_it_is_whole(path):
+    writer, key = begun(path)
+    line = encode(Metrics(run=key, values={"loss": 1.0}))
+    reader = journal.Reader.open(path)
+    with path.open("ab") as stream:
+        stream.write(line[:20])
+        stream.flush()
+        assert len(reader.read().runs[key]) == 1
+        stream.write(line[20:])
+    assert len(reader.read().runs[key]) == 2
+    writer.close()
+
+
+def test_a_damaged_line_in_the_middle_is_named(path):
+    writer, key = begun(path)
+    writer.close()
+    with path.open("ab") as stream:
+        stream.write(b'{"kind": "metr\n' + encode(End(run=key, status="FINISHED")))
+    with pytest.raises(ArtifactError, match="line 3") as caught:
+        journal.read(path)
+    assert "dvc" in caught.value.fix
+
+
+def test_a_run_without_an_end_is_failed_once_the_writer_is_gone_at_the_time_of_its_last_event(path):
+    writer, key = begun(path)
+    writer.append(Metrics(run=key, values={"loss": 1.0}, time=5_000))
+    assert not any(isinstance(event, End) for event in journal.read(path).runs[key])
+    writer.close()
+    assert journal.read(path).runs[key][-1] == End(run=key, time=5_000, status="FAILED")
+
+
+def test_kill_9_frees_the_lock_and_keeps_every_line(path):
+    script = """
+import sys, time
+from pathlib import Path
+from glyphline.tracking import journal, events
+writer = journal.Writer.open(Path(sys.argv[1]), "train")
+key = writer.new_key()
+writer.append(events.Start(run=key, experiment="shapes", name="a"))
+for step in range(100):
+    writer.append(events.Metrics(run=key, values={"loss": 1.0}, step=step))
+print("ready", flush=True)
+time.sleep(60)
+"""
+    process = subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE, env=environment())
+    assert process.stdout.readline() == b"ready\n"
+    reader = journal.Reader.open(path)
+    assert reader.is_written()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not reader.is_written()
+    (events_,) = reader.read().runs.values()
+    assert [event.kind for event in events_] == ["start"] + ["metrics"] * 100 + ["end"]
+    process.stdout.close()
+    reader.close()
+
+
+def test_a_second_writer_is_refused_while_the_first_lives(path):
+    writer, _ = begun(path)
+    with pytest.raises(TrackingError, match="another process"):
+        journal.Writer.open(path, "train")
+    writer.close()
+    journal.Writer.open(path, "train").close()
+
+
+def test_a_new_journal_leaves_the_old_file_to_whoever_has_it_open_or_linked(path):
+    writer, key = begun(path)
+    writer.close()
+    cached = path.with_name("cached")
+    os.link(path, cached)
+    reader = journal.Reader.open(path)
+    journal.Writer.open(path, "train").close()
+    assert list(reader.read().runs) == [key]
+    assert list(journal.read(cached).runs) == [key]
+    assert journal.read(path).runs == {}
+    reader.close()
+
+
+def test_last_key_is_the_last_run_without_a_parent(path):
+    writer, parent = begun(path)
+    writer.append(Start(run=writer.new_key(), experiment="shapes", name="trial", parent=parent))
+    writer.close()
+    assert journal.last_key(path) == parent
+
+
+@pytest.mark.parametrize("content", [None, b""])
+def test_no_run_names_the_stage_that_makes_one(path, content):
+    if content is not None:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(content)
+    with pytest.raises(ArtifactError) as caught:
+        journal.last_key(path)
+    assert "train" in caught.value.fix
+
+
+def test_a_journal_of_a_later_version_is_refused_not_misread(path):
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b'{"kind":"journal","version":2,"id":"a","stage":"train","time":1}\n')
+    with pytest.raises(ArtifactError, match="line 1"):
+        journal.read(path)
+
+
+def test_an_event_is_written_in_less_than_a_millisecond(path):
+    writer, key = begun(path)
+    began = time.perf_counter()
+    for step in range(500):
+        writer.append(Metrics(run=key, values={"loss": 0.5, "val_loss": 0.6}, step=step))
+    assert (time.perf_counter() - began) / 500 < 0.001
+    writer.close()
+
+
+def test_times_are_milliseconds():
+    assert abs(events.now_ms() / 1000 - time.time()) < 5
+
+
+def environment():
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in sys.path if part)}

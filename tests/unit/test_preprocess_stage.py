@@ -1,0 +1,122 @@
+"""preprocess: from data/raw to three splits, a report and a picture; the same bytes for the same seed."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from glyphline import data, records
+from glyphline.errors import ArtifactError, DataError
+from glyphline.paths import Paths
+from glyphline.records import PreprocessReport
+from glyphline.stages import fetch, preprocess
+from tests.conftest import changed
+
+NAMES = ("train", "val", "test")
+
+
+@pytest.fixture
+def paths(tmp_path):
+    return Paths(work=tmp_path, home=tmp_path)
+
+
+def fetched(params, paths):
+    fetch.run(params, paths)
+    preprocess.run(params, paths)
+    return {name: data.load(paths.split(name)) for name in NAMES}
+
+
+def contents(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def own_npz(params, tmp_path, **arrays):
+    np.savez(tmp_path / "mine.npz", **arrays)
+    return changed(params, {"data.path": str(tmp_path / "mine.npz"), "data.dataset": "mine"})
+
+
+def made(count, shape=(8, 8), classes=2):
+    images = np.random.default_rng(3).integers(0, 256, (count, *shape), dtype=np.uint8)
+    return images, np.arange(count) % classes
+
+
+def test_digits_become_three_stratified_splits_with_report_and_picture(default_params, paths):
+    splits = fetched(default_params, paths)
+    assert {name: len(split) for name, split in splits.items()} == {"train": 1222, "val": 216, "test": 359}
+    for split in splits.values():
+        assert split.image_shape == (8, 8, 1)
+        shares = np.bincount(split.labels) / len(split)
+        assert shares.max() - shares.min() < 0.02
+    report = records.read(paths.preprocess_report, PreprocessReport, stage="preprocess")
+    assert report.counts == {"train": 1222, "val": 216, "test": 359}
+    with Image.open(paths.samples) as picture:
+        assert picture.format == "PNG"
+    assert sorted(path.name for path in paths.processed.parent.iterdir()) == ["processed", "raw"]
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(default_params, paths):
+    digests = [fetched(default_params, paths)["train"].digest]
+    before = contents(paths.processed) | contents(paths.preprocess)
+    preprocess.run(default_params, paths)
+    assert contents(paths.processed) | contents(paths.preprocess) == before
+    preprocess.run(changed(default_params, {"seed": 8}), paths)
+    digests.append(data.load(paths.split("train")).digest)
+    assert digests[0] != digests[1]
+
+
+def test_no_image_is_in_two_splits_and_none_is_lost(default_params, paths, tmp_path):
+    images, labels = made(200)
+    splits = fetched(own_npz(default_params, tmp_path, x_train=images, y_train=labels), paths)
+    together = [image.tobytes() for split in splits.values() for image in split.images]
+    assert sorted(together) == sorted(image.tobytes() for image in images)
+
+
+def test_an_official_test_part_is_kept_as_it_is(default_params, paths, tmp_path):
+    images, labels = made(60)
+    params = own_npz(
+        default_params, tmp_path, x_train=images[:50], y_train=labels[:50], x_test=images[50:], y_test=labels[50:]
+    )
+    test = fetched(params, paths)["test"]
+    np.testing.assert_array_equal(test.images[..., 0], images[50:])
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (40, 20, 3), (300, 7, 3)])
+def test_image_size_resizes_any_shape(shape, default_params, paths, tmp_path):
+    images, labels = made(20, shape)
+    params = own_npz(default_params, tmp_path, x_train=images, y_train=labels)
+    params = params.model_copy(
+        update={"preprocess": params.preprocess.model_copy(update={"image_size": (12, 9), "val_fraction": 0.3})}
+    )
+    split = fetched(params, paths)["train"]
+    assert split.image_shape == (12, 9, 3 if len(shape) == 3 else 1)
+
+
+def test_images_too_large_to_be_meant_say_how_to_resize_them(default_params, paths, tmp_path):
+    images, labels = made(10, (8, 300))
+    with pytest.raises(DataError, match="8 x 300") as caught:
+        fetched(own_npz(default_params, tmp_path, x_train=images, y_train=labels), paths)
+    assert "preprocess.image_size" in caught.value.fix
+
+
+def test_a_failure_leaves_the_old_outs_and_no_scraps(default_params, paths):
+    fetched(default_params, paths)
+    before = contents(paths.processed) | contents(paths.preprocess)
+    csv = paths.raw / "digits.csv"
+    csv.write_bytes(csv.read_bytes()[:-1] + b"\x00")
+    with pytest.raises(DataError, match=r"digits\.csv has changed"):
+        preprocess.run(default_params, paths)
+    assert contents(paths.processed) | contents(paths.preprocess) == before
+    assert sorted(path.name for path in paths.processed.parent.iterdir()) == ["processed", "raw"]
+
+
+def test_without_data_the_stage_to_run_is_named(default_params, paths):
+    with pytest.raises(ArtifactError, match="does not exist") as caught:
+        preprocess.run(default_params, paths)
+    assert "fetch" in caught.value.fix
+
+
+def test_duplicates_are_reported(default_params, paths, tmp_path):
+    images, labels = made(40)
+    images[20:] = images[:20]
+    fetched(own_npz(default_params, tmp_path, x_train=images, y_train=labels), paths)
+    report = records.read(paths.preprocess_report, PreprocessReport, stage="preprocess")
+    assert sum(report.duplicates_within.values()) + sum(report.duplicates_across.values()) == 20

@@ -1,0 +1,131 @@
+"""Which store, whether it answers, and that no password is ever shown."""
+
+import socket
+import time
+
+import pytest
+
+from glyphline.errors import TrackingError
+from glyphline.files import exclusive
+from glyphline.params import overlay
+from glyphline.paths import Paths
+from glyphline.redaction import redact
+from glyphline.tracking import artifacts, store, ui
+
+
+@pytest.fixture
+def paths(tmp_path):
+    return Paths(work=tmp_path, home=tmp_path)
+
+
+def test_params_win_over_the_environment_and_that_over_the_file(default_params, paths):
+    named = overlay(default_params, {"tracking.uri": "http://params"})
+    environ = {"MLFLOW_TRACKING_URI": "http://environment"}
+    assert store.uri(named, paths, environ) == "http://params"
+    assert store.uri(default_params, paths, environ) == "http://environment"
+    assert store.uri(default_params, paths, {}) == f"sqlite:///{paths.home}/mlruns/mlflow.db"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://ann:pw@host/x", "https://***@host/x"),
+        ("postgresql+psycopg://ann:p@ss@host:5432/db", "postgresql+psycopg://***@host:5432/db"),
+        ("two http://a:b@c and http://d:e@f", "two http://***@c and http://***@f"),
+        ("http://host/?user=ann&password=pw&x=1", "http://host/?user=ann&password=***&x=1"),
+        ("https://host/@ann/page", "https://host/@ann/page"),
+        ("sqlite:////tmp/mlflow.db", "sqlite:////tmp/mlflow.db"),
+        ("ann@host", "ann@host"),
+    ],
+)
+def test_redact(text, shown):
+    assert redact(text) == shown
+
+
+def test_a_refused_connection_is_known_at_once_and_named_without_the_password():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        began = time.monotonic()
+        with pytest.raises(TrackingError, match="out of reach") as caught:
+            store.reach(f"http://ann:hidden@127.0.0.1:{port}", timeout_s=5)
+    assert time.monotonic() - began < 1
+    assert "hidden" not in caught.value.problem
+    assert "glyphline sync" in caught.value.fix
+
+
+def test_a_listening_port_is_within_reach():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        store.reach(f"http://127.0.0.1:{server.getsockname()[1]}", timeout_s=5)
+
+
+def test_a_file_needs_no_reaching():
+    store.reach("sqlite:////nowhere/mlflow.db", timeout_s=5)
+
+
+def test_waiting_for_another_process_ends(paths):
+    with (
+        exclusive(paths.mlruns / "projection.lock"),
+        pytest.raises(TrackingError, match="another process"),
+        store.projecting(paths, timeout_s=0.1),
+    ):
+        pass
+
+
+def test_a_free_lock_is_taken_at_once(paths):
+    with store.projecting(paths, timeout_s=0.1):
+        pass
+    with store.projecting(paths):
+        pass
+
+
+def test_the_ui_gets_its_uri_by_the_environment_and_starts_no_job_workers(default_params, paths):
+    secret = overlay(default_params, {"tracking.uri": "postgresql://ann:hidden@host/db"})
+    command, environment = ui.server(secret, paths, "127.0.0.1", 5001, environ={})
+    assert not any("hidden" in word for word in command)
+    assert environment["MLFLOW_BACKEND_STORE_URI"] == "postgresql://ann:hidden@host/db"
+    assert environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
+    assert environment["MLFLOW_DISABLE_TELEMETRY"] == "true"
+
+
+def test_a_server_has_its_own_ui(default_params, paths):
+    remote = overlay(default_params, {"tracking.uri": "https://ann:hidden@host"})
+    with pytest.raises(TrackingError) as caught:
+        ui.server(remote, paths, environ={})
+    assert "hidden" not in caught.value.problem
+    assert "browser" in caught.value.fix
+
+
+def test_the_address_opens_the_experiments_for_machine_learning():
+    assert ui.address(port=5001) == "http://127.0.0.1:5001/#/experiments?workflowType=machine_learning"
+
+
+def test_a_file_is_found_by_content_in_the_workspace_then_in_the_cache(paths):
+    original = paths.work / "artifacts" / "a.txt"
+    original.parent.mkdir()
+    original.write_text("one")
+    mark = artifacts.mark(original, paths.work)
+    shelf = artifacts.Shelf.of(paths.work, paths.home)
+    assert shelf.find(mark) == original
+    original.write_text("two")
+    assert shelf.find(mark) is None
+    cached = shelf.cached(mark.md5)
+    cached.parent.mkdir(parents=True)
+    cached.write_text("one")
+    assert shelf.find(mark) == cached
+    cached.write_text("0ne")
+    assert shelf.find(mark) is None
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ("", ".dvc/cache"),
+        ("[core]\n    analytics = false\n    autostage = true\n", ".dvc/cache"),
+        ("[core]\n    analytics = false\n[cache]\n    type = copy\n    dir = ../elsewhere\n", "elsewhere"),
+    ],
+)
+def test_the_cache_folder_is_the_one_that_dvc_uses(tmp_path, config, expected):
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc" / "config").write_text(config)
+    assert artifacts.cache_folder(tmp_path) == tmp_path / expected

@@ -1,0 +1,46 @@
+"""Values that rooms hand to one another."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glyphline.values import Split, flatten
+
+trees = st.recursive(
+    st.integers(),
+    lambda inner: st.dictionaries(st.text("abc", min_size=1, max_size=3), inner, min_size=1, max_size=3),
+    max_leaves=10,
+)
+
+
+@pytest.mark.parametrize(
+    ("tree", "flat"),
+    [
+        ({}, {}),
+        ({"a": 1}, {"a": 1}),
+        ({"a": {"b": 1, "c": {"d": [1, 2]}}}, {"a.b": 1, "a.c.d": [1, 2]}),
+        ({"a": {}}, {}),
+    ],
+)
+def test_flatten_joins_keys_with_dots(tree, flat):
+    assert flatten(tree) == flat
+
+
+@given(st.dictionaries(st.text("abc", min_size=1, max_size=3), trees, max_size=3))
+def test_a_dotted_key_leads_to_its_value(tree):
+    for dotted, value in flatten(tree).items():
+        found = tree
+        for part in dotted.split("."):
+            found = found[part]
+        assert found == value
+
+
+def test_a_split_knows_its_length_and_the_shape_of_an_image():
+    split = Split("train", np.zeros((5, 8, 9, 3), np.uint8), np.zeros(5, np.int64), ("a",), digest="d")
+    assert len(split) == 5
+    assert split.image_shape == (8, 9, 3)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        split.name = "test"

@@ -1,4 +1,4 @@
-"""Several devices, memory limits and other backends: each in a process of its own, because a process has one of each."""
+"""Several devices, memory limits and other backends, each in a process of its own: a process has one of each."""
 
 import json
 import os

@@ -1,7 +1,7 @@
 # `make help` lists the targets. Everything runs in .venv, which is made on first use and again when a lock file changes.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test check ui bench docs lock setup clean
+.PHONY: help run test check soak ui bench docs lock setup clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -26,6 +26,9 @@ test: $(STAMP)  ## every test: unit, contract, integration, end to end, browser
 
 check: $(STAMP)  ## lint, types, layers and the quick tests
 	@ruff check . && ruff format --check . && mypy && lint-imports --no-logo && pytest -q tests/unit tests/contract
+
+soak: $(STAMP)  ## hundreds of kill -9 of a search, at every database statement and at random moments; minutes
+	@pytest -q -s tests/soak
 
 ui: $(STAMP)  ## MLflow's UI over the project's runs, on 127.0.0.1:5000
 	@glyphline ui

@@ -50,7 +50,6 @@ train:
   schedule: cosine
   warmup: 0.25
   label_smoothing: 0.0
-  ema: 0.0
   patience: 8
   augment:
     shift: 0.0

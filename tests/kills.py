@@ -19,16 +19,17 @@ from tests.searches import Death, bowl, check_journal, check_sound, die, forked,
 POINTS = {
     "before ask": Death(after=False, at=2, words="INSERT INTO trials "),
     "within ask": Death(after=True, at=2, words="INSERT INTO trials "),
-    "after ask": Death(after=False, at=6, words="INSERT INTO trial_params"),
     "between two values of a candidate": Death(after=False, at=7, words="INSERT INTO trial_params"),
-    "before the owner is noted": Death(after=False, at=2, words="trial_user_attributes", ask="claim"),
     "while the owner is noted": Death(after=True, at=2, words="trial_user_attributes", ask="claim"),
-    "before a report": Death(after=False, at=7, words="INSERT INTO trial_intermediate_values"),
+    "after ask": Death(after=False, at=6, words="INSERT INTO trial_intermediate_values"),
     "during a report": Death(after=True, at=7, words="INSERT INTO trial_intermediate_values"),
-    "before the value": Death(after=False, at=2, words="INSERT INTO trial_values"),
-    "between value and state": Death(after=True, at=2, words="INSERT INTO trial_values"),
-    "while the state is written": Death(after=True, at=3, words="UPDATE trials SET state"),
+    "after the last report": Death(after=False, at=2, words="trial_user_attributes", ask="seconds"),
+    "before the state": Death(after=False, at=2, words="datetime_complete="),
+    "between state and value": Death(after=True, at=2, words="datetime_complete="),
+    "after the value": Death(after=True, at=2, words="INSERT INTO trial_values"),
 }
+# Where a dead process's trial gets its second attempt.
+TAKE_UP = Death(after=False, words="trial_user_attributes", ask="claim")
 
 
 def killed_and_resumed(params: Params, place: tuning.Place | Path, folder: Path, death: Death) -> None:

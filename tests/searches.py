@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,18 @@ SPACE = {
     "model.dense_units": {"choices": [64, 128, 256]},
     "model.dropout": {"low": 0.0, "high": 0.5},
 }
-LIGHT = {"tune.trials": 6, "tune.epochs": 3, "tune.startup_trials": 2, "tune.space": SPACE, "train.epochs": 8}
+LIGHT = {
+    "tune.trials": 6,
+    "tune.epochs": 3,
+    "tune.startup_trials": 2,
+    "tune.space": SPACE,
+    "tune.finalists": 0,
+    "train.epochs": 8,
+    "train.patience": 8,
+    "train.learning_rate": 0.005,
+    "model.dense_units": 128,
+    "model.dropout": 0.3,
+}
 IDENTITY = {"data.train": "a", "seed": 42}
 STUDY = "bowls"
 
@@ -126,6 +137,8 @@ class Trial:
     values: tuple[float, ...]
     params: tuple[tuple[str, Any], ...]
     curve: tuple[tuple[int, float], ...]
+    owner: str | None = field(compare=False, default=None)
+    attempt: int = field(compare=False, default=0)
 
 
 def trials(place: tuning.Place | Path, name: str = STUDY) -> list[Trial]:
@@ -137,19 +150,21 @@ def trials(place: tuning.Place | Path, name: str = STUDY) -> list[Trial]:
     except KeyError:
         return []
     found = study.get_trials(deepcopy=False)
-    for trial in found:
-        claim = Claim.of(trial)
-        assert claim is None or claim.attempt <= 2
-    return [
-        Trial(
-            one.number,
-            one.state.name,
-            tuple(one.values or ()),
-            tuple(sorted(one.params.items())),
-            tuple(sorted(one.intermediate_values.items())),
-        )
-        for one in found
-    ]
+    return [_plain(trial, Claim.of(trial)) for trial in found]
+
+
+def _plain(trial: Any, claim: Claim | None) -> Trial:
+    assert claim is not None
+    assert claim.attempt <= 2
+    return Trial(
+        trial.number,
+        trial.state.name,
+        tuple(trial.values or ()),
+        tuple(sorted(trial.params.items())),
+        tuple(sorted(trial.intermediate_values.items())),
+        claim.owner,
+        claim.attempt,
+    )
 
 
 def finished(found: list[Trial]) -> dict[int, Trial]:

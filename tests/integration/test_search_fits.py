@@ -24,7 +24,7 @@ SMALL = {
 
 
 def setting(params):
-    return training.prepare(params, made_split("train", 60), made_split("val", 30, seed=1))
+    return training.prepare(params, made_split("train", 66), made_split("val", 30, seed=1))
 
 
 @pytest.fixture(scope="module")

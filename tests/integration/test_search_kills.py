@@ -11,6 +11,7 @@ import pytest
 from glyphline.tuning.book import Claim
 from tests.kills import (
     POINTS,
+    TAKE_UP,
     children,
     dies_first,
     killed_and_resumed,
@@ -40,8 +41,8 @@ def test_a_search_killed_as_a_dead_trial_is_taken_up_counts_the_attempt_or_not_b
     after, unbroken, tmp_path
 ):
     database = tmp_path / "optuna.db"
-    first = dataclasses.replace(POINTS["before a report"])
-    second = dataclasses.replace(POINTS["while the owner is noted"], after=after, at=0)
+    first = dataclasses.replace(POINTS["during a report"])
+    second = dataclasses.replace(TAKE_UP, after=after)
     for death in (first, second):
 
         def doomed(death=death):

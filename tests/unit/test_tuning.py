@@ -46,8 +46,8 @@ CONDITIONAL = {
 
 def test_a_parameter_is_searched_only_with_the_networks_that_it_is_for(default_params):
     space = Space(changed(default_params, {"tune.space": CONDITIONAL}))
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
-    seen = [space.suggest(study.ask()) for _ in range(20)]
+    study = optuna.create_study()
+    seen = [space.draw(study, optuna.samplers.RandomSampler(seed=number), number) for number in range(20)]
     assert {("model.kernel_size" in values, values["model.kind"]) for values in seen} == {
         (True, "resnet"),
         (False, "cnn"),
@@ -58,7 +58,7 @@ def test_a_parameter_is_searched_only_with_the_networks_that_it_is_for(default_p
 
 def test_a_parameter_for_another_network_than_the_hand_set_one_is_left_out(default_params):
     space = Space(changed(default_params, {"tune.space": {key: CONDITIONAL[key] for key in list(CONDITIONAL)[:2]}}))
-    assert list(space.suggest(optuna.create_study().ask())) == ["train.learning_rate"]
+    assert list(space.draw(optuna.create_study(), optuna.samplers.RandomSampler(), 0)) == ["train.learning_rate"]
     assert not space.is_conditional
 
 

@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import optuna
-from optuna.samplers import BaseSampler
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
-# Optuna's study cannot give a trial back or go on with one; its storage can, and has no public name.
+# Optuna's study cannot go on with a trial or give one back; its storage can, and has no public name.
 # ruff: noqa: SLF001
 
 CLAIM, REASON, SECONDS, MEASURED = "claim", "reason", "seconds", "measured"
@@ -33,7 +33,7 @@ class Claim:
 
     @classmethod
     def of(cls, trial: FrozenTrial) -> Self | None:
-        """The claim on a trial; None when its process died before it said so."""
+        """The claim on a trial; None when it was begun by something else, such as Optuna's own command."""
         found = trial.user_attrs.get(CLAIM)
         return cls(**found) if isinstance(found, dict) else None
 
@@ -59,30 +59,29 @@ class Book:
         """One trial, as it is now."""
         return self._storage.get_trial(self._id(number))
 
-    def new(self, sampler: BaseSampler, fixed: Mapping[str, Any] | None) -> Trial:
-        """A trial more.
+    def add(self, values: Mapping[str, Any], space: Mapping[str, BaseDistribution], owner: str, worker: str) -> int:
+        """Begin a trial more; returns its number.
 
-        Args:
-            sampler: draws the values.
-            fixed: values that it has instead.
+        One transaction: a kill leaves a trial with all its values and its owner, or none. Optuna's own `ask` writes
+        value by value, and whoever goes on with a half-drawn candidate draws another one.
         """
-        if fixed is not None:
-            self.study.enqueue_trial(dict(fixed))
-        return self.waiting(sampler)
+        claim = Claim(owner, 1, time.time(), worker)
+        number = len(self.trials())
+        self.study.add_trial(
+            create_trial(
+                state=TrialState.RUNNING,
+                params=dict(values),
+                distributions={key: space[key] for key in values},
+                user_attrs={CLAIM: asdict(claim)},
+            )
+        )
+        return number
 
-    def waiting(self, sampler: BaseSampler) -> Trial:
-        """The first trial that waits, or a new one."""
-        self.study.sampler = sampler
-        return self.study.ask()
-
-    def again(self, number: int, sampler: BaseSampler) -> Trial:
-        """A trial that was begun, under its own number, so that it draws its own random stream."""
-        self.study.sampler = sampler
-        return Trial(self.study, self._id(number))
-
-    def claim(self, trial: Trial, owner: str, attempt: int, worker: str) -> None:
-        """Note that a trial is begun."""
-        self._set(trial.number, CLAIM, asdict(Claim(owner, attempt, time.time(), worker)))
+    def take_up(self, number: int, owner: str, attempt: int, worker: str) -> None:
+        """Begin a trial that waits, or that its owner has left, under its own number: it has its own random stream."""
+        if self.trial(number).state == TrialState.WAITING:
+            self._storage.set_trial_state_values(self._id(number), TrialState.RUNNING)
+        self._set(number, CLAIM, asdict(Claim(owner, attempt, time.time(), worker)))
 
     def report(self, number: int, epoch: int, value: float) -> None:
         """Note the loss of an epoch; a second attempt writes over the first."""

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from optuna.samplers import BaseSampler
-from optuna.trial import FrozenTrial, Trial, TrialState
+import optuna
+from optuna.trial import FrozenTrial, TrialState
 
 from glyphline.tuning.book import MEASURED, REASON, SECONDS, Book, Claim, seconds_spent
 from glyphline.tuning.conduct import Ended
 from glyphline.tuning.seat import Seat
+from glyphline.tuning.space import Space
 from glyphline.tuning.trial import Job
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ class Plan(Protocol):
         timeout_s: after how many seconds of work no new one is begun; None for no limit.
         objectives: what is made small, names of measured values.
         prunes: a hopeless trial may be stopped.
+        space: that the candidates come from.
     """
 
     @property
@@ -58,15 +60,11 @@ class Plan(Protocol):
     def objectives(self) -> Sequence[str]: ...  # noqa: D102
     @property
     def prunes(self) -> bool: ...  # noqa: D102
+    @property
+    def space(self) -> Space: ...  # noqa: D102
 
-    def sampler(self, number: int) -> BaseSampler:
-        """What draws the values of a trial."""
-
-    def fixed(self, number: int) -> Mapping[str, Any] | None:
-        """The values that a trial has without being drawn."""
-
-    def suggest(self, trial: Trial) -> dict[str, Any]:
-        """Give a trial the values that it lacks; return them all."""
+    def values(self, study: optuna.Study, number: int) -> Mapping[str, Any]:
+        """The candidate that a new trial is to be."""
 
     def job(self, number: int, values: Mapping[str, Any]) -> Job:
         """The trial as whoever runs it knows it."""
@@ -117,16 +115,14 @@ class Desk:
         if self.is_stopping():
             return None
         with self.seat.turn():
-            found = self._next()
-            if found is None:
+            number = self._begin(worker)
+            if number is None:
                 return None
-            trial, attempt = found
-            values = self.plan.suggest(trial)
-            self.book.claim(trial, self.seat.owner, attempt, worker)
-        self._held.add(trial.number)
-        self._lost.discard(trial.number)
-        self._tell_begin(trial.number, values, worker)
-        return self.plan.job(trial.number, values)
+            values = self.book.trial(number).params
+        self._held.add(number)
+        self._lost.discard(number)
+        self._tell_begin(number, values, worker)
+        return self.plan.job(number, values)
 
     def epoch(self, job: Job, epoch: int, metrics: Mapping[str, float]) -> str | None:
         """Write an epoch down; the reason to stop the trial, or None to go on."""
@@ -184,41 +180,40 @@ class Desk:
             if frozen.state.is_finished():
                 self._tell_end(frozen)
 
-    def _next(self) -> tuple[Trial, int] | None:
+    def _begin(self, worker: str) -> int | None:
+        """Begin a trial that was left, or that waits, or a new one; its number, or None when there is none."""
         trials = self.book.trials()
         for frozen in trials:
-            if frozen.state == TrialState.RUNNING and (found := self._again(frozen)) is not None:
-                return found
-        for frozen in trials:
-            if frozen.state == TrialState.WAITING:
-                claim = Claim.of(frozen)
-                attempt = 1 if claim is None else claim.attempt + 1
-                return self.book.waiting(self.plan.sampler(frozen.number)), attempt
+            if not frozen.state.is_finished() and (attempt := self._next_attempt(frozen)) is not None:
+                self.book.take_up(frozen.number, self.seat.owner, attempt, worker)
+                return int(frozen.number)
         if not self._has_room(trials):
             return None
-        number = len(trials)
-        return self.book.new(self.plan.sampler(number), self.plan.fixed(number)), 1
+        values = self.plan.values(self.book.study, len(trials))
+        return self.book.add(values, self.plan.space.distributions, self.seat.owner, worker)
 
     def _has_room(self, trials: list[FrozenTrial]) -> bool:
         if len(trials) >= self.plan.total:
             return False
         return self.plan.timeout_s is None or seconds_spent(trials, time.time()) < self.plan.timeout_s
 
-    def _again(self, frozen: FrozenTrial) -> tuple[Trial, int] | None:
+    def _next_attempt(self, frozen: FrozenTrial) -> int | None:
+        """Which attempt at a trial is due; None when it runs, or has had all of them."""
         claim = Claim.of(frozen)
-        if claim is None:
-            # Whoever holds the turn sees no half-made trial of a living process.
-            return self.book.again(frozen.number, self.plan.sampler(frozen.number)), 1
-        is_running = frozen.number in self._held if claim.owner == self.seat.owner else not self._is_dead(claim)
-        if is_running:
+        done = 0 if claim is None else claim.attempt
+        if frozen.state == TrialState.WAITING:
+            return done + 1
+        if claim is not None and not self._is_dead(frozen.number, claim):
             return None
-        if claim.attempt >= ATTEMPTS:
-            self._end(frozen.number, TrialState.FAIL, None, reason=f"its process died {claim.attempt} times")
+        if done >= ATTEMPTS:
+            self._end(frozen.number, TrialState.FAIL, None, reason=f"its process died {done} times")
             return None
         log.warning("%s %d was interrupted; it is begun again", self.plan.name, frozen.number)
-        return self.book.again(frozen.number, self.plan.sampler(frozen.number)), claim.attempt + 1
+        return done + 1
 
-    def _is_dead(self, claim: Claim) -> bool:
+    def _is_dead(self, number: int, claim: Claim) -> bool:
+        if claim.owner == self.seat.owner:
+            return number not in self._held
         return claim.owner is None or self.seat.is_vacant(claim.owner)
 
     def _is_mine(self, number: int) -> bool:

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from optuna.samplers import BaseSampler, RandomSampler
-from optuna.trial import Trial
+import optuna
 
 from glyphline.params import Params
 from glyphline.tuning.identity import recheck_seed, trial_seed
@@ -31,20 +30,15 @@ class SearchPlan:
         self.total, self.timeout_s = params.tune.trials, params.tune.timeout_s
         self.objectives: Sequence[str] = params.tune.objectives
         self.prunes = params.tune.pruner != "none" and len(self.objectives) == 1
-        self._params, self._space = params, space
+        self._params, self.space = params, space
         self._fixed = [space.hand_set(), *warm]
 
-    def sampler(self, number: int) -> BaseSampler:
-        """Fresh for each trial."""
-        return sampler(self._params.tune, self._params.seed, number, grouped=self._space.is_conditional)
-
-    def fixed(self, number: int) -> Mapping[str, Any] | None:
-        """Values of params.yaml and of an earlier study."""
-        return self._fixed[number] if number < len(self._fixed) else None
-
-    def suggest(self, trial: Trial) -> dict[str, Any]:
-        """Have the sampler draw what is lacking."""
-        return self._space.suggest(trial)
+    def values(self, study: optuna.Study, number: int) -> Mapping[str, Any]:
+        """Those of params.yaml, then those of an earlier study, then what a fresh sampler draws."""
+        if number < len(self._fixed):
+            return self._fixed[number]
+        tune, seed = self._params.tune, self._params.seed
+        return self.space.draw(study, sampler(tune, seed, number, grouped=self.space.is_conditional), number)
 
     def job(self, number: int, values: Mapping[str, Any]) -> Job:
         """A short fit with a seed of its own."""
@@ -83,19 +77,11 @@ class RecheckPlan:
     def __init__(self, params: Params, space: Space, finalists: Sequence[Finalist]) -> None:
         self._seeds = params.tune.seeds
         self.total = len(finalists) * self._seeds
-        self._params, self._space, self._finalists = params, space, finalists
+        self._params, self.space, self._finalists = params, space, finalists
 
-    def sampler(self, number: int) -> BaseSampler:
-        """Draws nothing."""
-        return RandomSampler(seed=number)
-
-    def fixed(self, number: int) -> Mapping[str, Any] | None:
-        """The finalist's values."""
+    def values(self, _study: optuna.Study, number: int) -> Mapping[str, Any]:
+        """The finalist's."""
         return self.finalist(number).values
-
-    def suggest(self, trial: Trial) -> dict[str, Any]:
-        """Write the values down."""
-        return self._space.suggest(trial)
 
     def job(self, number: int, values: Mapping[str, Any]) -> Job:
         """A fit as the train stage's."""

@@ -1,16 +1,19 @@
 """The search space of params.yaml in Optuna's terms."""
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import optuna
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
     FloatDistribution,
     IntDistribution,
 )
-from optuna.trial import Trial
+from optuna.samplers import BaseSampler
+from optuna.trial import TrialState, create_trial
 
 from glyphline.params import Params
 from glyphline.params.searching import SpaceEntry
@@ -56,13 +59,32 @@ class Space:
         """True when not every candidate has every parameter."""
         return KIND in self.dimensions and any(dimension.kinds for dimension in self.dimensions.values())
 
-    def suggest(self, trial: Trial) -> dict[str, Any]:
-        """The values of a candidate; what the trial already has stays, so that a broken-off choice is completed."""
+    @property
+    def distributions(self) -> dict[str, BaseDistribution]:
+        """Dotted key -> where its values come from."""
+        return {key: dimension.distribution for key, dimension in self.dimensions.items()}
+
+    def draw(self, study: optuna.Study, sampler: BaseSampler, number: int) -> dict[str, Any]:
+        """The values of a candidate, drawn before there is a trial.
+
+        Args:
+            study: what the sampler may learn from.
+            sampler: fresh, seeded.
+            number: that the trial will have.
+        """
+        trial = create_trial(state=TrialState.RUNNING)
+        trial.number = number
+        # With Hyperband, the sampler learns from the trials of the same bracket.
+        seen = optuna.pruners._filter_study(_unwritten(study), trial)  # noqa: SLF001
+        together = sampler.sample_relative(seen, trial, sampler.infer_relative_search_space(seen, trial))
         values: dict[str, Any] = {}
         for key, dimension in self.dimensions.items():
             if self._counts(dimension, values):
-                # The public methods take the distributions apart and put them together again.
-                values[key] = trial._suggest(key, dimension.distribution)  # noqa: SLF001
+                values[key] = (
+                    together[key]
+                    if key in together and dimension.holds(together[key])
+                    else sampler.sample_independent(seen, trial, key, dimension.distribution)
+                )
         return values
 
     def hand_set(self) -> dict[str, Any]:
@@ -84,6 +106,25 @@ class Space:
 
     def _counts(self, dimension: Dimension, values: Mapping[str, Any]) -> bool:
         return dimension.kinds is None or values.get(KIND, self._now[KIND]) in dimension.kinds
+
+
+class _Unwritten:
+    """A storage that keeps nothing of what a sampler notes about a trial that is not there yet."""
+
+    def __init__(self, storage: Any) -> None:
+        self._storage = storage
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._storage, name)
+
+    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
+        """What TPE tells others of a half-written trial; ours are written whole."""
+
+
+def _unwritten(study: optuna.Study) -> optuna.Study:
+    seen = copy.copy(study)
+    seen._storage = _Unwritten(study._storage)  # noqa: SLF001
+    return seen
 
 
 def _distribution(entry: SpaceEntry, now: Any) -> BaseDistribution:

@@ -118,12 +118,18 @@ def run(
     return tuning.search(params, STUDY, place, watcher, prepare, identity=identity, objective=objective)
 
 
-def recorded(params: Params, place: tuning.Place | Path, folder: Path, objective: Any = bowl) -> Outcome:
+def recorded(
+    params: Params,
+    place: tuning.Place | Path,
+    folder: Path,
+    objective: Any = bowl,
+    prepare: Callable[[], Any] = nothing,
+) -> Outcome:
     """A search whose trials are written to a journal, as the stage writes them."""
     paths = Paths(work=folder, home=folder)
     with tracking.record(params, paths, stage="tune", environ={}, launcher=lambda *_: Projector()) as recorder:
         parent = recorder.start(experiment="bars/tuning", name=STUDY)
-        found = run(params, place, TrialRuns(recorder, "bars/tuning", parent), objective)
+        found = run(params, place, TrialRuns(recorder, "bars/tuning", parent), objective, prepare=prepare)
         parent.end()
     return found
 

@@ -109,6 +109,17 @@ def show_summary() -> None:
     summary.show(params.read(paths.params), paths)
 
 
+@commands.command("study")
+@click.argument("name", required=False)
+def show_study(name: str | None) -> None:
+    """Print the state and the trials of a search, running or finished; NAME is another than the present one."""
+    from glyphline import params, study
+    from glyphline.paths import Paths
+
+    paths = Paths.find(Path.cwd())
+    study.show(params.read(paths.params), paths, name)
+
+
 @commands.command("sync")
 def sync() -> None:
     """Show in MLflow every run that its store is missing."""

@@ -30,6 +30,7 @@ def run(params: Params, paths: Paths) -> None:
             TrialRuns(recorder, experiment, parent),
             partial(prepare, params, paths),
             identity=identity,
+            figures=paths.stage("tune") / "figures",
         )
         best = _best(found)
         _write(paths, best, found)
@@ -37,9 +38,9 @@ def run(params: Params, paths: Paths) -> None:
         parent.metrics({"complete": found.complete, "pruned": found.pruned, "failed": found.failed}, step=0)
         if best.rechecked is not None:
             parent.metrics(best.rechecked.model_dump(exclude_none=True), step=0)
-        for path in sorted(paths.stage("tune").glob("*.*")):
+        for path in sorted(paths.stage("tune").glob("**/*.*")):
             if path != paths.journal("tune"):
-                parent.artifact(path)
+                parent.artifact(path, folder="figures" if path.parent.name == "figures" else "")
         parent.end("FINISHED")
 
 

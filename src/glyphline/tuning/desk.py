@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -95,13 +95,15 @@ class Desk:
         seat: this process's place among others.
         watcher: told of everything.
         is_stopping: asked before a trial is handed out; true hands out no more.
+        ended: told of each trial that ended, with all there are.
     """
 
     book: Book
     plan: Plan
     seat: Seat
     watcher: Watcher
-    is_stopping: Callable[[], bool] = lambda: False
+    is_stopping: Callable[[], bool]
+    ended: Callable[[FrozenTrial, list[FrozenTrial]], None]
     _held: set[int] = field(default_factory=set)
     _lost: set[int] = field(default_factory=set)
     _told: dict[int, _Told] = field(default_factory=dict)
@@ -234,7 +236,7 @@ class Desk:
         self.book.end(number, state, values, reason=reason, measured=measured or {})
         frozen = self.book.trial(number)
         self._tell_end(frozen)
-        self._say(frozen)
+        self.ended(frozen, self.book.trials())
 
     def _tell_begin(self, number: int, values: Mapping[str, Any], worker: str) -> _Told:
         if number not in self._told:
@@ -253,20 +255,3 @@ class Desk:
             measured["duration_s"] = seconds
         told.watched.end(frozen.state.name, measured, frozen.user_attrs.get(REASON))
         told.is_over = True
-
-    def _say(self, frozen: FrozenTrial) -> None:
-        seen = frozen.intermediate_values
-        log.info(
-            "%s %d of %d: %s, val_loss %.4f, best %s",
-            self.plan.name,
-            frozen.number + 1,
-            self.plan.total,
-            frozen.state.name.lower(),
-            min(seen.values(), default=float("nan")),
-            _best(self.book.trials()),
-        )
-
-
-def _best(trials: Iterable[FrozenTrial]) -> str:
-    losses = [trial.values[0] for trial in trials if trial.state == TrialState.COMPLETE and trial.values]
-    return f"{min(losses):.4f}" if losses else "none yet"

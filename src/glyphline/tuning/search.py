@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -15,10 +16,12 @@ from glyphline.params import Params
 from glyphline.tuning import seat, study
 from glyphline.tuning.book import Book
 from glyphline.tuning.desk import Desk, Plan, Watcher
+from glyphline.tuning.figures import draw
 from glyphline.tuning.finalists import finalists, pareto_front, rechecked
 from glyphline.tuning.interrupt import Interrupt, listening
 from glyphline.tuning.launchers import Launcher, Work, launcher
 from glyphline.tuning.plan import RecheckPlan, SearchPlan
+from glyphline.tuning.progress import shown
 from glyphline.tuning.report import Outcome, check_usable, outcome
 from glyphline.tuning.seat import Seat
 from glyphline.tuning.space import Space
@@ -39,6 +42,7 @@ def search(
     *,
     identity: Mapping[str, Any],
     objective: Objective = run_trial,
+    figures: Path | None = None,
 ) -> Outcome:
     """Run what is missing of `tune.trials` trials, check the best again, and choose.
 
@@ -51,6 +55,7 @@ def search(
             get it by pickle.
         identity: dotted key -> value of all that the trials depend on.
         objective: fits one candidate and returns what was measured; pickled too.
+        figures: folder for figures of the study; None draws none.
 
     Raises:
         SearchError: the study cannot be used, or no trial was completed.
@@ -60,7 +65,10 @@ def search(
     with refusals(place), _seat(place, name) as taken:
         found = _Search(params, name, storage, taken, watcher)
         with launcher(Work(params, prepare, objective), params.tune) as launched:
-            return found.run(launched, identity)
+            outcome = found.run(launched, identity)
+        if figures is not None:
+            draw(found.study, params.tune.objectives, figures)
+    return outcome
 
 
 @contextmanager
@@ -77,12 +85,14 @@ class _Search:
     def __init__(self, params: Params, name: str, storage: RDBStorage, taken: Seat, watcher: Watcher) -> None:
         self._params, self._name, self._storage, self._seat, self._watcher = params, name, storage, taken, watcher
         self._space = Space(params)
+        self.study: optuna.Study | None = None
 
     def run(self, launched: Launcher, identity: Mapping[str, Any]) -> Outcome:
         tune = self._params.tune
         plan = SearchPlan(self._params, self._space, self._warm())
         searched = self._open(self._name, tune.objectives, study.pruner(tune), identity)
         self._work(launched, searched, plan)
+        self.study = searched
         trials = Book(searched).trials()
         check_usable(trials)
         front = pareto_front(searched)
@@ -112,10 +122,10 @@ class _Search:
             )
 
     def _work(self, launched: Launcher, opened: optuna.Study, plan: Plan) -> None:
-        with listening() as interrupt:
-            desk = Desk(Book(opened), plan, self._seat, self._watcher, interrupt)
-            if ended := sum(trial.state.is_finished() for trial in desk.book.trials()):
-                log.info("study %s: %d trials are there already", opened.study_name, ended)
+        with listening() as interrupt, shown(plan.name, plan.total) as ended:
+            desk = Desk(Book(opened), plan, self._seat, self._watcher, interrupt, ended)
+            if there := sum(trial.state.is_finished() for trial in desk.book.trials()):
+                log.info("study %s: %d trials are there already", opened.study_name, there)
             desk.tell_again()
             try:
                 self._take_part(launched, desk, interrupt)

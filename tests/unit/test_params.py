@@ -79,7 +79,8 @@ tune:
   warm_start: null
   storage: null          # null: mlruns/optuna.db
   workers: 1
-  launcher: auto         # auto, inline, processes
+  launcher: auto         # auto, inline, processes, ray
+  gpus_per_trial: 0.0
   space:
     train.learning_rate: {low: 0.001, high: 0.01, log: true}
     train.batch_size: {choices: [32, 64]}

@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glyphline.errors import ParamsError, TrainingError
+from glyphline.errors import ParamsError, SearchError, TrainingError
 from glyphline.tuning.book import CLAIM, SECONDS, seconds_spent
 from glyphline.tuning.conduct import conduct
 from glyphline.tuning.identity import differences, identity, recheck_seed, sampler_seed, study_name, trial_seed
+from glyphline.tuning.launchers.gpus import shares
 from glyphline.tuning.report import rows, tables
 from glyphline.tuning.space import Space
 from glyphline.tuning.trial import Job, TooLargeError
@@ -221,3 +222,26 @@ def test_rows_hold_no_times():
 def test_tables_of_no_search_have_their_headings():
     assert tables(None)["trials.csv"] == "trial,state,val_loss,epochs\n"
     assert tables(None)["finalists.csv"].startswith("trial,first_val_loss,mean_val_loss,spread,shrinkage")
+
+
+@pytest.mark.parametrize(
+    ("per_trial", "workers", "visible", "given"),
+    [
+        (0.0, 3, "", []),
+        (1.0, 2, "", ["0", "1"]),
+        (1.0, 2, "4,7", ["4", "7"]),
+        (2.0, 2, "", ["0,1", "2,3"]),
+        (0.5, 4, "0,1", ["0", "1", "0", "1"]),
+    ],
+)
+def test_gpus_are_shared_out_among_workers(per_trial, workers, visible, given):
+    assert shares(per_trial, workers, ["A100"] * 4, {"CUDA_VISIBLE_DEVICES": visible}) == given
+
+
+@pytest.mark.parametrize(
+    ("per_trial", "workers", "problem"),
+    [(3.0, 1, "gpus_per_trial=3, and there are 2 GPUs"), (1.0, 3, "workers=3"), (0.5, 5, "workers=5")],
+)
+def test_more_gpus_than_there_are_are_refused(per_trial, workers, problem):
+    with pytest.raises(SearchError, match=problem):
+        shares(per_trial, workers, ["A100"] * 2, {})

@@ -99,8 +99,11 @@ class TuneParams(Section):
         description="PostgreSQL database that machines share. Null: GLYPHLINE_STUDY_URL if set, else mlruns/optuna.db."
     )
     workers: int = Field(ge=1, le=1024, description="Trials at the same time.")
-    launcher: Literal["auto", "inline", "processes"] = Field(
-        description="Where trials run: in this process or in processes beside it. auto: inline for one worker."
+    launcher: Literal["auto", "inline", "processes", "ray"] = Field(
+        description="Where trials run: in this process, in processes beside it, on Ray. auto: inline for one worker."
+    )
+    gpus_per_trial: float = Field(
+        ge=0, le=64, description="GPUs of each worker; a fraction shares one, 0 lets each see what this process sees."
     )
     space: dict[str, SpaceEntry] = Field(
         description="Dotted key of a model or train parameter -> low, high, log, step, or choices.",
@@ -117,6 +120,8 @@ class TuneParams(Section):
         """One trial at a time is all that one process runs, and the winner is chosen by val_loss."""
         if self.launcher == "inline" and self.workers > 1:
             raise ValueError(f"launcher=inline runs one trial at a time, and workers is {self.workers}")
+        if self.gpus_per_trial > 1 and self.gpus_per_trial != int(self.gpus_per_trial):
+            raise ValueError(f"gpus_per_trial={self.gpus_per_trial:g} must be whole, or a part of one")
         if self.objectives[0] != "val_loss" or len(set(self.objectives)) < len(self.objectives):
             raise ValueError("objectives must begin with val_loss and name each once")
         return self

@@ -50,9 +50,15 @@ def launcher(work: Work, tune: TuneParams) -> AbstractContextManager[Launcher]:
         from glyphline.tuning.launchers.inline import Inline
 
         return Inline(work)
+    if kind == "ray":
+        from glyphline.tuning.launchers.cluster import Cluster
+
+        return Cluster(work, tune)
+    from glyphline.tuning.launchers.gpus import shares
     from glyphline.tuning.launchers.processes import Processes
 
-    return Processes(work, tune.workers, threads=max(1, cores() // tune.workers))
+    gpus = shares(tune.gpus_per_trial, tune.workers)
+    return Processes(work, tune.workers, threads=max(1, cores() // tune.workers), gpus=gpus)
 
 
 def cores() -> int:

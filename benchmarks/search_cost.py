@@ -121,7 +121,7 @@ def main() -> None:
 @click.option("--trials", default=40, show_default=True)
 @click.option("--epochs", default=10, show_default=True, help="Of each trial.")
 @click.option("--quick", is_flag=True, help="6 trials.")
-def around(trials: int, epochs: int, quick: bool) -> None:  # noqa: FBT001
+def around(trials: int, epochs: int, quick: bool) -> None:
     """Time around the trials as a part of the wall time from the first trial's beginning."""
     trials = 6 if quick else trials
     seconds, noted = _search(_base(tune__trials=trials, tune__epochs=epochs, train__epochs=12, train__patience=12))
@@ -136,7 +136,7 @@ def around(trials: int, epochs: int, quick: bool) -> None:  # noqa: FBT001
 @click.option("--trials", default=24, show_default=True)
 @click.option("--epochs", default=12, show_default=True)
 @click.option("--quick", is_flag=True, help="6 trials.")
-def workers(trials: int, epochs: int, quick: bool) -> None:  # noqa: FBT001
+def workers(trials: int, epochs: int, quick: bool) -> None:
     """A study of equal trials with one worker of one thread, and with two."""
     trials = 6 if quick else trials
     found = {}
@@ -165,7 +165,7 @@ def workers(trials: int, epochs: int, quick: bool) -> None:  # noqa: FBT001
 @main.command()
 @click.option("--trials", default=500, show_default=True)
 @click.option("--quick", is_flag=True, help="60 trials.")
-def memory(trials: int, quick: bool) -> None:  # noqa: FBT001
+def memory(trials: int, quick: bool) -> None:
     """Resident memory of one worker, fitted with a line after the first tenth."""
     trials = 60 if quick else trials
     values = _base(

@@ -104,6 +104,10 @@ class Paths:
         return self.evaluate / "evaluation.json"
 
     @property
+    def predictions(self) -> Path:
+        return self.evaluate / "predictions.npz"
+
+    @property
     def metrics(self) -> Path:
         return self.evaluate / "metrics.json"
 

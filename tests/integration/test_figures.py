@@ -55,7 +55,7 @@ def pixels(path):
 def test_the_report_is_complete_and_its_record_reads_back(tmp_path):
     evaluation = report(tmp_path, *a_case())
     assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()) == sorted(
-        ["calibration.csv", "evaluation.json", "metrics.json", "per_class.csv", "predictions.csv"]
+        ["calibration.csv", "evaluation.json", "metrics.json", "per_class.csv", "predictions.csv", "predictions.npz"]
         + [f"figures/{name}.png" for name in NAMES]
     )
     assert records.read(tmp_path / "evaluation.json", Evaluation, stage="evaluate") == evaluation

@@ -9,8 +9,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from glyphline.errors import ArtifactError, RegistryError, TrackingError
-from glyphline.records import ClassScore, Evaluation, Training
+from glyphline.records import Evaluation, Training
 from glyphline.registry import Candidate, Destination, release, restore
+from tests.conftest import made_evaluation
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -77,20 +78,7 @@ def training(weights: str) -> Training:
 
 
 def evaluation(correct: int, split: str, weights: str) -> Evaluation:
-    return Evaluation(
-        dataset="shapes",
-        test_digest=split,
-        weights_digest=weights,
-        count=100,
-        correct=correct,
-        accuracy=correct / 100,
-        accuracy_low=correct / 100 - 0.02,
-        accuracy_high=min(1.0, correct / 100 + 0.02),
-        log_loss=0.2,
-        macro_f1=0.9,
-        calibration_error=0.02,
-        classes=(ClassScore(name="bar", precision=1, recall=1, f1=1, count=100),),
-    )
+    return made_evaluation(correct, 100, test_digest=split, weights_digest=weights)
 
 
 def aliases(client, name: str = "shapes") -> dict[str, int]:

@@ -1,9 +1,10 @@
-"""What a model's predictions on the test split are worth: numbers, tables and figures.
+"""What a model's predictions on the test split are worth: numbers, tables and figures, and paired tests of two models.
 
-The only room that knows matplotlib and scikit-learn; importing the package loads neither.
+The only room that knows matplotlib, SciPy and scikit-learn; importing the package loads none of them.
 """
 
+from glyphline.evaluation import paired, predictions
 from glyphline.evaluation.metrics import measure
 from glyphline.evaluation.report import write
 
-__all__ = ["measure", "write"]
+__all__ = ["measure", "paired", "predictions", "write"]

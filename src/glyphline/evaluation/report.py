@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from glyphline import records
-from glyphline.evaluation import tables
+from glyphline.evaluation import predictions, tables
 from glyphline.evaluation.calibration import reliability
-from glyphline.evaluation.metrics import confusion, measure
+from glyphline.evaluation.classes import confusion
+from glyphline.evaluation.metrics import measure
 from glyphline.evaluation.mistakes import worst_mistakes
 from glyphline.records import Evaluation
 from glyphline.values import Probs, Split
@@ -30,7 +31,7 @@ def write(
     import.
 
     Args:
-        folder: gets evaluation.json, metrics.json, predictions.csv, calibration.csv, per_class.csv and
+        folder: gets evaluation.json, metrics.json, predictions.npz, predictions.csv, calibration.csv, per_class.csv and
             figures/{confusion_matrix,learning_curves,reliability,per_class,mistakes}.png.
         split: what was predicted.
         probs: float32 (n, classes), softmax output for `split.images`.
@@ -44,7 +45,15 @@ def write(
     Raises:
         DataError: `probs` are no probabilities for this split, or `history` lacks a column or the best epoch.
     """
-    evaluation = measure(split, probs, bins=bins, dataset=dataset, weights_digest=weights_digest)
+    kept = predictions.Predictions(probs, split.labels, split.classes, split.digest, weights_digest)
+    evaluation = measure(
+        split,
+        probs,
+        bins=bins,
+        dataset=dataset,
+        weights_digest=weights_digest,
+        predictions_sha256=predictions.write(folder / predictions.FILE, kept),
+    )
     predicted = probs.argmax(axis=1)
     bin_table = reliability(probs, split.labels, bins)
     wrong = worst_mistakes(probs, split.labels)

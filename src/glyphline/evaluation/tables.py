@@ -13,20 +13,34 @@ from glyphline.values import Labels
 
 METRICS = (
     "accuracy",
-    "accuracy_low",
     "accuracy_high",
+    "accuracy_low",
+    "adaptive_calibration_error",
+    "brier_score",
+    "calibration_error",
+    "class_gap",
+    "corruption_accuracy",
+    "count",
     "log_loss",
     "macro_f1",
-    "calibration_error",
-    "count",
+    "risk_coverage_area",
+    "weighted_f1",
+    "worst_class_recall",
 )
-"""The keys of metrics.json, each a field of `records.Evaluation`."""
+"""The keys of metrics.json in their order, each a field of `records.Evaluation`; the top-k accuracy comes last."""
+
+
+def flat(evaluation: Evaluation) -> dict[str, float]:
+    """The few numbers that runs are compared by; one that is not defined is left out."""
+    found = {name: getattr(evaluation, name) for name in METRICS}
+    if evaluation.top_k is not None:
+        found[f"top{evaluation.top_k}_accuracy"] = evaluation.top_k_accuracy
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def write_metrics(path: Path, evaluation: Evaluation) -> None:
     """The flat numbers, for `dvc metrics`."""
-    flat = {name: getattr(evaluation, name) for name in METRICS}
-    files.write_text(path, json.dumps(flat, indent=2) + "\n")
+    files.write_text(path, json.dumps(flat(evaluation), indent=2) + "\n")
 
 
 def write_predictions(path: Path, labels: Labels, predicted: Labels, classes: Sequence[str]) -> None:
@@ -42,7 +56,7 @@ def write_calibration(path: Path, table: Sequence[Bin]) -> None:
 
 
 def write_classes(path: Path, evaluation: Evaluation) -> None:
-    """One row per class."""
+    """One row per class; the cell of a rate that is not defined is empty."""
     rows = ((score.name, score.precision, score.recall, score.f1, score.count) for score in evaluation.classes)
     _write(path, ("class", "precision", "recall", "f1", "count"), rows)
 

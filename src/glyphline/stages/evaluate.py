@@ -45,4 +45,5 @@ def run(params: Params, paths: Paths) -> None:
         for figure in sorted((paths.evaluate / "figures").glob("*.png")):
             tracked.artifact(figure, folder="figures")
         tracked.artifact(paths.evaluation)
+        tracked.artifact(paths.predictions)
         tracked.end("FINISHED")

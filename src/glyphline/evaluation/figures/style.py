@@ -111,6 +111,11 @@ def shortened(name: str, characters: int) -> str:
     return f"{line[: characters - 1 - tail]}…{line[len(line) - tail :]}"
 
 
+def decimals(value: float | None, places: int) -> str:
+    """A number for a label; a dash where it is not defined."""
+    return "–" if value is None else f"{value:.{places}f}"
+
+
 def breadth_in(names: list[str], points: float) -> float:
     """About how wide the longest of these names is, in inches, in type of this size."""
     return max(map(len, names)) * points * 0.62 / 72

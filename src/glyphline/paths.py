@@ -108,6 +108,10 @@ class Paths:
         return self.evaluate / "predictions.npz"
 
     @property
+    def cost(self) -> Path:
+        return self.evaluate / "cost.json"
+
+    @property
     def metrics(self) -> Path:
         return self.evaluate / "metrics.json"
 

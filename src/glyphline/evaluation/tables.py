@@ -4,10 +4,15 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from pathlib import Path
+
+import numpy as np
 
 from glyphline import files
 from glyphline.evaluation.calibration import Bin
+from glyphline.evaluation.examination import Examination
+from glyphline.evaluation.selective import RiskCoverage
 from glyphline.records import Evaluation
 from glyphline.values import Labels
 
@@ -59,6 +64,51 @@ def write_classes(path: Path, evaluation: Evaluation) -> None:
     """One row per class; the cell of a rate that is not defined is empty."""
     rows = ((score.name, score.precision, score.recall, score.f1, score.count) for score in evaluation.classes)
     _write(path, ("class", "precision", "recall", "f1", "count"), rows)
+
+
+def write_risk_coverage(path: Path, curve: RiskCoverage) -> None:
+    """The curve at a hundred and one shares of the images at most, the last of them all images."""
+    places = np.unique(np.linspace(0, len(curve.risk) - 1, 101).round().astype(int))
+    columns = (curve.coverage[places], curve.risk[places], curve.confidence[places])
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    _write(path, ("coverage", "risk", "confidence"), rows)
+
+
+def write_corruptions(path: Path, evaluation: Evaluation) -> None:
+    """One row per corruption and severity, and one per corruption for the images as they are, severity 0."""
+    clean = (0, evaluation.accuracy, evaluation.accuracy_low, evaluation.accuracy_high, evaluation.count)
+    rows: list[Sequence[object]] = []
+    for name, scores in groupby(evaluation.corruptions, key=lambda score: score.name):
+        rows.append((name, *clean))
+        rows += [(name, one.severity, one.accuracy, *one.accuracy_interval, one.count) for one in scores]
+    _write(path, ("corruption", "severity", "accuracy", "accuracy_low", "accuracy_high", "count"), rows)
+
+
+def write_slices(path: Path, evaluation: Evaluation) -> None:
+    """One row per slice."""
+    rows = (
+        (score.name, score.part, score.low, score.high, score.accuracy, *score.accuracy_interval, score.count)
+        for score in evaluation.slices
+    )
+    _write(path, ("slice", "part", "low", "high", "accuracy", "accuracy_low", "accuracy_high", "count"), rows)
+
+
+def write_explanations(path: Path, seen: Examination) -> None:
+    """How far the integrated gradients of each drawn image miss their sum, and how they agree with occlusion."""
+    rows = [
+        {
+            "image": answer.index,
+            "actual": seen.split.classes[answer.actual],
+            "predicted": seen.split.classes[answer.predicted],
+            "confidence": answer.confidence,
+            "completeness_gap": float(why.gaps[place]),
+            "occlusion_agreement": why.agreements[place],
+        }
+        for answers, why in ((seen.mistakes, seen.why_mistakes), (seen.examples, seen.why_examples))
+        if why is not None
+        for place, answer in enumerate(answers[: len(why.classes)])
+    ]
+    files.write_text(path, json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -5,14 +5,16 @@ from typing import Any
 from pydantic import Field
 
 from glyphline.records.base import Record, RecordT, read, write
-from glyphline.records.evaluation import ClassScore, CorruptionScore, Evaluation, SliceScore
+from glyphline.records.evaluation import ClassScore, CorruptionScore, Cost, Evaluation, Latency, SliceScore
 
 __all__ = [
     "Best",
     "ClassScore",
     "CorruptionScore",
+    "Cost",
     "Decision",
     "Evaluation",
+    "Latency",
     "PreprocessReport",
     "RawFile",
     "RawManifest",

@@ -82,3 +82,21 @@ class Evaluation(Record):
     classes: tuple[ClassScore, ...]
     slices: tuple[SliceScore, ...]
     corruptions: tuple[CorruptionScore, ...]
+
+
+class Latency(Record):
+    """How long an image takes in batches of one size."""
+
+    batch: int
+    calls: int = Field(description="How often it was measured.")
+    median_s: float = Field(description="Per image.")
+    p99_s: float = Field(description="Per image.")
+
+
+class Cost(Record):
+    """artifacts/evaluate/cost.json: what the model costs to keep and to ask; measured, so never the same twice."""
+
+    device: str
+    parameters: int
+    model_bytes: int = Field(description="Of the .keras archive.")
+    latency: tuple[Latency, ...]

@@ -3,7 +3,7 @@
 Importing the package loads neither; each function loads them when it is called.
 """
 
+from glyphline.training.classifier import Classifier, open_classifier
 from glyphline.training.fit import Fitted, Setting, fit, prepare
-from glyphline.training.predict import Prediction, predict
 
-__all__ = ["Fitted", "Prediction", "Setting", "fit", "predict", "prepare"]
+__all__ = ["Classifier", "Fitted", "Setting", "fit", "open_classifier", "prepare"]

@@ -1,50 +1,11 @@
-"""Class probabilities for images."""
+"""Class probabilities for images, while a fit goes on."""
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from glyphline.errors import ArtifactError
-from glyphline.training import archive
-from glyphline.training.device import set_up
 from glyphline.training.loading import load
-from glyphline.values import Images, Probs, Split
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """What a model says of a split.
-
-    Attributes:
-        probs: float32 (n, classes), rows sum to 1.
-        weights_digest: identity of the model's weights.
-    """
-
-    probs: Probs
-    weights_digest: str
-
-
-def predict(model: Path, split: Split, *, batch_size: int, deterministic: bool = True) -> Prediction:
-    """Load a model and let it look at a split.
-
-    Raises:
-        ArtifactError: the archive is damaged, or it was made for other images or classes.
-    """
-    set_up(deterministic=deterministic)
-    loaded = archive.open_model(model)
-    wanted = (tuple(loaded.input_shape[1:]), loaded.output_shape[-1])
-    received = (split.image_shape, len(split.classes))
-    if wanted != received:
-        raise ArtifactError(
-            f"{model} takes images {wanted[0]} of {wanted[1]} classes; the {split.name} split has {received[0]} of "
-            f"{received[1]}",
-            fix="train again on this data set: `dvc repro`",
-        )
-    return Prediction(
-        probs=probabilities(loaded, split.images, batch_size), weights_digest=archive.weights_digest(loaded)
-    )
+from glyphline.values import Images, Probs
 
 
 def probabilities(model: Any, images: Images, batch_size: int) -> Probs:

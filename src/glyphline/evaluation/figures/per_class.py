@@ -34,7 +34,7 @@ def draw(scores: Sequence[ClassScore]) -> Figure:
     figure = style.sheet(
         head + height + 0.4,
         title,
-        "Worst first. Precision: right among those predicted as the class. Recall: found among its own. Band: 95 % of F1.",
+        "Worst first. Precision: right among those taken for the class. Recall: found among its own. Band: 95 % of F1",
     )
     axes = style.panel(figure, left=left, top=head, width=width, height=height)
     _marks(axes, shown)

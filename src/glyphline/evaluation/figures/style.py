@@ -116,6 +116,11 @@ def decimals(value: float | None, places: int) -> str:
     return "–" if value is None else f"{value:.{places}f}"
 
 
+def percent(share: float, places: int = 0) -> str:
+    """A share as people read it: `0.0213` -> `2.1%` with one place."""
+    return f"{100 * share:.{places}f}%"
+
+
 def breadth_in(names: list[str], points: float) -> float:
     """About how wide the longest of these names is, in inches, in type of this size."""
     return max(map(len, names)) * points * 0.62 / 72

@@ -108,6 +108,10 @@ class Paths:
         return self.evaluate / "predictions.npz"
 
     @property
+    def model_card(self) -> Path:
+        return self.evaluate / "model_card.md"
+
+    @property
     def cost(self) -> Path:
         return self.evaluate / "cost.json"
 

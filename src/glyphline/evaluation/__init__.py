@@ -3,9 +3,9 @@
 The only room that knows matplotlib, SciPy and scikit-learn; importing the package loads none of them.
 """
 
-from glyphline.evaluation import latency, paired, predictions
+from glyphline.evaluation import card, latency, paired, predictions
 from glyphline.evaluation.examination import Examination, examine
 from glyphline.evaluation.metrics import measure
 from glyphline.evaluation.report import write
 
-__all__ = ["Examination", "examine", "latency", "measure", "paired", "predictions", "write"]
+__all__ = ["Examination", "card", "examine", "latency", "measure", "paired", "predictions", "write"]

@@ -21,6 +21,8 @@ NOISE = (0.08, 0.12, 0.18, 0.26, 0.38)
 """Standard deviation of the noise, as a part of the range of a pixel."""
 BLUR = (0.02, 0.03, 0.04, 0.055, 0.07)
 """Standard deviation of the Gaussian blur, as a part of the longer side."""
+LEAST_BLUR = (0.4, 0.5, 0.6, 0.7, 0.8)
+"""The same in pixels, at least: on the smallest pictures a part of the side would blur nothing."""
 SHIFT = (0.03, 0.06, 0.09, 0.12, 0.15)
 """Displacement along both axes, as a part of the side; each image goes to one of four corners."""
 ROTATION = (6.0, 12.0, 18.0, 24.0, 30.0)
@@ -44,7 +46,7 @@ def blur(images: Images, severity: int, _rng: np.random.Generator) -> Images:
     """Blur."""
     from scipy.ndimage import gaussian_filter
 
-    sigma = BLUR[severity - 1] * max(images.shape[1:3])
+    sigma = max(LEAST_BLUR[severity - 1], BLUR[severity - 1] * max(images.shape[1:3]))
     return _pixels(gaussian_filter(images.astype(np.float32), (0, sigma, sigma, 0), mode="nearest"))
 
 

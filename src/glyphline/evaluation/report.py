@@ -30,7 +30,7 @@ def write(
 
     Args:
         folder: gets evaluation.json, metrics.json, predictions.npz, explanations.json, predictions.csv,
-            calibration.csv, per_class.csv, risk_coverage.csv, corruptions.csv, slices.csv, a PNG per figure in figures/.
+            calibration.csv, per_class.csv, risk_coverage.csv, corruptions.csv, slices.csv and figures/*.png.
         seen: what the model said.
         params: of the calibration bins and of how many mistakes to draw.
         history: one row per epoch of the fit, with loss, accuracy, val_loss and val_accuracy.

@@ -14,7 +14,9 @@ from glyphline.evaluation.explanations import Explanations
 from glyphline.evaluation.figures import style
 from glyphline.values import Split
 
-FEW, FEW_COLUMNS, MANY_COLUMNS, EXPLAINED_COLUMNS = 25, 5, 8, 3
+COLUMNS = (5, 8, 10)
+EXPLAINED_COLUMNS = (3, 4, 6, 8)
+MOST_IN = 13.0
 MARGIN_IN = 0.25
 LINE_IN = 0.18
 GAP_IN = 0.04
@@ -56,17 +58,20 @@ def examples(split: Split, right: Sequence[Answer], explained: Explanations | No
 
 
 def _draw(split: Split, shown: Sequence[Answer], explained: Explanations | None, title: str, note: str) -> Figure:
-    columns = FEW_COLUMNS if len(shown) <= FEW else MANY_COLUMNS
-    panels = 1
+    panels, head, choices = 1, style.HEAD_IN, COLUMNS
     if explained is not None:
-        columns, panels, note = EXPLAINED_COLUMNS, 3, f"{note}\n{EXPLAINED}"
-    head = style.HEAD_IN + (0.17 if explained is not None else 0)
-    tile_in = (style.WIDTH_IN - 2 * MARGIN_IN) / columns
-    rows = math.ceil(len(shown) / columns)
-    captions = [_caption(split.classes, answer, tile_in) for answer in shown]
+        panels, head, choices = 3, style.HEAD_IN + 0.17, EXPLAINED_COLUMNS
+        note = f"{note}\n{EXPLAINED}"
     height, width, _ = split.image_shape
-    scale = (0.94 * tile_in - (panels - 1) * GAP_IN) / panels / max(height, width)
-    row_in = scale * height + LINE_IN * max(map(len, captions)) + 0.3
+    for columns in choices:
+        tile_in = (style.WIDTH_IN - 2 * MARGIN_IN) / columns
+        rows = math.ceil(len(shown) / columns)
+        captions = [_caption(split.classes, answer, tile_in) for answer in shown]
+        scale = (0.94 * tile_in - (panels - 1) * GAP_IN) / panels / max(height, width)
+        row_in = scale * height + LINE_IN * max(map(len, captions)) + 0.25
+        # The widest tiles that leave the figure in one look.
+        if head + rows * row_in + 0.1 <= MOST_IN:
+            break
     figure = style.sheet(head + rows * row_in + 0.1, title, note)
     # One pair of axes in inches for all tiles: a pair for each takes ten times as long.
     axes = style.panel(figure, left=MARGIN_IN, top=head, width=style.WIDTH_IN - 2 * MARGIN_IN, height=rows * row_in)

@@ -58,7 +58,8 @@ def examples(split: Split, right: Sequence[Answer], explained: Explanations | No
 
 
 def _draw(split: Split, shown: Sequence[Answer], explained: Explanations | None, title: str, note: str) -> Figure:
-    panels, head, choices = 1, style.HEAD_IN, COLUMNS
+    panels, head = 1, style.HEAD_IN
+    choices: tuple[int, ...] = COLUMNS
     if explained is not None:
         panels, head, choices = 3, style.HEAD_IN + 0.17, EXPLAINED_COLUMNS
         note = f"{note}\n{EXPLAINED}"

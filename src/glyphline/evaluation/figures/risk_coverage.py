@@ -15,7 +15,7 @@ def draw(curve: RiskCoverage) -> Figure:
     errors = float(curve.risk[-1])
     figure = style.sheet(
         4.6,
-        f"Risk and coverage: {style.percent(errors, 2)} errors on all images, {100 * curve.area:.3f} % under the curve",
+        f"Risk and coverage: {style.percent(errors, 2)} errors on all images, area {curve.area:.5f}",
         "The model answers the images it is surest of and leaves the rest to a person. Lower is better.",
     )
     axes = style.panel(figure, left=0.9, top=style.HEAD_IN + 0.1, width=6.7, height=3.05)

@@ -1,5 +1,6 @@
 """How every figure looks: sizes, colours, type, and how it becomes a file."""
 
+import io
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -74,6 +75,14 @@ def write(folder: Path, drawings: Mapping[str, Callable[[], Figure]]) -> None:
             with files.whole(folder / f"{name}.png") as partial:
                 # No version of matplotlib in the file: two installations that draw the same write the same.
                 figure.savefig(partial, format="png", metadata={"Software": None})
+
+
+def png(draw: Callable[[], Figure]) -> bytes:
+    """Draw a figure into the bytes of a PNG."""
+    stream = io.BytesIO()
+    with look():
+        draw().savefig(stream, format="png", metadata={"Software": None})
+    return stream.getvalue()
 
 
 def sheet(height_in: float, title: str, note: str) -> Figure:

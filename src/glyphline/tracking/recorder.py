@@ -13,6 +13,7 @@ from glyphline.paths import Paths
 from glyphline.redaction import redact
 from glyphline.tracking import artifacts, events, journal, launch, lineage
 from glyphline.tracking.events import NOTE_TAG, Event, Signature, Status
+from glyphline.tracking.machine import Sampler
 from glyphline.values import Split
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,11 @@ class Run:
         self.key = key
         self.ended = False
         self._work, self._append = work, append
+        self._sampler: Sampler | None = None
+
+    def watch_machine(self) -> None:
+        """Note how busy the machine is, now and then, until the run ends."""
+        self._sampler = Sampler(lambda values, number: self.metrics(values, step=number))
 
     def params(self, values: Mapping[str, Any]) -> None:
         """Note parameters: flat dotted keys, as `{"train.learning_rate": 0.003}`. The first value of a key stands."""
@@ -103,6 +109,8 @@ class Run:
     def end(self, status: Status = "FINISHED") -> None:
         """Close the run; a second call changes nothing. On a resumed run this only says that no more will come."""
         if not self.ended:
+            if self._sampler is not None:
+                self._sampler.stop()
             self._append(events.End(run=self.key, status=status))
             self.ended = True
 
@@ -137,6 +145,8 @@ class Recorder:
             self._writer.append(self._origin.model_copy(update={"run": key}))
         run = self._run(key)
         self._started.append(run)
+        if parent is None:
+            run.watch_machine()
         return run
 
     def resume(self, key: str) -> Run:

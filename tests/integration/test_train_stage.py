@@ -104,7 +104,7 @@ def test_a_finished_stage_leaves_no_checkpoint(project, capfd):
         ({"model.kind": "no_such_file:build"}, "there is no module no_such_file", "src/models/"),
         (
             {"model.kind": "stage_networks:beyond_all_numbers"},
-            "diverged at epoch 1, step 1: loss nan, learning rate 0.000",
+            "diverged at epoch 1, step 1: loss inf, learning rate 0.00",
             "lower train.learning_rate",
         ),
     ],

@@ -17,7 +17,7 @@ from glyphline.training.images import Resident, Streamed, reader
 from glyphline.values import Split
 from tests.conftest import ROOT, changed, made_split
 
-# Dropout, augmentation, averaging and momentum: all that has a state between two epochs.
+# Dropout, augmentation and momentum: all that has a state between two epochs.
 VARIED = {
     "model.filters": (4,),
     "model.dense_units": 8,
@@ -27,7 +27,6 @@ VARIED = {
     "train.batch_size": 16,
     "train.learning_rate": 0.01,
     "train.weight_decay": 0.01,
-    "train.ema": 0.9,
     "train.augment.shift": 0.1,
     "train.augment.rotation_deg": 10.0,
     "train.augment.zoom": 0.1,
@@ -262,4 +261,6 @@ def test_a_loss_that_is_no_number_names_epoch_step_and_rate_and_the_last_good_we
     assert "train.learning_rate" in found.value.fix
     (kept,) = tmp_path.glob("*.keras")
     assert str(kept) in found.value.problem
-    assert np.isfinite(training.predict(kept, setting.val, batch_size=16).probs).all()
+    assert np.isfinite(
+        training.open_classifier(kept, setting.val, batch_size=16).probabilities(setting.val.images)
+    ).all()

@@ -49,7 +49,6 @@ train:
   schedule: cosine
   warmup: 0.25
   label_smoothing: 0.0
-  ema: 0.0
   patience: 8
   augment:
     shift: 0.0
@@ -79,6 +78,9 @@ evaluate:
   batch_size: 512
   calibration_bins: 15
   mistakes: 25
+  explanation_steps: 32
+  corruption_images: 1000
+  slices: [intensity]
 
 registry:
   name: glyphline

@@ -40,7 +40,7 @@ def run(params: Params, paths: Paths) -> None:
         )
         _say(scores)
         cost = Cost(
-            device=str(model.device),
+            device=model.device,
             parameters=model.parameters,
             model_bytes=model.size_bytes,
             latency=evaluation.latency.measure(test.images, model.probabilities),

@@ -20,7 +20,7 @@ from glyphline.errors import TrackingError
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.redaction import redact
-from glyphline.tracking.events import NOTE_TAG
+from glyphline.tracking import view
 
 PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
 FIX = "start the tracking server or correct tracking.uri, then `glyphline sync`; the journals have it all"
@@ -140,15 +140,9 @@ class Store:
 
     def _make(self, name: str) -> str:
         location = (self.artifacts / name.replace("/", "-")).as_uri() if self.artifacts else None
-        dataset, _, kind = name.partition("/")
-        note = (
-            f"The searches on **{dataset}**: a run per study, its trials below it. The models are in `{dataset}`."
-            if kind
-            else f"One run per model trained on **{name}**; the trials that led to them are in `{name}/tuning`."
-        )
-        # The second tag keeps the UI from guessing what the experiment is about.
-        tags = {NOTE_TAG: note, "mlflow.experimentKind": "custom_model_development"}
-        made: str = self.client.create_experiment(name, artifact_location=location, tags=tags)
+        made: str = self.client.create_experiment(name, artifact_location=location)
+        for key, value in view.tags(name, made).items():
+            self.client.set_experiment_tag(made, key, value)
         return made
 
 

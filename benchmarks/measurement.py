@@ -143,7 +143,8 @@ def publish(name: str, title: str, columns: Sequence[str], rows: Sequence[Sequen
     Args:
         name: of the two files.
         title: what was compared, with n.
-        columns, rows: the table.
+        columns: heads of the table.
+        rows: its cells.
         measured: every single measurement.
     """
     versions = {package: version(package) for package in PACKAGES}

@@ -38,7 +38,7 @@ DATA = {
 
 
 def fits_s(journal: Path) -> float:
-    """The seconds that the runs of a journal spent fitting: from the note of the device, or the start, to the last epoch."""
+    """Seconds that the runs of a journal spent fitting: from the note of the device or the start to the last epoch."""
     began: dict[str, int] = {}
     ended: dict[str, int] = {}
     for line in journal.read_text().splitlines():

@@ -59,7 +59,7 @@ def main(*, quick: bool) -> None:
                 click.echo(" ".join(map(str, rows[-1])), err=True)
     measurement.publish(
         "scaling",
-        f"MNIST repeated, recipe `fast`, n = 1; streaming: train.memory_mb {STREAMING_MB}; peak memory of `glyphline train`",
+        f"MNIST repeated, recipe `fast`, n = 1; streaming: train.memory_mb {STREAMING_MB}; peak of `glyphline train`",
         ("size", "images", "images are", "fit in s", "µs per image", "peak GB"),
         rows,
         measured,

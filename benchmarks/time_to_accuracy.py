@@ -37,7 +37,7 @@ def main(*, rounds: int, quick: bool) -> None:
     rows.append(("plain / fast", "", f"{median_with_range(ratios, 1)}", ""))
     measurement.publish(
         "time_to_accuracy",
-        f"MNIST, n = {rounds} seeds each, alternating; mean test accuracy ± 95 % interval, median fit (lowest to highest)",
+        f"MNIST, n = {rounds} seeds each, alternating; mean accuracy ± 95 % interval, median fit (lowest to highest)",
         ("what", "test accuracy", "fit in s", "parameters"),
         rows,
         {"rounds": measured, "median_ratio": statistics.median(ratios)},

@@ -1,4 +1,4 @@
-"""(e) What tracking costs a fit: the same fit with the tracker on and off, alternating, each in a process of its own."""
+"""(e) What tracking costs a fit: the same fit with the tracker on and off, alternating, each in its own process."""
 
 import statistics
 

@@ -29,17 +29,40 @@ preprocess:
   image_size: null
 
 model:
+  kind: cnn
   filters: [16, 32]
+  depth: 1
+  first_kernel_size: 3
   kernel_size: 3
+  batch_norm: true
   dense_units: 128
   dropout: 0.3
 
 train:
   epochs: 12
   batch_size: 64
+  optimizer: adamw
   learning_rate: 0.004
+  momentum: 0.9
+  beta_2: 0.999
+  weight_decay: 0.0
+  schedule: cosine
+  warmup: 0.25
+  label_smoothing: 0.0
+  ema: 0.0
   patience: 8
+  augment:
+    shift: 0.0
+    rotation_deg: 0.0
+    zoom: 0.0
+    elastic: 0.0
+    cutout: 0.0
+    flip: none
+  precision: auto
+  xla: auto
   deterministic: true
+  memory_mb: 2048
+  gpu_memory_mb: null
 
 tune:
   trials: 6

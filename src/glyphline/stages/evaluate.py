@@ -19,7 +19,11 @@ def run(params: Params, paths: Paths) -> None:
         tracked = recorder.resume(tracking.last_key(paths.journal("train")))
         tracked.input(test, context="test", dataset=params.data.dataset)
         seen = training.predict(
-            paths.model, test, batch_size=params.evaluate.batch_size, deterministic=params.train.deterministic
+            paths.model,
+            test,
+            batch_size=params.evaluate.batch_size,
+            deterministic=params.train.deterministic,
+            gpu_memory_mb=params.train.gpu_memory_mb,
         )
         scores = evaluation.write(
             paths.evaluate,

@@ -1,9 +1,11 @@
-"""The only room that knows Keras and TensorFlow: network, fit, archive, prediction.
+"""The only room that knows Keras and TensorFlow: networks, fit, checkpoint, archive, prediction.
 
 Importing the package loads neither; each function loads them when it is called.
 """
 
-from glyphline.training.fit import Fitted, Setting, fit, prepare
+from glyphline.training.fit import Fitted, fit
 from glyphline.training.predict import Prediction, predict
+from glyphline.training.setting import Setting, prepare
+from glyphline.training.source import code_digest
 
-__all__ = ["Fitted", "Prediction", "Setting", "fit", "predict", "prepare"]
+__all__ = ["Fitted", "Prediction", "Setting", "code_digest", "fit", "predict", "prepare"]

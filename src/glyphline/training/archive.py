@@ -38,8 +38,7 @@ def open_model(path: Path) -> Any:
         raise ArtifactError(f"{path} is damaged: {damaged} does not match its checksum", fix=fix)
     if unpacked > MAX_UNPACKED_BYTES:
         raise ArtifactError(f"{path} unpacks to {unpacked:,} bytes, more than {MAX_UNPACKED_BYTES:,}", fix=fix)
-    keras, _ = load()
-    return keras.saving.load_model(path, compile=False, safe_mode=True)
+    return load().saving.load_model(path, compile=False, safe_mode=True)
 
 
 def weights_digest(model: Any) -> str:

@@ -1,4 +1,4 @@
-"""Load Keras and TensorFlow once, quietly, and without the libraries that this program does not use through them."""
+"""Load Keras once, quietly, and without the libraries that this program does not use through it."""
 
 import os
 import sys
@@ -11,22 +11,22 @@ from types import ModuleType
 NOT_NEEDED = ("sklearn", "matplotlib", "pandas", "scipy", "pydot", "IPython")
 
 
-def load() -> tuple[ModuleType, ModuleType]:
-    """The modules `keras` and `tensorflow`, in this order."""
+def load() -> ModuleType:
+    """The module `keras`, on the backend that KERAS_BACKEND names; TensorFlow when it names none."""
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     # Notes on instruction sets and missing CUDA libraries are logged as errors; what fails is raised in Python.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # oneDNN's choice of kernels depends on the threads it finds; without it sums keep one order.
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-    if "keras" in sys.modules:
-        import keras
-        import tensorflow as tf
+    if "keras" not in sys.modules:
+        # JAX builds on SciPy.
+        hidden = NOT_NEEDED if os.environ["KERAS_BACKEND"] == "tensorflow" else ()
+        with _hidden(hidden), _native_stderr_held():
+            pass
+    return sys.modules["keras"]
 
-        return keras, tf
-    with _hidden(NOT_NEEDED), _native_stderr_held():
-        import tensorflow as tf  # noqa: I001  (TensorFlow first: Keras then finds it loaded)
-        import keras
-    return keras, tf
+
+def is_tensorflow() -> bool:
+    """True when Keras runs on TensorFlow."""
+    return str(load().backend.backend()) == "tensorflow"
 
 
 @contextmanager

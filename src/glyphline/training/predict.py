@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from glyphline.errors import ArtifactError
-from glyphline.training import archive
-from glyphline.training.device import set_up
+from glyphline.training import archive, device
+from glyphline.training.images import reader
 from glyphline.training.loading import load
 from glyphline.values import Images, Probs, Split
 
@@ -26,13 +26,22 @@ class Prediction:
     weights_digest: str
 
 
-def predict(model: Path, split: Split, *, batch_size: int, deterministic: bool = True) -> Prediction:
+def predict(
+    model: Path, split: Split, *, batch_size: int, deterministic: bool = True, gpu_memory_mb: int | None = None
+) -> Prediction:
     """Load a model and let it look at a split.
+
+    Args:
+        model: a .keras archive.
+        split: the images.
+        batch_size: images at once.
+        deterministic: the same archive gives the same probabilities, bit by bit, on the same machine.
+        gpu_memory_mb: most megabytes to take of each GPU; None takes what is needed.
 
     Raises:
         ArtifactError: the archive is damaged, or it was made for other images or classes.
     """
-    set_up(deterministic=deterministic)
+    device.find(deterministic=deterministic, gpu_memory_mb=gpu_memory_mb)
     loaded = archive.open_model(model)
     wanted = (tuple(loaded.input_shape[1:]), loaded.output_shape[-1])
     received = (split.image_shape, len(split.classes))
@@ -52,9 +61,9 @@ def probabilities(model: Any, images: Images, batch_size: int) -> Probs:
 
     Called layer by layer and not compiled: a trace costs more than it saves below tens of thousands of images.
     """
-    keras, _ = load()
+    keras, read = load(), reader(images)
     parts = [
-        keras.ops.convert_to_numpy(model(np.ascontiguousarray(images[start : start + batch_size]), training=False))
+        keras.ops.convert_to_numpy(model(read(np.arange(start, min(start + batch_size, len(images)))), training=False))
         for start in range(0, len(images), batch_size)
     ]
     return np.concatenate(parts).astype(np.float32, copy=False)

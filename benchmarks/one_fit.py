@@ -30,13 +30,13 @@ def main(folder: Path, *, seed: int, test: bool, tracked: bool) -> None:
     # The tracker first, as in the stage: its process imports MLflow while this one imports TensorFlow.
     with _hook(params, paths, tracked=tracked) as on_epoch:
         load()
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), time.process_time()
         setting = training.prepare(params, train, val)
         fitted = training.fit(params, setting, seed=seed, on_epoch=on_epoch)
         seconds = time.perf_counter() - began
     said = {
         "seed": seed,
-        "fit_s": seconds,
+        "fit_s": seconds, "cpu_s": time.process_time() - cpu,
         "val_accuracy": fitted.best["val_accuracy"],
         "parameters": fitted.parameters,
         "epochs": len(fitted.rows),

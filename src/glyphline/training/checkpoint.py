@@ -80,7 +80,7 @@ class Checkpoint:
                 }
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             log.warning("the checkpoint %s is damaged (%s); the fit begins anew", self.path.name, error)
             return None
         if [array.shape for array in (*parts["network"], *parts["optimizer"])] != list(shapes):

@@ -1,6 +1,7 @@
 """Fit one network: pure in its parameters, its seed and the data."""
 
 import logging
+import os
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -147,7 +148,8 @@ def _identity(params: Params, setting: Setting, seed: int, epochs: int) -> Any:
         "seed": seed,
         "epochs": epochs,
         "data": [setting.train.split.digest, setting.val.digest],
-        "device": [setting.device.name, setting.device.precision, setting.device.xla],
+        # oneDNN divides its sums by the number of threads.
+        "device": [setting.device.name, setting.device.precision, setting.device.xla, len(os.sched_getaffinity(0))],
         "code": code_digest(params.model.kind, setting.project),
         "versions": [version("keras"), *([version("tensorflow")] if is_tensorflow() else [])],
     }

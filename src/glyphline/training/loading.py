@@ -1,5 +1,6 @@
 """Load Keras once, quietly, and without the libraries that this program does not use through it."""
 
+import importlib
 import os
 import sys
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ def load() -> ModuleType:
         # JAX builds on SciPy.
         hidden = NOT_NEEDED if os.environ["KERAS_BACKEND"] == "tensorflow" else ()
         with _hidden(hidden), _native_stderr_held():
-            pass
+            importlib.import_module("keras")
     return sys.modules["keras"]
 
 

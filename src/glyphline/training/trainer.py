@@ -17,6 +17,8 @@ from glyphline.training.loading import load
 from glyphline.training.networks import Network
 from glyphline.training.objective import loss, optimizer
 
+STEPS_AT_ONCE = 1
+
 SEED_STATE = "seed_generator_state"
 """What Keras calls the state of a random generator within a layer."""
 
@@ -56,6 +58,7 @@ class Trainer:
             metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
             jit_compile=device.xla,
             auto_scale_loss=False,
+            steps_per_execution=min(STEPS_AT_ONCE, len(self._feed)),
         )
 
     @property

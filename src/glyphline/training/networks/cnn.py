@@ -5,7 +5,7 @@ from typing import Any
 
 from glyphline.params.fitting import ModelParams
 from glyphline.training.loading import load
-from glyphline.training.networks.head import BATCH_NORM_MOMENTUM, check_halvings, head
+from glyphline.training.networks.head import BATCH_NORM_MOMENTUM, check_blocks, head
 
 # Images are halved until their smaller side is at most this, with the last filter count: a dense layer on larger maps
 # would hold nearly all weights of the network.
@@ -25,7 +25,7 @@ def body(params: ModelParams, side: int, classes: int) -> Callable[[Any], Any]:
     Raises:
         TrainingError: the blocks would leave nothing of the images.
     """
-    check_halvings(side, len(params.filters))
+    check_blocks(side, blocks=len(params.filters), halvings=len(params.filters))
     layers = load().layers
 
     def apply(x: Any) -> Any:

@@ -10,17 +10,23 @@ BATCH_NORM_MOMENTUM = 0.9
 """Not Keras' 0.99: after an epoch of twenty steps 0.99 still validates at chance."""
 
 
-def check_halvings(side: int, blocks: int) -> None:
-    """See to it that something is left of an image after `blocks` halvings of its smaller side.
+def check_blocks(side: int, blocks: int, halvings: int) -> None:
+    """See to it that something is left of an image after the halvings of its smaller side.
+
+    Args:
+        side: in pixels.
+        blocks: of the network.
+        halvings: that the blocks make.
 
     Raises:
         TrainingError: nothing is left.
     """
-    if side >> blocks == 0:
-        most = side.bit_length() - 1
+    if side >> halvings == 0:
         raise TrainingError(
-            f"model.filters has {blocks} blocks that halve the images, and of {side} pixels nothing would be left",
-            fix=f"give model.filters at most {most} values, or enlarge the images with preprocess.image_size",
+            f"model.filters has {blocks} blocks that halve the images {halvings} times, and of {side} pixels nothing "
+            "would be left",
+            fix=f"give model.filters at most {side.bit_length() - 1 + blocks - halvings} values, or enlarge the images "
+            "with preprocess.image_size",
         )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from glyphline.params.fitting import ModelParams
 from glyphline.training.loading import load
-from glyphline.training.networks.head import BATCH_NORM_MOMENTUM, check_halvings, head
+from glyphline.training.networks.head import BATCH_NORM_MOMENTUM, check_blocks, head
 
 
 def body(params: ModelParams, side: int, classes: int) -> Callable[[Any], Any]:
@@ -23,7 +23,7 @@ def body(params: ModelParams, side: int, classes: int) -> Callable[[Any], Any]:
 
     Source: He et al., "Identity Mappings in Deep Residual Networks" (ECCV 2016), the units of section 3.
     """
-    check_halvings(side, len(params.filters) - 1)
+    check_blocks(side, blocks=len(params.filters), halvings=len(params.filters) - 1)
     layers = load().layers
 
     def convolved(x: Any, filters: int, kernel: int, stride: int, name: str) -> Any:

@@ -149,7 +149,7 @@ def test_a_function_of_ones_own_is_found_fitted_saved_and_read_back(default_para
     fitted = training.fit(params, setting, seed=0)
     fitted.save(tmp_path / "model.keras")
     read = archive.open_model(tmp_path / "model.keras")
-    assert archive.weights_digest(read) == fitted.weights_digest()
+    assert archive.weights_digest(read.get_weights()) == fitted.weights_digest()
     probs = training.predict(tmp_path / "model.keras", setting.val, batch_size=16).probs
     assert np.allclose(probs.sum(axis=1), 1, atol=1e-5)
 

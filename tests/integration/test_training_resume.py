@@ -17,7 +17,7 @@ from glyphline.training.images import Resident, Streamed, reader
 from glyphline.values import Split
 from tests.conftest import ROOT, changed, made_split
 
-# Dropout, augmentation, averaging and momentum: all that has a state between two epochs.
+# Dropout, augmentation and momentum: all that has a state between two epochs.
 VARIED = {
     "model.filters": (4,),
     "model.dense_units": 8,
@@ -27,7 +27,6 @@ VARIED = {
     "train.batch_size": 16,
     "train.learning_rate": 0.01,
     "train.weight_decay": 0.01,
-    "train.ema": 0.9,
     "train.augment.shift": 0.1,
     "train.augment.rotation_deg": 10.0,
     "train.augment.zoom": 0.1,

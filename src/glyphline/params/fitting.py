@@ -77,11 +77,6 @@ class TrainParams(Section):
     )
     warmup: float = Field(ge=0, lt=1, description="Part of all steps in which the step size rises to its peak.")
     label_smoothing: float = Field(ge=0, lt=1, description="Part of each label that is spread over all classes.")
-    ema: float = Field(
-        ge=0,
-        lt=1,
-        description="Decay per step of averaged weights, which are validated and kept; 0 averages nothing.",
-    )
     patience: int = Field(ge=1, le=10_000, description="Epochs without a better val_loss before the fit stops.")
     augment: AugmentParams
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(

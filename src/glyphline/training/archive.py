@@ -2,8 +2,11 @@
 
 import hashlib
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+import numpy.typing as npt
 
 from glyphline import files
 from glyphline.errors import ArtifactError
@@ -41,10 +44,10 @@ def open_model(path: Path) -> Any:
     return load().saving.load_model(path, compile=False, safe_mode=True)
 
 
-def weights_digest(model: Any) -> str:
+def weights_digest(weights: Iterable[npt.NDArray[Any]]) -> str:
     """SHA-256 over shape, type and bytes of every weight, in the order of the layers."""
     digest = hashlib.sha256()
-    for weight in model.get_weights():
+    for weight in weights:
         digest.update(f"{weight.shape}{weight.dtype}".encode())
         digest.update(weight.tobytes())
     return digest.hexdigest()

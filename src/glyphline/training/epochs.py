@@ -11,14 +11,14 @@ from glyphline.training.checkpoint import Arrays, State
 from glyphline.training.predict import probabilities
 from glyphline.values import EpochHook, Labels, Probs, Split
 
-VALIDATION_BATCH = 1024
+VALIDATION_BATCH = 256
 
 
 class Epochs:
     """The course of one fit.
 
     Args:
-        model: what is validated, uint8 images -> probabilities.
+        model: what is validated, uint8 images -> probabilities, in the precision of the fit.
         val: the validation split.
         patience: epochs without a lower val_loss after which the fit should stop.
         hook: told of every epoch.
@@ -81,11 +81,6 @@ class Epochs:
         if self._hook is not None:
             for epoch, row in enumerate(self.rows):
                 self._hook(epoch, row)
-
-    def best_model(self) -> Any:
-        """The model, with the weights of its best epoch."""
-        self._model.set_weights(self.best)
-        return self._model
 
 
 def diverged(what: str) -> TrainingError:

@@ -2,8 +2,9 @@
 
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from glyphline.errors import TrainingError
 from glyphline.params import Params
 from glyphline.training import archive
-from glyphline.training.checkpoint import Checkpoint, State
+from glyphline.training.checkpoint import Arrays, Checkpoint, State
 from glyphline.training.checks import check
 from glyphline.training.epochs import Epochs
 from glyphline.training.loading import is_tensorflow, load
@@ -27,20 +28,22 @@ log = logging.getLogger(__name__)
 WITHOUT_EFFECT = {"memory_mb", "gpu_memory_mb"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Fitted:
     """A fitted network with the weights of its best epoch.
 
     Attributes:
-        model: uint8 (n, h, w, c) -> float32 (n, classes), in float32 whatever the fit computed in.
+        weights: of the best epoch.
         rows: the metrics of each epoch.
         best_epoch: from 0.
+        build: makes the network that takes the weights, in float32.
         checkpoint: the state after the last epoch, on disk; None when none was asked for.
     """
 
-    model: Any
+    weights: Arrays
     rows: tuple[dict[str, float], ...]
     best_epoch: int
+    build: Callable[[], Any]
     checkpoint: Checkpoint | None = None
 
     @property
@@ -51,11 +54,18 @@ class Fitted:
     @property
     def parameters(self) -> int:
         """Number of weights."""
-        return int(self.model.count_params())
+        return sum(weight.size for weight in self.weights)
 
     def weights_digest(self) -> str:
         """Identity of the weights; a .keras file holds dates and differs each time."""
-        return archive.weights_digest(self.model)
+        return archive.weights_digest(self.weights)
+
+    @cached_property
+    def model(self) -> Any:
+        """uint8 (n, h, w, c) -> float32 (n, classes), in float32 whatever the fit computed in; made when asked for."""
+        made = self.build()
+        made.set_weights(self.weights)
+        return made
 
     def save(self, path: Path) -> None:
         """Write the model as a .keras archive, whole."""
@@ -98,21 +108,25 @@ def fit(
     with setting.scope():
         network = make(policy=setting.device.policy)
         trainer = Trainer(params.train, setting.device, network, setting.train, epochs=total, seed=seed)
-    # What is validated and kept computes in float32 on one device, with weights that the fit need not have itself.
-    apart = setting.device.precision != "float32" or params.train.ema > 0 or setting.strategy is not None
+    # Prediction on several devices would give every image to each of them.
+    alone = make().model if setting.strategy else None
     course = Epochs(
-        make().model if apart else network.model,
+        alone or network.model,
         setting.val,
         patience=params.train.patience if epochs is None else total,
         hook=on_epoch,
-        trained=trainer.weights if apart else None,
+        trained=trainer.weights if alone else None,
     )
     checkpoint = Checkpoint(checkpoints, _identity(params, setting, seed, total)) if checkpoints else None
     if checkpoint:
         _take_up(checkpoint, trainer, course)
+
+    def fitted() -> Fitted:
+        return Fitted(course.best, tuple(course.rows), course.best_epoch, lambda: make().model, checkpoint)
+
     if len(course.rows) < total and not course.hopeless:
-        _run(trainer, course, checkpoint)
-    return Fitted(course.best_model(), tuple(course.rows), course.best_epoch, checkpoint)
+        _run(trainer, course, checkpoint, fitted)
+    return fitted()
 
 
 def _take_up(checkpoint: Checkpoint, trainer: Trainer, course: Epochs) -> None:
@@ -123,7 +137,7 @@ def _take_up(checkpoint: Checkpoint, trainer: Trainer, course: Epochs) -> None:
         course.take_up(state)
 
 
-def _run(trainer: Trainer, course: Epochs, checkpoint: Checkpoint | None) -> None:
+def _run(trainer: Trainer, course: Epochs, checkpoint: Checkpoint | None, fitted: Callable[[], Fitted]) -> None:
     def after_epoch() -> None:
         if checkpoint:
             checkpoint.save(State(course.rows, course.best_epoch, course.best, *trainer.state))
@@ -134,7 +148,7 @@ def _run(trainer: Trainer, course: Epochs, checkpoint: Checkpoint | None) -> Non
         if checkpoint is None or not course.rows:
             raise
         kept = checkpoint.path.with_suffix(".keras")
-        archive.save(course.best_model(), kept)
+        fitted().save(kept)
         raise TrainingError(
             f"{error.problem}; the weights of epoch {course.best_epoch + 1} are kept in {kept}", fix=error.fix
         ) from error

@@ -38,13 +38,12 @@ def optimizer(params: TrainParams, steps: int, variables: list[Any], *, scales_l
         scales_loss: gradients in float16 would vanish without it.
     """
     keras = load()
-    averaging = {"use_ema": True, "ema_momentum": params.ema} if params.ema else {}
-    common = {"learning_rate": schedule(params, steps), "weight_decay": params.weight_decay or None, **averaging}
+    rate, decay = schedule(params, steps), params.weight_decay
     if params.optimizer == "adamw":
-        common["weight_decay"] = params.weight_decay
-        made = keras.optimizers.AdamW(beta_1=params.momentum, beta_2=params.beta_2, **common)
+        made = keras.optimizers.AdamW(rate, weight_decay=decay, beta_1=params.momentum, beta_2=params.beta_2)
     else:
-        made = keras.optimizers.SGD(momentum=params.momentum, nesterov=params.momentum > 0, **common)
+        nesterov = params.momentum > 0
+        made = keras.optimizers.SGD(rate, momentum=params.momentum, nesterov=nesterov, weight_decay=decay or None)
     if params.weight_decay:
         made.exclude_from_weight_decay(var_names=NOT_DECAYED)
     if scales_loss:

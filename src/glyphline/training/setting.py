@@ -13,8 +13,6 @@ from glyphline.training.images import Resident, Source, Streamed
 from glyphline.training.loading import is_tensorflow
 from glyphline.values import Split
 
-BYTES_PER_MB = 2**20
-
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -62,7 +60,7 @@ def prepare(
         from glyphline.training import tensorflow_backend
 
         strategy = tensorflow_backend.strategy(chosen.places)
-    streams = train.images.nbytes > used.memory_mb * BYTES_PER_MB
+    streams = train.images.nbytes > used.memory_mb * 2**20
     with _scope(strategy):
         source: Source = Streamed(train) if streams else Resident(train)
     return Setting(device=chosen, train=source, val=val, project=project, strategy=strategy)

@@ -17,8 +17,6 @@ from glyphline.training.loading import load
 from glyphline.training.networks import Network
 from glyphline.training.objective import loss, optimizer
 
-STEPS_AT_ONCE = 1
-
 SEED_STATE = "seed_generator_state"
 """What Keras calls the state of a random generator within a layer."""
 
@@ -51,14 +49,12 @@ class Trainer:
             self._fed.trainable_variables,
             scales_loss=device.precision == "float16",
         )
-        self._averages = bool(params.ema)
         self._fed.compile(
             optimizer=self._optimizer,
             loss=loss(params, len(source.split.classes)),
             metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
             jit_compile=device.xla,
             auto_scale_loss=False,
-            steps_per_execution=min(STEPS_AT_ONCE, len(self._feed)),
         )
 
     @property
@@ -78,15 +74,8 @@ class Trainer:
         return [tuple(one.shape) for one in (*self._network.logits.variables, *self._optimizer.variables)]
 
     def weights(self) -> Arrays:
-        """The weights to validate and keep: their running averages where `train.ema` asks for these."""
-        weights = self._network.logits.weights
-        if not self._averages:
-            return _values(weights)
-        inner = getattr(self._optimizer, "inner_optimizer", self._optimizer)
-        # Keras has no public name for either list; its own SwapEMAWeights reads them too.
-        pairs = zip(inner._trainable_variables, inner._model_variables_moving_average, strict=True)  # noqa: SLF001
-        averages = {id(variable): average for variable, average in pairs}
-        return _values([averages.get(id(weight), weight) for weight in weights])
+        """The weights of the network as they are now."""
+        return _values(self._network.logits.weights)
 
     def run(self, course: Epochs, *, after_epoch: Any) -> None:
         """Go through the epochs that `course` has not seen yet.

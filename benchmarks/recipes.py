@@ -16,7 +16,8 @@ from measurement import HERE, mean_with_interval, median_with_range
 POINTS: Mapping[str, tuple[str, Mapping[str, Any], int]] = {
     "fast": ("fast", {}, 10),
     "accurate": ("accurate", {}, 5),
-    "accurate, twice the epochs": ("accurate", {"train.epochs": 12, "train.patience": 12}, 3),
+    "accurate, depth 2": ("accurate", {"model.depth": 2}, 3),
+    "accurate, depth 2, 24 epochs": ("accurate", {"model.depth": 2, "train.epochs": 24, "train.patience": 24}, 3),
 }
 
 

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 Arrays = list[npt.NDArray[Any]]
 
 STALE_S = 14 * 24 * 3600
-"""A checkpoint that nobody has come back to for so long is removed."""
+"""What nobody has come back to for so long is removed: checkpoints, and the last good weights of fits that diverged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Checkpoint:
 
 
 def _remove_stale(folder: Path) -> None:
-    for path in folder.glob("*.npz"):
+    for path in (*folder.glob("*.npz"), *folder.glob("*.keras")):
         try:
             if time.time() - path.stat().st_mtime > STALE_S:
                 path.unlink()

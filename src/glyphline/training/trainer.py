@@ -1,7 +1,7 @@
 """The network as Keras fits it: fed, augmented, compiled; with a state that can be taken out and put back."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -77,7 +77,7 @@ class Trainer:
         """The weights of the network as they are now."""
         return _values(self._network.logits.weights)
 
-    def run(self, course: Epochs, *, after_epoch: Any) -> None:
+    def run(self, course: Epochs, *, after_epoch: Callable[[], None]) -> None:
         """Go through the epochs that `course` has not seen yet.
 
         Args:
@@ -103,7 +103,7 @@ class Trainer:
         for number, state in enumerate(states):
             state.assign(np.array([chance(self._seed, epoch, number), 0], dtype=np.uint32))
 
-    def _watch(self, course: Epochs, after_epoch: Any) -> Any:
+    def _watch(self, course: Epochs, after_epoch: Callable[[], None]) -> Any:
         keras, begin = load(), self.begin
 
         class Watch(keras.callbacks.Callback):  # type: ignore[name-defined, misc]

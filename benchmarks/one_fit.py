@@ -36,7 +36,8 @@ def main(folder: Path, *, seed: int, test: bool, tracked: bool) -> None:
         seconds = time.perf_counter() - began
     said = {
         "seed": seed,
-        "fit_s": seconds, "cpu_s": time.process_time() - cpu,
+        "fit_s": seconds,
+        "cpu_s": time.process_time() - cpu,
         "val_accuracy": fitted.best["val_accuracy"],
         "parameters": fitted.parameters,
         "epochs": len(fitted.rows),

@@ -79,6 +79,6 @@ def test_the_command_lists_writes_and_says_what_changed(root, tmp_path, monkeypa
     assert run(["recipe"]) == 0
     assert "fast: " in capsys.readouterr().out
     assert run(["recipe", "fast"]) == 0
-    assert "tune.trials: 6 -> 0" in capsys.readouterr().out
+    assert "-> 0\n" in capsys.readouterr().out.partition("tune.trials: ")[2]
     assert run(["recipe", "fast"]) == 0
     assert "already" in capsys.readouterr().out

@@ -99,6 +99,23 @@ def show_params(*, markdown: bool) -> None:
         manual.show(path)
 
 
+@commands.command("recipe")
+@click.argument("name", required=False)
+def use_recipe(name: str | None) -> None:
+    """Write a named set of parameters into params.yaml, or list the sets there are."""
+    from glyphline.params import recipe
+    from glyphline.paths import Paths
+
+    if name is None:
+        for known in recipe.names():
+            click.echo(f"{known}: {recipe.find(known).about}")
+        return
+    changed = recipe.write(Paths.find(Path.cwd()).params, recipe.find(name))
+    for key, (before, after) in changed.items():
+        click.echo(f"{key}: {before} -> {after}")
+    click.echo("params.yaml is changed; `dvc repro` follows it" if changed else "params.yaml holds this recipe already")
+
+
 @commands.command("summary")
 def show_summary() -> None:
     """Print what the last run of the pipeline made."""
@@ -118,6 +135,31 @@ def show_study(name: str | None) -> None:
 
     paths = Paths.find(Path.cwd())
     study.show(params.read(paths.params), paths, name)
+
+
+@commands.command("compare")
+@click.argument("models", nargs=-1, required=True, metavar="A B [...]")
+@click.option("--markdown", is_flag=True, help="Print what a pull request needs instead of the tables.")
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where to write the page; mlruns/compare.html when it is not given.",
+)
+def compare(models: tuple[str, ...], *, markdown: bool, html: Path | None) -> None:
+    """Compare models on the same test images: tables here, pictures in one HTML page.
+
+    Each model is a run (id, key or name), a version (models:/NAME/3, NAME@alias, @alias, 3), a DVC experiment, a git
+    revision, or `workspace`.
+    """
+    from glyphline import comparison, params
+    from glyphline.paths import Paths
+
+    if len(models) < 2:
+        raise click.UsageError("name at least two models")
+    paths = Paths.find(Path.cwd())
+    target = html or paths.mlruns / "compare.html"
+    click.echo(comparison.run(models, params.read(paths.params), paths, target, as_markdown=markdown), nl=False)
+    click.echo(f"page: {target}", err=True)
 
 
 @commands.command("sync")

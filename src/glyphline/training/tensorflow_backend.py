@@ -1,4 +1,4 @@
-"""The calls that only TensorFlow has: devices, memory, determinism, data parallel training. No other file makes any."""
+"""What only TensorFlow has: devices, memory, determinism, data parallel training; its gradients are in `compiled`."""
 
 import logging
 from collections.abc import Sequence
@@ -54,6 +54,15 @@ def strategy(places: Sequence[str]) -> Any:
         places: for example `("GPU:0", "GPU:1")`.
     """
     return _tensorflow().distribute.MirroredStrategy(list(places)) if len(places) > 1 else None
+
+
+def gather(variable: Any, indices: Any) -> Any:
+    """The rows of a Keras variable with these numbers.
+
+    Not `keras.ops.take`, which reads the whole variable into a tensor first: TensorFlow has no GPU kernel that gathers
+    from a uint8 tensor, and would bring all pixels to the processor in every step. It has one for a variable.
+    """
+    return _tensorflow().gather(variable.value, indices)
 
 
 def _tensorflow() -> Any:

@@ -1,6 +1,6 @@
 """One trial after the other, in this process."""
 
-from functools import cache
+from functools import cache, partial
 from types import TracebackType
 from typing import Self
 
@@ -33,14 +33,10 @@ class Inline:
 
     def run(self, desk: Desk) -> None:
         """Take jobs and run them until there are none."""
+        if desk.is_done():
+            return
+        # Before a trial begins: what no trial could run with is no fault of its values.
+        setting = self._setting()
         while (job := desk.take(self._name)) is not None:
-            taken = job
-            setting = self._setting()
-            ended = conduct(
-                self._work.objective,
-                self._work.params,
-                setting,
-                taken,
-                lambda epoch, metrics, taken=taken: desk.epoch(taken, epoch, metrics),  # type: ignore[misc]
-            )
-            desk.end(taken, ended)
+            report = partial(desk.epoch, job)
+            desk.end(job, conduct(self._work.objective, self._work.params, setting, job, report))

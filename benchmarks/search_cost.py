@@ -112,34 +112,21 @@ def _write(name: str, result: dict[str, Any]) -> None:
     click.echo(text)
 
 
-@click.group()
-def main() -> None:
-    """Measure, print and write JSON."""
-
-
-@main.command()
-@click.option("--trials", default=40, show_default=True)
-@click.option("--epochs", default=10, show_default=True, help="Of each trial.")
-@click.option("--quick", is_flag=True, help="6 trials.")
-def around(trials: int, epochs: int, quick: bool) -> None:
+def around(*, quick: bool) -> None:
     """Time around the trials as a part of the wall time from the first trial's beginning."""
-    trials = 6 if quick else trials
-    seconds, noted = _search(_base(tune__trials=trials, tune__epochs=epochs, train__epochs=12, train__patience=12))
+    trials = 6 if quick else 40
+    seconds, noted = _search(_base(tune__trials=trials, tune__epochs=10, train__epochs=12, train__patience=12))
     # Loading TensorFlow comes before the first trial, and every way of training has it.
     wall = noted[-1]["began"] - noted[0]["began"]
     fits = sum(one["seconds"] for one in noted[:-1])
-    _write("around", {"trials": trials, "epochs": epochs, "wall_s": wall, "fits_s": fits, "part": 1 - fits / wall,
-                      "all_s": seconds})  # fmt: skip
+    found = {"trials": trials, "epochs": 10, "wall_s": wall, "fits_s": fits, "part": 1 - fits / wall, "all_s": seconds}
+    _write("around", found)
 
 
-@main.command()
-@click.option("--trials", default=24, show_default=True)
-@click.option("--epochs", default=12, show_default=True)
-@click.option("--quick", is_flag=True, help="6 trials.")
-def workers(trials: int, epochs: int, quick: bool) -> None:
+def workers(*, quick: bool) -> None:
     """A study of equal trials with one worker of one thread, and with two."""
-    trials = 6 if quick else trials
-    found = {}
+    trials, epochs = (6, 3) if quick else (24, 15)
+    found: dict[int, list[float]] = {}
     for count in (1, 2, 2, 1):
         values = _base(
             tune__trials=trials,
@@ -150,9 +137,9 @@ def workers(trials: int, epochs: int, quick: bool) -> None:
             tune__launcher="processes",
             tune__space=EQUAL,
         )
-        # One thread in both: the second worker's core stands idle beside one worker.
         affinity = os.sched_getaffinity(0)
         if count == 1:
+            # One thread in both: the second worker's core stands idle beside one worker.
             os.sched_setaffinity(0, set(sorted(affinity)[:1]))
         try:
             found.setdefault(count, []).append(_search(values)[0])
@@ -162,20 +149,28 @@ def workers(trials: int, epochs: int, quick: bool) -> None:
     _write("workers", {"trials": trials, "epochs": epochs, "seconds": found, "ratio": best[2] / best[1]})
 
 
-@main.command()
-@click.option("--trials", default=500, show_default=True)
-@click.option("--quick", is_flag=True, help="60 trials.")
-def memory(trials: int, quick: bool) -> None:
+def memory(*, quick: bool) -> None:
     """Resident memory of one worker, fitted with a line after the first tenth."""
-    trials = 60 if quick else trials
-    values = _base(
-        tune__trials=trials, tune__epochs=1, train__batch_size=128, tune__space=EQUAL, tune__sampler="random"
+    trials = 60 if quick else 500
+    _, noted = _search(
+        _base(tune__trials=trials, tune__epochs=1, train__batch_size=128, tune__space=EQUAL, tune__sampler="random")
     )
-    _, noted = _search(values)
     sizes = np.array([one["rss"] for one in noted])
     rest = np.arange(len(sizes)) >= len(sizes) // 10
     slope = float(np.polyfit(np.flatnonzero(rest), sizes[rest], 1)[0])
     _write("memory", {"trials": len(sizes), "first_mb": sizes[0], "last_mb": sizes[-1], "mb_per_trial": slope})
+
+
+MEASURED = {"around": around, "workers": workers, "memory": memory}
+
+
+@click.command()
+@click.argument("what", nargs=-1, type=click.Choice(list(MEASURED)))
+@click.option("--quick", is_flag=True, help="A few trials, to see that it works.")
+def main(what: tuple[str, ...], *, quick: bool) -> None:
+    """Measure WHAT, by default everything; print and write JSON."""
+    for name in what or MEASURED:
+        MEASURED[name](quick=quick)
 
 
 if __name__ == "__main__":

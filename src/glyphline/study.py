@@ -10,6 +10,7 @@ from glyphline.records import SplitManifest
 from glyphline.tuning.overview import Overview, Row, names, overview
 
 SHOWN_REASON = 60
+PIPE_COLUMNS = 200
 
 
 def show(params: Params, paths: Paths, name: str | None = None, console: Console | None = None) -> None:
@@ -26,6 +27,9 @@ def show(params: Params, paths: Paths, name: str | None = None, console: Console
         ArtifactError: the data are not there that the study's name depends on.
     """
     console = console or Console(highlight=False)
+    if not console.is_terminal:
+        # A pipe has no width; a table that is cut to 80 columns cannot be read.
+        console.width = max(console.width, PIPE_COLUMNS)
     place = tuning.place(params, paths.study)
     found = overview(place, name or present(params, paths))
     console.print(_facts(found, params, str(place)))

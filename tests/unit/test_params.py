@@ -56,6 +56,9 @@ evaluate:
   batch_size: 512
   calibration_bins: 15
   mistakes: 25
+  explanation_steps: 32
+  corruption_images: 1000
+  slices: [intensity]
 
 registry:
   name: glyphline
@@ -209,6 +212,9 @@ def test_a_mistake_is_named_with_its_dotted_key_and_the_value_received(refused, 
         (DROPOUTS, "{low: true, high: 0.5}"),
         (DROPOUTS, "{choices: [0.1, .nan]}"),
         ("patience: 8", "patience: 80"),
+        ("slices: [intensity]", "slices: [intensity, intensity]"),
+        ("slices: [intensity]", "slices: [colour]"),
+        ("corruption_images: 1000", "corruption_images: -1"),
     ],
 )
 def test_one_mistake_is_told_once(refused, old, new):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from glyphline import comparison, data, records, tracking
+from glyphline import cli, comparison, data, records, tracking
 from glyphline.errors import ArtifactError, DataError, RegistryError
 from glyphline.evaluation import measure, predictions
 from glyphline.evaluation.predictions import Predictions
@@ -212,10 +212,37 @@ def test_without_the_test_split_the_page_says_why_no_image_is_there(runs, compar
     assert "is not in <code>data/processed/test</code>" in page(project)
 
 
+def test_a_damaged_picture_is_not_shown_and_the_page_says_so(runs, compare, project):
+    runs.make("first", wrong=3)
+    runs.make("second", wrong=2)
+    before = compare("first", "second")
+    path = project.split("test") / "images.npy"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    assert compare("first", "second") == before
+    assert "or was damaged there" in page(project)
+    assert "test image" not in page(project).partition("<body>")[2].replace("test images", "")
+
+
 def test_one_model_twice_is_refused(runs, compare):
     runs.make("first", wrong=3)
     with pytest.raises(DataError, match="named twice"):
         compare("first", "first")
+
+
+def test_the_command_writes_the_page_and_tells_mistakes_in_two_lines(runs, project, root, capsys, monkeypatch):
+    runs.make("first", wrong=3)
+    runs.make("second", wrong=2)
+    shutil.copy(root / "params.yaml", project.params)
+    monkeypatch.chdir(project.work)
+    assert cli.run(["compare", "first", "second", "--markdown", "--html", "out/report.html"]) == 0
+    assert capsys.readouterr().out.startswith("## Models compared\n")
+    assert (project.work / "out" / "report.html").read_text().startswith("<!doctype html>")
+    assert cli.run(["compare", "first"]) == 2
+    assert "name at least two models" in capsys.readouterr().err
+    assert cli.run(["compare", "first", "secnd"]) == 4
+    assert [line.partition(":")[0] for line in capsys.readouterr().err.splitlines()[-2:]] == ["error", "fix"]
 
 
 @pytest.fixture

@@ -75,6 +75,7 @@ def training(weights: str) -> Training:
         val_digest="d" * 64,
         device="cpu",
         precision="float32",
+        why="",
         xla=False,
         model_sha256="e" * 64,
     )

@@ -12,7 +12,7 @@ from tests.conftest import made_evaluation
 TRAINED = Training(
     dataset="shapes", params={"train.epochs": 3, "model.filters": [4], "seed": 1}, weights_digest="w" * 64,
     parameters=1234, epochs=3, best_epoch=1, val_loss=0.1, val_accuracy=0.9, val_count=50, train_digest="a" * 64,
-    val_digest="b" * 64, device="CPU", precision="float32", xla=False, model_sha256="m" * 64,
+    val_digest="b" * 64, device="CPU", precision="float32", xla=False, why="as asked", model_sha256="m" * 64,
 )  # fmt: skip
 COST = Cost(
     device="CPU", parameters=1234, model_bytes=5678, latency=(Latency(batch=1, calls=9, median_s=0.002, p99_s=0.003),)

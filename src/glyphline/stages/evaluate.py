@@ -21,7 +21,11 @@ def run(params: Params, paths: Paths) -> None:
         tracked = recorder.resume(tracking.last_key(paths.journal("train")))
         tracked.input(test, context="test", dataset=params.data.dataset)
         model = training.open_classifier(
-            paths.model, test, batch_size=params.evaluate.batch_size, deterministic=params.train.deterministic
+            paths.model,
+            test,
+            batch_size=params.evaluate.batch_size,
+            deterministic=params.train.deterministic,
+            gpu_memory_mb=params.train.gpu_memory_mb,
         )
         seen = evaluation.examine(test, model.probabilities, model.gradients, params.evaluate)
         scores = evaluation.write(
@@ -35,7 +39,7 @@ def run(params: Params, paths: Paths) -> None:
         )
         _say(scores)
         cost = Cost(
-            device=str(model.device),
+            device=model.device,
             parameters=model.parameters,
             model_bytes=model.size_bytes,
             latency=evaluation.latency.measure(test.images, model.probabilities),

@@ -2,8 +2,11 @@
 
 import hashlib
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+import numpy.typing as npt
 
 from glyphline import files
 from glyphline.errors import ArtifactError
@@ -38,14 +41,13 @@ def open_model(path: Path) -> Any:
         raise ArtifactError(f"{path} is damaged: {damaged} does not match its checksum", fix=fix)
     if unpacked > MAX_UNPACKED_BYTES:
         raise ArtifactError(f"{path} unpacks to {unpacked:,} bytes, more than {MAX_UNPACKED_BYTES:,}", fix=fix)
-    keras, _ = load()
-    return keras.saving.load_model(path, compile=False, safe_mode=True)
+    return load().saving.load_model(path, compile=False, safe_mode=True)
 
 
-def weights_digest(model: Any) -> str:
+def weights_digest(weights: Iterable[npt.NDArray[Any]]) -> str:
     """SHA-256 over shape, type and bytes of every weight, in the order of the layers."""
     digest = hashlib.sha256()
-    for weight in model.get_weights():
+    for weight in weights:
         digest.update(f"{weight.shape}{weight.dtype}".encode())
         digest.update(weight.tobytes())
     return digest.hexdigest()

@@ -22,7 +22,7 @@ class Classifier:
     """
 
     def __init__(self, model: Any, path: Path, place: str, batch_size: int) -> None:
-        self.weights_digest = archive.weights_digest(model)
+        self.weights_digest = archive.weights_digest(model.get_weights())
         self.parameters = int(model.count_params())
         self.size_bytes = path.stat().st_size
         self.device = place

@@ -255,6 +255,9 @@ def test_a_mistake_is_named_with_its_dotted_key_and_the_value_received(refused, 
         (DROPOUTS, "{low: true, high: 0.5}"),
         (DROPOUTS, "{choices: [0.1, .nan]}"),
         ("patience: 8", "patience: 80"),
+        ("slices: [intensity]", "slices: [intensity, intensity]"),
+        ("slices: [intensity]", "slices: [colour]"),
+        ("corruption_images: 1000", "corruption_images: -1"),
     ],
 )
 def test_one_mistake_is_told_once(refused, old, new):

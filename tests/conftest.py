@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from glyphline import params as parameters
+from glyphline.evaluation.intervals import wilson
 from glyphline.params import Params
+from glyphline.records import ClassScore, Evaluation
 from glyphline.values import Split
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -53,6 +55,25 @@ def made_split(name: str, count: int, *, seed: int = 0, side: int = 8, classes: 
     return Split(name, images, labels, tuple(f"bar-{n}" for n in range(classes)), digest=f"{name}-{count}-{seed}")
 
 
+def made_evaluation(correct: int, count: int, **fields: Any) -> Evaluation:
+    """What evaluate leaves for a model that is right on `correct` images; the other numbers are filled in."""
+    low, high = wilson(correct, count)
+    accuracy = correct / count
+    shares = {"precision": accuracy, "recall": accuracy, "f1": accuracy}
+    ends = {f"{name}_interval": (low, high) for name in shares}
+    known: dict[str, Any] = {
+        "dataset": "shapes", "test_digest": "t" * 64, "weights_digest": "w" * 64, "predictions_sha256": "p" * 64,
+        "count": count, "correct": correct, "accuracy": accuracy, "accuracy_low": low, "accuracy_high": high,
+        "top_k": None, "top_k_accuracy": None, "log_loss": 0.2, "log_loss_low": 0.1, "log_loss_high": 0.3,
+        "brier_score": 0.1, "macro_f1": accuracy, "macro_f1_low": low, "macro_f1_high": high, "weighted_f1": accuracy,
+        "calibration_error": 0.02, "adaptive_calibration_error": 0.01, "risk_coverage_area": 0.01,
+        "worst_class": "bar", "worst_class_recall": accuracy, "class_gap": 0.0, "corruption_accuracy": None,
+        "classes": (ClassScore(name="bar", count=count, predicted=count, correct=correct, **shares, **ends),),
+        "slices": (), "corruptions": (),
+    }  # fmt: skip
+    return Evaluation(**(known | fields))
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The default pipeline, run once. Tests that use it must leave it as it is."""
@@ -60,6 +81,25 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
     project = clone(tmp_path_factory.mktemp("finished"))
     project.run("dvc", "repro")
+    return project
+
+
+@pytest.fixture(scope="session")
+def two_models(finished: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A copy of the default pipeline with a second model beside the first: the DVC experiment `shorter`."""
+    import shutil
+
+    from tests.project import Project
+
+    folder = tmp_path_factory.mktemp("two") / "project"
+    shutil.copytree(finished.folder, folder, symlinks=True)
+    project = Project(folder)
+    # The experiments of the copied store would put their files into the folder that was copied.
+    project.move_artifacts(finished.folder)
+    project.commit("The first model")
+    project.run(
+        "dvc", "exp", "run", "-n", "shorter", "-S", "tune.trials=0", "-S", "train.epochs=6", "-S", "train.patience=6"
+    )
     return project
 
 

@@ -126,6 +126,31 @@ def show_summary() -> None:
     summary.show(params.read(paths.params), paths)
 
 
+@commands.command("compare")
+@click.argument("models", nargs=-1, required=True, metavar="A B [...]")
+@click.option("--markdown", is_flag=True, help="Print what a pull request needs instead of the tables.")
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where to write the page; mlruns/compare.html when it is not given.",
+)
+def compare(models: tuple[str, ...], *, markdown: bool, html: Path | None) -> None:
+    """Compare models on the same test images: tables here, pictures in one HTML page.
+
+    Each model is a run (id, key or name), a version (models:/NAME/3, NAME@alias, @alias, 3), a DVC experiment, a git
+    revision, or `workspace`.
+    """
+    from glyphline import comparison, params
+    from glyphline.paths import Paths
+
+    if len(models) < 2:
+        raise click.UsageError("name at least two models")
+    paths = Paths.find(Path.cwd())
+    target = html or paths.mlruns / "compare.html"
+    click.echo(comparison.run(models, params.read(paths.params), paths, target, as_markdown=markdown), nl=False)
+    click.echo(f"page: {target}", err=True)
+
+
 @commands.command("sync")
 def sync() -> None:
     """Show in MLflow every run that its store is missing."""

@@ -104,6 +104,18 @@ class Paths:
         return self.evaluate / "evaluation.json"
 
     @property
+    def predictions(self) -> Path:
+        return self.evaluate / "predictions.npz"
+
+    @property
+    def model_card(self) -> Path:
+        return self.evaluate / "model_card.md"
+
+    @property
+    def cost(self) -> Path:
+        return self.evaluate / "cost.json"
+
+    @property
     def metrics(self) -> Path:
         return self.evaluate / "metrics.json"
 

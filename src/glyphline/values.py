@@ -10,9 +10,17 @@ import numpy.typing as npt
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 Probs = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.float32]
+"""Images whose pixels may lie between the steps of uint8, or one number per pixel: float32 (n, h, w, c)."""
 
 EpochHook = Callable[[int, Mapping[str, float]], None]
 """Called after each epoch with its number, from 0, and the metrics of that epoch."""
+
+Predict = Callable[[Images], Probs]
+"""What a model says of images: uint8 (n, h, w, c) -> float32 (n, classes), rows sum to 1."""
+
+Gradients = Callable[[Pixels, Labels], Pixels]
+"""How a probability changes with each pixel: float32 (n, h, w, c), one class per image -> float32 (n, h, w, c)."""
 
 
 @dataclass(frozen=True, slots=True)

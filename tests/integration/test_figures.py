@@ -10,13 +10,25 @@ from PIL import Image
 
 from glyphline import records
 from glyphline.errors import DataError
-from glyphline.evaluation import figures, write
+from glyphline.evaluation import examine, figures, write
 from glyphline.evaluation.figures import style
 from glyphline.evaluation.figures.confusion import most_confused
+from glyphline.params.schema import EvaluateParams
 from glyphline.records import Evaluation
 from glyphline.values import Split
 
-NAMES = ("confusion_matrix", "learning_curves", "reliability", "per_class", "mistakes")
+NAMES = (
+    "confusion_matrix", "corruptions", "examples", "learning_curves", "mistakes", "per_class", "reliability",
+    "risk_coverage", "slices",
+)  # fmt: skip
+TABLES = (
+    "calibration.csv", "corruptions.csv", "evaluation.json", "explanations.json", "metrics.json", "per_class.csv",
+    "predictions.csv", "predictions.npz", "risk_coverage.csv", "slices.csv",
+)  # fmt: skip
+PARAMS = {
+    "batch_size": 64, "calibration_bins": 15, "mistakes": 25, "explanation_steps": 2, "corruption_images": 20,
+    "slices": ("intensity", "thickness"),
+}  # fmt: skip
 HISTORY = [
     {
         "loss": 1.0 / (epoch + 1),
@@ -40,11 +52,21 @@ def a_case(count=120, classes=10, wrong=9, names=None, shape=(8, 8, 1)):
     return Split("test", images, labels, names or tuple(map(str, range(classes))), "digest"), probs.astype(np.float32)
 
 
-def report(folder, split, probs, *, history=HISTORY, best_epoch=2, mistakes=25):
+def asking(probs):
+    """A model that says `probs` of all the images, the same of each of a few, and whose slope is flat."""
+
+    def predict(images):
+        return probs if len(images) == len(probs) else np.resize(probs, (len(images), probs.shape[1]))
+
+    return predict, lambda images, _classes: np.ones_like(images)
+
+
+def report(folder, split, probs, *, history=HISTORY, best_epoch=2, **params):
+    chosen = EvaluateParams(**(PARAMS | params))
+    seen = examine(split, *asking(probs), chosen)
     return write(
-        folder, split=split, probs=probs, history=history, best_epoch=best_epoch, bins=15, mistakes=mistakes,
-        dataset="made-up", weights_digest="weights",
-    )  # fmt: skip
+        folder, seen, chosen, history=history, best_epoch=best_epoch, dataset="made-up", weights_digest="weights"
+    )
 
 
 def pixels(path):
@@ -55,8 +77,7 @@ def pixels(path):
 def test_the_report_is_complete_and_its_record_reads_back(tmp_path):
     evaluation = report(tmp_path, *a_case())
     assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()) == sorted(
-        ["calibration.csv", "evaluation.json", "metrics.json", "per_class.csv", "predictions.csv"]
-        + [f"figures/{name}.png" for name in NAMES]
+        [*TABLES] + [f"figures/{name}.png" for name in NAMES]
     )
     assert records.read(tmp_path / "evaluation.json", Evaluation, stage="evaluate") == evaluation
     assert evaluation.correct == 111
@@ -87,7 +108,7 @@ def test_twice_the_same_input_gives_the_same_bytes_whatever_the_persons_own_sett
             3,
         ),
         ({"classes": 1000, "count": 2000, "wrong": 30}, HISTORY * 20, 70),
-        ({"classes": 25, "count": 100, "wrong": 100, "shape": (256, 256, 3)}, [dict.fromkeys(HISTORY[0], 0.0)], 0),
+        ({"classes": 25, "count": 60, "wrong": 60, "shape": (200, 256, 3)}, [dict.fromkeys(HISTORY[0], 0.0)], 0),
     ],
 )
 def test_every_figure_fits_the_viewer_and_shows_something(case, history, best_epoch, tmp_path):
@@ -100,6 +121,17 @@ def test_every_figure_fits_the_viewer_and_shows_something(case, history, best_ep
         assert seen.std() > 5, name
         # Ink at an edge would be something cut off.
         assert min(seen[0].min(), seen[-1].min(), seen[:, 0].min(), seen[:, -1].min()) > 250, name
+
+
+def test_without_explanations_corruptions_and_slices_the_figures_say_so(tmp_path):
+    case = a_case()
+    report(tmp_path, *case, explanation_steps=0, corruption_images=0, slices=())
+    for name in ("corruptions", "slices"):
+        assert len(pixels(tmp_path / "figures" / f"{name}.png")) < 150
+    assert (
+        tmp_path / "corruptions.csv"
+    ).read_text() == "corruption,severity,accuracy,accuracy_low,accuracy_high,count\n"
+    assert (tmp_path / "explanations.json").read_text() == "[]\n"
 
 
 def test_the_gallery_is_as_high_as_its_mistakes_need(tmp_path):

@@ -29,6 +29,7 @@ def evaluated(params, project, train_split):
     record_evaluation(params, project)
     records.write(project.training, training("f" * 64))
     records.write(project.evaluation, evaluation(98, "a" * 64, "f" * 64))
+    project.model_card.write_text("# The card\n")
     return project
 
 

@@ -9,10 +9,13 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from glyphline.errors import ArtifactError, RegistryError, TrackingError
-from glyphline.records import ClassScore, Evaluation, Training
+from glyphline.records import Evaluation, Training
 from glyphline.registry import Candidate, Destination, release, restore
+from glyphline.registry.release import shortened
+from tests.conftest import made_evaluation
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+CARD = '# The card\nload_model: mlflow.keras.load_model("models:/NAME@champion") or models:/NAME/VERSION\n'
 
 
 @pytest.fixture
@@ -51,6 +54,7 @@ def finished(client, tmp_path):
             source=model.artifact_location,
             training=training(weights),
             evaluation=evaluation(correct, split, weights),
+            card=CARD,
         )
 
     return make
@@ -78,20 +82,7 @@ def training(weights: str) -> Training:
 
 
 def evaluation(correct: int, split: str, weights: str) -> Evaluation:
-    return Evaluation(
-        dataset="shapes",
-        test_digest=split,
-        weights_digest=weights,
-        count=100,
-        correct=correct,
-        accuracy=correct / 100,
-        accuracy_low=correct / 100 - 0.02,
-        accuracy_high=min(1.0, correct / 100 + 0.02),
-        log_loss=0.2,
-        macro_f1=0.9,
-        calibration_error=0.02,
-        classes=(ClassScore(name="bar", precision=1, recall=1, f1=1, count=100),),
-    )
+    return made_evaluation(correct, 100, test_digest=split, weights_digest=weights)
 
 
 def aliases(client, name: str = "shapes") -> dict[str, int]:
@@ -117,10 +108,9 @@ def test_a_version_says_what_it_is_and_how_to_load_it(to, client, finished):
     assert version.tags["commit"] == COMMIT[:12]
     assert max(map(len, version.tags.values())) <= 12
     assert 'mlflow.keras.load_model("models:/shapes@champion")' in version.description
-    assert "0.9800" in version.description
-    assert "### Decision\nBecame champion: " in version.description
-    assert "`train.learning_rate`: 0.003" in version.description
-    assert len(version.description.splitlines()) <= 40
+    assert version.description.startswith("### Decision\nBecame champion: ")
+    assert "# The card\n" in version.description
+    assert "models:/shapes/1\n" in version.description
     assert "champion" in client.get_registered_model("shapes").description
 
 
@@ -229,7 +219,7 @@ def test_restoring_takes_no_alias_from_another_version(to, client, finished):
 
 def test_an_evaluation_of_other_weights_is_refused():
     with pytest.raises(ArtifactError, match="looked at weights 222222222222") as caught:
-        Candidate("run", "model", "/model", training("1" * 64), evaluation(98, "a" * 64, "2" * 64))
+        Candidate("run", "model", "/model", training("1" * 64), evaluation(98, "a" * 64, "2" * 64), CARD)
     assert caught.value.fix == "run `dvc repro evaluate`"
 
 
@@ -268,3 +258,13 @@ def test_a_server_that_refuses_is_told_with_its_words(to, finished):
 def test_a_run_that_the_store_does_not_know_is_a_registry_error(to, finished):
     with pytest.raises(RegistryError, match="refuses"):
         release(replace(finished(correct=98), run_id="0" * 32), to, 0.95)
+
+
+def test_a_card_that_is_too_long_for_a_description_is_cut_between_sections_and_says_where_it_goes_on():
+    card = "\n\n".join(["# Title\nsummary", *(f"## Part {number}\n{'x' * 900}" for number in range(8))])
+    found = shortened(card)
+    assert len(found) <= 5000
+    assert "## Part 4\n" in found
+    assert "## Part 5\n" not in found
+    assert "model_card.md" in found.splitlines()[-1]
+    assert shortened("short") == "short"

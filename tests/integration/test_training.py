@@ -110,28 +110,6 @@ def test_a_validation_loss_that_is_no_number_is_a_training_error_with_advice(sma
     assert "learning_rate" in caught.value.fix
 
 
-def test_a_saved_model_says_the_same_and_holds_its_own_scaling(small, setting, tmp_path):
-    fitted = training.fit(small, setting, seed=0)
-    fitted.save(tmp_path / "model.keras")
-    seen = training.predict(tmp_path / "model.keras", setting.val, batch_size=7)
-    assert seen.weights_digest == fitted.weights_digest()
-    assert seen.probs.dtype == np.float32
-    assert np.allclose(seen.probs.sum(axis=1), 1, atol=1e-5)
-    assert "Rescaling" in [type(layer).__name__ for layer in archive.open_model(tmp_path / "model.keras").layers]
-
-
-def test_the_batch_size_of_prediction_changes_no_answer(small, setting, tmp_path):
-    training.fit(small, setting, seed=0).save(tmp_path / "model.keras")
-    one, other = (training.predict(tmp_path / "model.keras", setting.val, batch_size=n).probs for n in (1, 64))
-    assert np.allclose(one, other, atol=1e-6)
-
-
-def test_a_model_for_other_images_is_refused_by_name(small, setting, tmp_path):
-    training.fit(small, setting, seed=0).save(tmp_path / "model.keras")
-    with pytest.raises(ArtifactError, match=r"\(8, 8, 1\).*\(9, 9, 1\)"):
-        training.predict(tmp_path / "model.keras", made_split("test", 5, side=9), batch_size=8)
-
-
 @pytest.mark.parametrize("damage", ["truncate", "flip", "text", "missing"])
 def test_a_damaged_archive_is_refused_before_keras_reads_it(small, setting, tmp_path, damage):
     path = tmp_path / "model.keras"

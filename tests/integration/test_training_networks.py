@@ -150,7 +150,8 @@ def test_a_function_of_ones_own_is_found_fitted_saved_and_read_back(default_para
     fitted.save(tmp_path / "model.keras")
     read = archive.open_model(tmp_path / "model.keras")
     assert archive.weights_digest(read.get_weights()) == fitted.weights_digest()
-    probs = training.predict(tmp_path / "model.keras", setting.val, batch_size=16).probs
+    model = training.open_classifier(tmp_path / "model.keras", setting.val, batch_size=16)
+    probs = model.probabilities(setting.val.images)
     assert np.allclose(probs.sum(axis=1), 1, atol=1e-5)
 
 

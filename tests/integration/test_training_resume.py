@@ -262,4 +262,6 @@ def test_a_loss_that_is_no_number_names_epoch_step_and_rate_and_the_last_good_we
     assert "train.learning_rate" in found.value.fix
     (kept,) = tmp_path.glob("*.keras")
     assert str(kept) in found.value.problem
-    assert np.isfinite(training.predict(kept, setting.val, batch_size=16).probs).all()
+    assert np.isfinite(
+        training.open_classifier(kept, setting.val, batch_size=16).probabilities(setting.val.images)
+    ).all()

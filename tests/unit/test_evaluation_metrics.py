@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from glyphline.errors import DataError
 from glyphline.evaluation import measure
-from glyphline.evaluation.metrics import confusion
+from glyphline.evaluation.classes import confusion
 from glyphline.values import Split
 
 
@@ -26,7 +26,7 @@ def cases(draw):
 
 
 def judged(split, probs):
-    return measure(split, probs, bins=15, dataset="made-up", weights_digest="weights")
+    return measure(split, probs, bins=15, dataset="made-up", weights_digest="weights", predictions_sha256="p")
 
 
 @settings(max_examples=60, deadline=None)
@@ -41,9 +41,9 @@ def test_the_numbers_are_those_of_counting_one_by_one(case):
         hits = sum(true == said == index for true, said in pairs)
         trues, saids = (sum(pair[side] == index for pair in pairs) for side in (0, 1))
         assert score.count == trues
-        assert score.precision == pytest.approx(hits / saids if saids else 0)
-        assert score.recall == pytest.approx(hits / trues if trues else 0)
-        assert score.f1 == pytest.approx(2 * hits / (trues + saids) if trues + saids else 0)
+        assert score.precision == (hits / saids if saids else None)
+        assert score.recall == (hits / trues if trues else None)
+        assert score.f1 == (2 * hits / (trues + saids) if trues + saids else None)
         if trues + saids:
             f1_of_classes_that_occur.append(score.f1)
     assert evaluation.macro_f1 == pytest.approx(sum(f1_of_classes_that_occur) / len(f1_of_classes_that_occur))
@@ -77,11 +77,61 @@ def test_one_certain_mistake_leaves_the_log_loss_finite():
     assert 10 < evaluation.log_loss < 50
 
 
-def test_a_class_that_never_occurs_scores_nothing_and_does_not_lower_the_mean():
+def test_a_class_that_neither_occurs_nor_is_predicted_is_not_defined_and_does_not_lower_the_mean():
     evaluation = judged(a_split([0, 0, 0, 1, 1], 3), np.eye(3, dtype=np.float32)[[0, 0, 0, 1, 1]])
     absent = evaluation.classes[2]
-    assert (absent.precision, absent.recall, absent.f1, absent.count) == (0, 0, 0, 0)
+    assert (absent.precision, absent.recall, absent.f1, absent.count) == (None, None, None, 0)
+    assert (absent.precision_interval, absent.recall_interval, absent.f1_interval) == (None, None, None)
+    assert evaluation.worst_class != absent.name
     assert evaluation.macro_f1 == 1
+
+
+def test_a_class_without_images_that_is_predicted_has_a_precision_and_no_recall():
+    evaluation = judged(a_split([0, 0, 1], 3), np.eye(3, dtype=np.float32)[[0, 2, 1]])
+    assert (evaluation.classes[2].precision, evaluation.classes[2].recall, evaluation.classes[2].f1) == (0, None, 0)
+
+
+def test_a_constant_prediction_is_judged_and_holds_no_nan():
+    split = a_split([0, 1, 2, 0], 3)
+    evaluation = judged(split, np.tile(np.array([0.5, 0.3, 0.2], dtype=np.float32), (4, 1)))
+    assert evaluation.accuracy == 0.5
+    assert evaluation.risk_coverage_area == 0.5
+    assert (evaluation.worst_class, evaluation.worst_class_recall, evaluation.class_gap) == ("class 1", 0, 1)
+    assert "NaN" not in evaluation.model_dump_json()
+    assert [score.precision for score in evaluation.classes] == [0.5, None, None]
+
+
+@settings(max_examples=60, deadline=None)
+@given(case=cases())
+def test_every_interval_holds_its_value(case):
+    found = judged(*case)
+    assert found.log_loss_low <= found.log_loss <= found.log_loss_high
+    assert 0 <= found.macro_f1_low <= found.macro_f1 <= found.macro_f1_high <= 1
+    for score in found.classes:
+        for name in ("precision", "recall", "f1"):
+            value, interval = getattr(score, name), getattr(score, f"{name}_interval")
+            assert (value is None) == (interval is None)
+            assert value is None or 0 <= interval[0] <= value + 1e-12 <= interval[1] + 1e-9 <= 1 + 2e-9
+
+
+def test_the_brier_score_is_scikit_learns():
+    from sklearn.metrics import brier_score_loss
+
+    rng = np.random.default_rng(8)
+    probs = rng.dirichlet(np.ones(4), size=90).astype(np.float32)
+    split = a_split(rng.integers(0, 4, 90), 4)
+    rows = probs / probs.sum(axis=1, keepdims=True, dtype=np.float64)
+    expected = brier_score_loss(split.labels, rows, labels=np.arange(4), scale_by_half=False)
+    assert judged(split, probs).brier_score == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("classes", "k"), [(2, None), (4, None), (5, 3), (10, 3), (50, 5), (1000, 5)])
+def test_top_k_is_given_where_it_says_something(classes, k):
+    probs = np.full((3, classes), 1 / classes, dtype=np.float32)
+    probs[:, -1] += 1e-4
+    found = judged(a_split([0, 1, classes - 1], classes), probs)
+    assert found.top_k == k
+    assert (found.top_k_accuracy is None) == (k is None)
 
 
 def test_probabilities_of_another_data_set_are_refused():

@@ -16,14 +16,15 @@ SPLIT = Split("test", np.zeros((3, 8, 8, 1), np.uint8), np.array([0, 1, 1]), ("a
 
 
 def evaluation():
-    return measure(SPLIT, PROBS, bins=2, dataset="made-up", weights_digest="weights")
+    return measure(SPLIT, PROBS, bins=2, dataset="made-up", weights_digest="weights", predictions_sha256="p")
 
 
 def test_metrics_are_one_flat_object_of_numbers(tmp_path):
     tables.write_metrics(tmp_path / "metrics.json", evaluation())
     flat = json.loads((tmp_path / "metrics.json").read_text())
     assert list(flat) == [
-        "accuracy", "accuracy_low", "accuracy_high", "log_loss", "macro_f1", "calibration_error", "count",
+        "accuracy", "accuracy_high", "accuracy_low", "adaptive_calibration_error", "brier_score", "calibration_error",
+        "class_gap", "count", "log_loss", "macro_f1", "risk_coverage_area", "weighted_f1", "worst_class_recall",
     ]  # fmt: skip
     assert flat["accuracy"] == 2 / 3
     assert flat["count"] == 3

@@ -78,6 +78,9 @@ evaluate:
   batch_size: 512
   calibration_bins: 15
   mistakes: 25
+  explanation_steps: 32
+  corruption_images: 1000
+  slices: [intensity]
 
 registry:
   name: glyphline

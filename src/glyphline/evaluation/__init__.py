@@ -1,9 +1,11 @@
-"""What a model's predictions on the test split are worth: numbers, tables and figures.
+"""What a model's predictions on the test split are worth: numbers, tables and figures, and paired tests of two models.
 
-The only room that knows matplotlib and scikit-learn; importing the package loads neither.
+The only room that knows matplotlib, SciPy and scikit-learn; importing the package loads none of them.
 """
 
+from glyphline.evaluation import card, latency, paired, predictions
+from glyphline.evaluation.examination import Examination, examine
 from glyphline.evaluation.metrics import measure
 from glyphline.evaluation.report import write
 
-__all__ = ["measure", "write"]
+__all__ = ["Examination", "card", "examine", "latency", "measure", "paired", "predictions", "write"]

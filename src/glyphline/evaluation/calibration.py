@@ -88,3 +88,34 @@ def mean_gap(table: tuple[Bin, ...]) -> float:
     """The expected calibration error of a reliability table."""
     count = sum(entry.count for entry in table)
     return sum(abs(entry.accuracy - entry.confidence) * entry.count for entry in table) / count
+
+
+def adaptive_calibration_error(probs: Probs, labels: Labels, bins: int = 15) -> float:
+    """Adaptive calibration error: each class's probability against its frequency, in bins of equal count.
+
+    Unlike the expected calibration error it looks at all probabilities of an image, not at the largest alone, and no
+    bin is nearly empty.
+
+    Args:
+        probs: float (n, classes), softmax output, rows sum to 1.
+        labels: int (n,), class index in [0, classes).
+        bins: per class; with fewer images than bins each image is one.
+
+    Returns:
+        A fraction in [0, 1].
+
+    Raises:
+        DataError: see `check_probs`.
+
+    Source: Nixon et al., "Measuring Calibration in Deep Learning" (CVPR Workshops 2019), section 4.1.
+    """
+    check_probs(probs, labels)
+    # Stable, so that equal probabilities fall into the bins in the order of the split.
+    order = np.argsort(probs, axis=0, kind="stable")
+    said = np.take_along_axis(probs.astype(np.float64), order, axis=0)
+    happened = labels[order] == np.arange(probs.shape[1])
+    count = min(bins, len(labels))
+    edges = np.arange(count) * len(labels) // count
+    sizes = np.diff([*edges, len(labels)])[:, None]
+    gaps = np.add.reduceat(said, edges, axis=0) - np.add.reduceat(happened.astype(np.float64), edges, axis=0)
+    return float((np.abs(gaps) / sizes).mean())

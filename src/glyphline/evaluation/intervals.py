@@ -1,7 +1,33 @@
 """How sure a share can be, given how many were counted."""
 
 import math
+from dataclasses import dataclass
 from statistics import NormalDist
+
+import numpy as np
+import numpy.typing as npt
+
+RESAMPLES = 2000
+BATCH_VALUES = 4_000_000
+"""Values drawn at a time by a bootstrap: 32 MB of indices and as much of values."""
+
+Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bootstrap:
+    """The mean of a sample and how it varies when the sample is drawn anew with replacement.
+
+    Attributes:
+        value: the mean as observed.
+        low, high: ends of the percentile interval.
+        means: float64 (resamples,), the mean of each resample; empty when nothing varies.
+    """
+
+    value: float
+    low: float
+    high: float
+    means: Values
 
 
 def wilson(correct: int, count: int, level: float = 0.95) -> tuple[float, float]:
@@ -32,3 +58,55 @@ def wilson(correct: int, count: int, level: float = 0.95) -> tuple[float, float]
     half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
     # Rounding can put an end a hair on the wrong side of the share that it bounds, most visibly at 0 and at 1.
     return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
+
+
+def f1_interval(correct: int, count: int, predicted: int, level: float = 0.95) -> tuple[float, float]:
+    """Interval of the F1 of one class.
+
+    F1 = 2 J / (1 + J) of Jaccard's share J = correct / (count + predicted - correct), and J is a share of images: those
+    that are of the class or are taken for it. So the ends are those of Wilson's interval of J, carried over.
+
+    Args:
+        correct: images of the class that were taken for it.
+        count: images of the class.
+        predicted: images that were taken for the class.
+        level: how often the interval holds the true value.
+
+    Raises:
+        ValueError: there is no image of the class and none that was taken for it.
+    """
+    low, high = wilson(correct, count + predicted - correct, level)
+    return 2 * low / (1 + low), 2 * high / (1 + high)
+
+
+def bootstrap_mean(values: Values, *, seed: int = 0, resamples: int = RESAMPLES, level: float = 0.95) -> Bootstrap:
+    """The mean of a sample with its percentile interval, by SciPy's bootstrap.
+
+    Args:
+        values: float64 (n,), one per image, at least one.
+        seed: of the draws; the same seed gives the same interval.
+        resamples: how many.
+        level: how often the interval holds the true mean.
+
+    Source: Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), section 13.3.
+    """
+    observed = float(values.mean())
+    if len(values) < 2 or np.ptp(values) == 0:
+        # Nothing varies, so there is nothing to draw.
+        return Bootstrap(observed, observed, observed, np.empty(0))
+    from scipy.stats import bootstrap
+
+    drawn = bootstrap(
+        (values,),
+        np.mean,
+        n_resamples=resamples,
+        batch=max(1, BATCH_VALUES // len(values)),
+        vectorized=True,
+        confidence_level=level,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    )
+    interval = drawn.confidence_interval
+    # Rounding of a mean of equal values can put an end a hair on its wrong side.
+    low, high = min(observed, float(interval.low)), max(observed, float(interval.high))
+    return Bootstrap(observed, low, high, np.asarray(drawn.bootstrap_distribution))

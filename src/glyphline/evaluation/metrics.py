@@ -1,30 +1,45 @@
 """The numbers of an evaluation, by scikit-learn; imported late, because it takes longer to load than to count."""
 
+from collections.abc import Sequence
+
 import numpy as np
-import numpy.typing as npt
 
 from glyphline.errors import DataError
-from glyphline.evaluation.calibration import calibration_error
-from glyphline.evaluation.intervals import wilson
+from glyphline.evaluation.calibration import adaptive_calibration_error, calibration_error
+from glyphline.evaluation.classes import class_scores, confusion, macro_f1_interval
+from glyphline.evaluation.intervals import bootstrap_mean, wilson
+from glyphline.evaluation.losses import brier_scores, log_losses
 from glyphline.evaluation.probabilities import PREDICT_AGAIN, check_probs
-from glyphline.records import ClassScore, Evaluation
-from glyphline.values import Labels, Probs, Split
+from glyphline.evaluation.selective import risk_coverage
+from glyphline.records import ClassScore, CorruptionScore, Evaluation, SliceScore
+from glyphline.values import Probs, Split
 
-Counts = npt.NDArray[np.int64]
 
-
-def measure(split: Split, probs: Probs, *, bins: int, dataset: str, weights_digest: str) -> Evaluation:
+def measure(
+    split: Split,
+    probs: Probs,
+    *,
+    bins: int,
+    dataset: str,
+    weights_digest: str,
+    predictions_sha256: str,
+    slices: Sequence[SliceScore] = (),
+    corruptions: Sequence[CorruptionScore] = (),
+) -> Evaluation:
     """Judge the predictions for a split.
 
-    A class without an image and without a prediction scores 0 and is left out of the macro F1; a rate that is 0 / 0
-    is 0. In the log loss, in nats, a probability of 0 counts as the smallest step of its type.
+    A rate that is 0 / 0 is None, and such a class is left out of the macro F1. In the log loss, in nats, a probability
+    of 0 counts as the smallest step of float64. Intervals of means are bootstrapped with a fixed seed.
 
     Args:
         split: what was predicted; its labels are the truth.
         probs: float32 (n, classes), softmax output for `split.images`.
-        bins: confidence bins of the calibration error.
+        bins: confidence bins of the calibration errors.
         dataset: name of the data set, for the record.
         weights_digest: of the model that predicted, for the record.
+        predictions_sha256: of the file that keeps `probs`, for the record.
+        slices: accuracy on parts of the split, for the record.
+        corruptions: accuracy on spoiled images, for the record.
 
     Raises:
         DataError: `probs` are no probabilities, or do not belong to this split.
@@ -32,44 +47,68 @@ def measure(split: Split, probs: Probs, *, bins: int, dataset: str, weights_dige
     check_probs(probs, split.labels)
     if probs.shape[1] != len(split.classes):
         raise DataError(f"{probs.shape[1]} probabilities per image for {len(split.classes)} classes", fix=PREDICT_AGAIN)
-    from sklearn.metrics import f1_score, log_loss, precision_recall_fscore_support
+    from sklearn.metrics import f1_score
 
-    predicted, every = probs.argmax(axis=1), np.arange(len(split.classes))
+    predicted = probs.argmax(axis=1)
     correct = int((predicted == split.labels).sum())
     low, high = wilson(correct, len(split))
-    scores = precision_recall_fscore_support(split.labels, predicted, labels=every, zero_division=0)
-    # Rows of float32 sum to 1 only nearly, which scikit-learn warns about.
-    rows = probs.astype(np.float64) / probs.sum(axis=1, keepdims=True, dtype=np.float64)
+    counts = confusion(split.labels, predicted, len(split.classes))
+    scores = class_scores(counts, split.classes)
+    loss = bootstrap_mean(log_losses(probs, split.labels))
+    macro_f1 = float(f1_score(split.labels, predicted, average="macro", zero_division=0))
+    macro_low, macro_high = macro_f1_interval(counts)
+    worst, best = _extremes(scores)
+    k = top_k(len(split.classes))
     return Evaluation(
         dataset=dataset,
         test_digest=split.digest,
         weights_digest=weights_digest,
+        predictions_sha256=predictions_sha256,
         count=len(split),
         correct=correct,
         accuracy=correct / len(split),
         accuracy_low=low,
         accuracy_high=high,
-        log_loss=float(log_loss(split.labels, rows, labels=every)),
-        macro_f1=float(f1_score(split.labels, predicted, average="macro", zero_division=0)),
+        top_k=k,
+        top_k_accuracy=None if k is None else _top_k_accuracy(split, probs, k),
+        log_loss=loss.value,
+        log_loss_low=loss.low,
+        log_loss_high=loss.high,
+        brier_score=float(brier_scores(probs, split.labels).mean()),
+        macro_f1=macro_f1,
+        macro_f1_low=min(macro_low, macro_f1),
+        macro_f1_high=max(macro_high, macro_f1),
+        weighted_f1=float(f1_score(split.labels, predicted, average="weighted", zero_division=0)),
         calibration_error=calibration_error(probs, split.labels, bins),
-        classes=tuple(
-            ClassScore(name=name, precision=float(p), recall=float(r), f1=float(f1), count=int(count))
-            for name, p, r, f1, count in zip(split.classes, *scores, strict=True)
-        ),
+        adaptive_calibration_error=adaptive_calibration_error(probs, split.labels, bins),
+        risk_coverage_area=risk_coverage(probs, split.labels).area,
+        worst_class=worst.name,
+        worst_class_recall=_recall(worst),
+        class_gap=_recall(best) - _recall(worst),
+        corruption_accuracy=float(np.mean([score.accuracy for score in corruptions])) if corruptions else None,
+        classes=scores,
+        slices=tuple(slices),
+        corruptions=tuple(corruptions),
     )
 
 
-def confusion(labels: Labels, predicted: Labels, classes: int) -> Counts:
-    """How often each class was taken for each.
+def top_k(classes: int) -> int | None:
+    """The k of a top-k accuracy that says something beside the accuracy: 5 from 50 classes on, 3 from 5 on."""
+    return 5 if classes >= 50 else 3 if classes >= 5 else None
 
-    Args:
-        labels: int (n,), what the images are.
-        predicted: int (n,), what they were taken for.
-        classes: how many classes there are.
 
-    Returns:
-        int64 (classes, classes); row: the true class, column: the predicted one.
-    """
-    from sklearn.metrics import confusion_matrix
+def _top_k_accuracy(split: Split, probs: Probs, k: int) -> float:
+    from sklearn.metrics import top_k_accuracy_score
 
-    return np.asarray(confusion_matrix(labels, predicted, labels=np.arange(classes)), dtype=np.int64)
+    return float(top_k_accuracy_score(split.labels, probs, k=k, labels=np.arange(len(split.classes))))
+
+
+def _extremes(scores: Sequence[ClassScore]) -> tuple[ClassScore, ClassScore]:
+    there = [score for score in scores if score.count]
+    # min and max take the first of equals: the result does not depend on anything but the counts.
+    return min(there, key=_recall), max(there, key=_recall)
+
+
+def _recall(score: ClassScore) -> float:
+    assert score.recall is not None
+    return score.recall

@@ -1,71 +1,103 @@
-"""All that is written about one evaluation."""
+"""All that is written about one evaluation, but for the card."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from glyphline import records
-from glyphline.evaluation import tables
+from glyphline.evaluation import predictions, tables
 from glyphline.evaluation.calibration import reliability
-from glyphline.evaluation.metrics import confusion, measure
-from glyphline.evaluation.mistakes import worst_mistakes
+from glyphline.evaluation.classes import confusion
+from glyphline.evaluation.examination import Examination
+from glyphline.evaluation.metrics import measure
+from glyphline.evaluation.selective import risk_coverage
+from glyphline.params.schema import EvaluateParams
 from glyphline.records import Evaluation
-from glyphline.values import Probs, Split
 
 
 def write(
     folder: Path,
+    seen: Examination,
+    params: EvaluateParams,
     *,
-    split: Split,
-    probs: Probs,
     history: Sequence[Mapping[str, float]],
     best_epoch: int,
-    bins: int,
-    mistakes: int,
     dataset: str,
     weights_digest: str,
 ) -> Evaluation:
-    """Judge the predictions for a split; write the record, the tables and the figures, each file whole.
+    """Judge what a model said; write the record, the tables and the figures, each file whole.
 
-    The same input gives the same bytes. On two cores 360 digits take about 2 s, more than half of it matplotlib's
-    import.
+    The same input gives the same bytes.
 
     Args:
-        folder: gets evaluation.json, metrics.json, predictions.csv, calibration.csv, per_class.csv and
-            figures/{confusion_matrix,learning_curves,reliability,per_class,mistakes}.png.
-        split: what was predicted.
-        probs: float32 (n, classes), softmax output for `split.images`.
+        folder: gets evaluation.json, metrics.json, predictions.npz, explanations.json, predictions.csv,
+            calibration.csv, per_class.csv, risk_coverage.csv, corruptions.csv, slices.csv and figures/*.png.
+        seen: what the model said.
+        params: of the calibration bins and of how many mistakes to draw.
         history: one row per epoch of the fit, with loss, accuracy, val_loss and val_accuracy.
         best_epoch: the epoch whose weights the model has, from 0.
-        bins: confidence bins of the calibration error.
-        mistakes: how many of the worst mistakes to draw, at most.
         dataset: name of the data set.
-        weights_digest: of the model that predicted.
+        weights_digest: of the model that was asked.
 
     Raises:
-        DataError: `probs` are no probabilities for this split, or `history` lacks a column or the best epoch.
+        DataError: the predictions are no probabilities for this split, or `history` lacks a column or the best epoch.
     """
-    evaluation = measure(split, probs, bins=bins, dataset=dataset, weights_digest=weights_digest)
-    predicted = probs.argmax(axis=1)
-    bin_table = reliability(probs, split.labels, bins)
-    wrong = worst_mistakes(probs, split.labels)
-
-    # Here and not above: matplotlib takes more than a second to import, and numbers alone do not need it.
-    from glyphline.evaluation import figures
-
-    counts = confusion(split.labels, predicted, len(split.classes))
-    figures.write(
-        folder / "figures",
-        {
-            "confusion_matrix": lambda: figures.confusion(counts, split.classes),
-            "learning_curves": lambda: figures.curves(history, best_epoch),
-            "reliability": lambda: figures.reliability(bin_table, bins),
-            "per_class": lambda: figures.per_class(evaluation.classes),
-            "mistakes": lambda: figures.mistakes(split, wrong, limit=mistakes),
-        },
+    kept = predictions.Predictions(seen.probs, seen.split.labels, seen.split.classes, seen.split.digest, weights_digest)
+    evaluation = measure(
+        seen.split,
+        seen.probs,
+        bins=params.calibration_bins,
+        dataset=dataset,
+        weights_digest=weights_digest,
+        predictions_sha256=predictions.write(folder / predictions.FILE, kept),
+        slices=seen.slices,
+        corruptions=seen.corruptions,
     )
-    tables.write_predictions(folder / "predictions.csv", split.labels, predicted, split.classes)
-    tables.write_calibration(folder / "calibration.csv", bin_table)
-    tables.write_classes(folder / "per_class.csv", evaluation)
-    tables.write_metrics(folder / "metrics.json", evaluation)
+    _write_tables(folder, seen, params, evaluation)
+    _draw(folder / "figures", seen, params, evaluation, history=history, best_epoch=best_epoch)
     records.write(folder / "evaluation.json", evaluation)
     return evaluation
+
+
+def _write_tables(folder: Path, seen: Examination, params: EvaluateParams, evaluation: Evaluation) -> None:
+    split, probs = seen.split, seen.probs
+    tables.write_predictions(folder / "predictions.csv", split.labels, probs.argmax(axis=1), split.classes)
+    tables.write_calibration(folder / "calibration.csv", reliability(probs, split.labels, params.calibration_bins))
+    tables.write_risk_coverage(folder / "risk_coverage.csv", risk_coverage(probs, split.labels))
+    tables.write_classes(folder / "per_class.csv", evaluation)
+    tables.write_corruptions(folder / "corruptions.csv", evaluation)
+    tables.write_slices(folder / "slices.csv", evaluation)
+    tables.write_explanations(folder / "explanations.json", seen)
+    tables.write_metrics(folder / "metrics.json", evaluation)
+
+
+def _draw(
+    folder: Path,
+    seen: Examination,
+    params: EvaluateParams,
+    evaluation: Evaluation,
+    *,
+    history: Sequence[Mapping[str, float]],
+    best_epoch: int,
+) -> None:
+    # Here and not above: matplotlib takes long to import, and numbers alone do not need it.
+    from glyphline.evaluation import figures
+
+    split, probs = seen.split, seen.probs
+    counts = confusion(split.labels, probs.argmax(axis=1), len(split.classes))
+    bins = params.calibration_bins
+    figures.write(
+        folder,
+        {
+            "confusion_matrix": lambda: figures.confusion(counts, split.classes),
+            "corruptions": lambda: figures.robustness(evaluation),
+            "examples": lambda: figures.examples(split, seen.examples, seen.why_examples),
+            "learning_curves": lambda: figures.curves(history, best_epoch),
+            "mistakes": lambda: figures.mistakes(
+                split, seen.mistakes, limit=params.mistakes, explained=seen.why_mistakes
+            ),
+            "per_class": lambda: figures.per_class(evaluation.classes),
+            "reliability": lambda: figures.reliability(reliability(probs, split.labels, bins), bins),
+            "risk_coverage": lambda: figures.risk_coverage(risk_coverage(probs, split.labels)),
+            "slices": lambda: figures.slices(evaluation.slices, evaluation.accuracy),
+        },
+    )

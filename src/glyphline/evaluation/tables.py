@@ -4,29 +4,48 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from pathlib import Path
+
+import numpy as np
 
 from glyphline import files
 from glyphline.evaluation.calibration import Bin
+from glyphline.evaluation.examination import Examination
+from glyphline.evaluation.selective import RiskCoverage
 from glyphline.records import Evaluation
 from glyphline.values import Labels
 
 METRICS = (
     "accuracy",
-    "accuracy_low",
     "accuracy_high",
+    "accuracy_low",
+    "adaptive_calibration_error",
+    "brier_score",
+    "calibration_error",
+    "class_gap",
+    "corruption_accuracy",
+    "count",
     "log_loss",
     "macro_f1",
-    "calibration_error",
-    "count",
+    "risk_coverage_area",
+    "weighted_f1",
+    "worst_class_recall",
 )
-"""The keys of metrics.json, each a field of `records.Evaluation`."""
+"""The keys of metrics.json in their order, each a field of `records.Evaluation`; the top-k accuracy comes last."""
+
+
+def flat(evaluation: Evaluation) -> dict[str, float]:
+    """The few numbers that runs are compared by; one that is not defined is left out."""
+    found = {name: getattr(evaluation, name) for name in METRICS}
+    if evaluation.top_k is not None:
+        found[f"top{evaluation.top_k}_accuracy"] = evaluation.top_k_accuracy
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def write_metrics(path: Path, evaluation: Evaluation) -> None:
     """The flat numbers, for `dvc metrics`."""
-    flat = {name: getattr(evaluation, name) for name in METRICS}
-    files.write_text(path, json.dumps(flat, indent=2) + "\n")
+    files.write_text(path, json.dumps(flat(evaluation), indent=2) + "\n")
 
 
 def write_predictions(path: Path, labels: Labels, predicted: Labels, classes: Sequence[str]) -> None:
@@ -42,9 +61,54 @@ def write_calibration(path: Path, table: Sequence[Bin]) -> None:
 
 
 def write_classes(path: Path, evaluation: Evaluation) -> None:
-    """One row per class."""
+    """One row per class; the cell of a rate that is not defined is empty."""
     rows = ((score.name, score.precision, score.recall, score.f1, score.count) for score in evaluation.classes)
     _write(path, ("class", "precision", "recall", "f1", "count"), rows)
+
+
+def write_risk_coverage(path: Path, curve: RiskCoverage) -> None:
+    """The curve at a hundred and one shares of the images at most, the last of them all images."""
+    places = np.unique(np.linspace(0, len(curve.risk) - 1, 101).round().astype(int))
+    columns = (curve.coverage[places], curve.risk[places], curve.confidence[places])
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    _write(path, ("coverage", "risk", "confidence"), rows)
+
+
+def write_corruptions(path: Path, evaluation: Evaluation) -> None:
+    """One row per corruption and severity, and one per corruption for the images as they are, severity 0."""
+    clean = (0, evaluation.accuracy, evaluation.accuracy_low, evaluation.accuracy_high, evaluation.count)
+    rows: list[Sequence[object]] = []
+    for name, scores in groupby(evaluation.corruptions, key=lambda score: score.name):
+        rows.append((name, *clean))
+        rows += [(name, one.severity, one.accuracy, *one.accuracy_interval, one.count) for one in scores]
+    _write(path, ("corruption", "severity", "accuracy", "accuracy_low", "accuracy_high", "count"), rows)
+
+
+def write_slices(path: Path, evaluation: Evaluation) -> None:
+    """One row per slice."""
+    rows = (
+        (score.name, score.part, score.low, score.high, score.accuracy, *score.accuracy_interval, score.count)
+        for score in evaluation.slices
+    )
+    _write(path, ("slice", "part", "low", "high", "accuracy", "accuracy_low", "accuracy_high", "count"), rows)
+
+
+def write_explanations(path: Path, seen: Examination) -> None:
+    """How far the integrated gradients of each drawn image miss their sum, and how they agree with occlusion."""
+    rows = [
+        {
+            "image": answer.index,
+            "actual": seen.split.classes[answer.actual],
+            "predicted": seen.split.classes[answer.predicted],
+            "confidence": answer.confidence,
+            "completeness_gap": float(why.gaps[place]),
+            "occlusion_agreement": why.agreements[place],
+        }
+        for answers, why in ((seen.mistakes, seen.why_mistakes), (seen.examples, seen.why_examples))
+        if why is not None
+        for place, answer in enumerate(answers[: len(why.classes)])
+    ]
+    files.write_text(path, json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -4,7 +4,7 @@ Every field states its meaning here once: `glyphline params` and docs/params.md 
 """
 
 import json
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -14,6 +14,7 @@ from glyphline.values import flatten
 
 Choice = bool | int | float | str
 
+Slice = Literal["contrast", "intensity", "size", "thickness"]
 Side = Annotated[int, Field(ge=8, le=256)]
 
 SEARCHABLE_SECTIONS = ("model", "train")
@@ -128,6 +129,30 @@ class EvaluateParams(Section):
     batch_size: int = Field(ge=1, le=65_536, description="Images per step when predicting; changes speed, not results.")
     calibration_bins: int = Field(ge=2, le=200, description="Equal-width confidence bins of the calibration error.")
     mistakes: int = Field(ge=0, le=100, description="Worst mistakes to show in the picture; 0 draws none.")
+    explanation_steps: int = Field(
+        ge=0, le=1000, description="Points on the path of the integrated gradients; 0 explains nothing."
+    )
+    corruption_images: int = Field(
+        ge=0, le=1_000_000, description="Test images to spoil, a fixed sample; 0 measures no robustness."
+    )
+    slices: tuple[Slice, ...] = Field(
+        max_length=4,
+        description="Properties of the pictures to cut the test split by: contrast, intensity, size, thickness.",
+    )
+
+    @field_validator("slices", mode="before")
+    @classmethod
+    def list_as_tuple(cls, value: Any) -> Any:
+        """Take a YAML list where a tuple is kept."""
+        return tuple(value) if isinstance(value, list) else value
+
+    @field_validator("slices")
+    @classmethod
+    def each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """A property that is named twice would be counted twice."""
+        if len(set(value)) < len(value):
+            raise ValueError("a property is named twice")
+        return value
 
 
 class RegistryParams(Section):

@@ -15,6 +15,8 @@ from glyphline.registry.versions import CHALLENGER, CHAMPION, NOBODY, Registry
 log = logging.getLogger(__name__)
 
 DIGEST_CHARACTERS = 12
+MAX_DESCRIPTION_CHARACTERS = 5000
+"""What the description of a version holds in MLflow's tables; SQLite alone would take more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Candidate:
         source: where the files of the logged model lie.
         training: what train found.
         evaluation: what evaluate found.
+        card: the model card, Markdown; `models:/NAME/VERSION` in it stands for the version.
     """
 
     run_id: str
@@ -51,6 +54,7 @@ class Candidate:
     source: str
     training: Training
     evaluation: Evaluation
+    card: str
 
     def __post_init__(self) -> None:
         trained, evaluated = self.training.weights_digest, self.evaluation.weights_digest
@@ -86,7 +90,7 @@ def release(candidate: Candidate, to: Destination, min_accuracy: float) -> Decis
             reasons += (f"version {version} keeps the alias champion, which it won before",)
         # Before the aliases: a process that dies in between leaves a version that knows its rival.
         registry.tag(version, {"compared_with": str(rival.version) if rival else NOBODY})
-        registry.describe(version, _description(candidate, to.name, commit, verdict.promote, reasons))
+        registry.describe(version, _description(candidate, to.name, version, verdict.promote, reasons))
         registry.point(CHALLENGER, version)
         if verdict.promote:
             registry.point(CHAMPION, version)
@@ -127,7 +131,7 @@ def restore(candidate: Candidate, to: Destination, decision: Decision) -> Decisi
         commit = registry.commit_of(candidate.run_id)
         tags = _tags(candidate, commit) | {"compared_with": NOBODY}
         version = registry.ensure(candidate.run_id, candidate.model_id, candidate.source, tags)
-        registry.describe(version, _description(candidate, to.name, commit, decision.promoted, decision.reasons))
+        registry.describe(version, _description(candidate, to.name, version, decision.promoted, decision.reasons))
         held = registry.aliases()
         for alias in decision.aliases:
             if alias not in held:
@@ -164,31 +168,18 @@ def _decimals(fraction: float) -> str:
     return f"{fraction:.{gate.DECIMALS}f}"
 
 
-def _description(candidate: Candidate, name: str, commit: str | None, promoted: bool, reasons: tuple[str, ...]) -> str:
-    found = candidate.evaluation
-    sections = ("model.", "train.")
-    values = "\n".join(
-        f"- `{key}`: {value}" for key, value in sorted(candidate.training.params.items()) if key.startswith(sections)
-    )
-    return f"""\
-**{found.dataset}**, test accuracy **{found.accuracy:.4f}** (95 % interval {found.accuracy_low:.4f} to \
-{found.accuracy_high:.4f}, {found.correct} of {found.count} images)
+def _description(candidate: Candidate, name: str, version: int, promoted: bool, reasons: tuple[str, ...]) -> str:
+    verdict = "Became champion" if promoted else "Did not become champion"
+    card = candidate.card.replace("models:/NAME", f"models:/{name}").replace(f"{name}/VERSION", f"{name}/{version}")
+    return shortened(f"### Decision\n{verdict}: {'; '.join(reasons)}.\n\n{card}")
 
-### Decision
-{"Became champion" if promoted else "Did not become champion"}: {"; ".join(reasons)}.
 
-### Load
-```python
-import mlflow
-model = mlflow.keras.load_model("models:/{name}@champion")
-```
-
-### Parameters
-{values}
-
-### Origin
-- test split: `{found.test_digest[:DIGEST_CHARACTERS]}`
-- training split: `{candidate.training.train_digest[:DIGEST_CHARACTERS]}`
-- weights: `{found.weights_digest[:DIGEST_CHARACTERS]}`
-- git commit: `{commit[:DIGEST_CHARACTERS] if commit else "not under version control"}`
-"""
+def shortened(markdown: str, limit: int = MAX_DESCRIPTION_CHARACTERS) -> str:
+    """The sections of a text that fit, in their order, and where the rest is."""
+    if len(markdown) <= limit:
+        return markdown
+    rest = "\n\n*The card goes on in `model_card.md` among the artifacts of the source run.*\n"
+    sections = markdown.split("\n\n## ")
+    while len(sections) > 1 and len("\n\n## ".join(sections)) + len(rest) > limit:
+        sections.pop()
+    return "\n\n## ".join(sections)[: limit - len(rest)] + rest

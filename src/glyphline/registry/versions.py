@@ -137,6 +137,22 @@ def connected(uri: str, name: str, timeout_s: float) -> Iterator[Registry]:
         TrackingError: the store cannot be reached.
         RegistryError: the store refuses a request.
     """
+    with client(uri, timeout_s) as opened:
+        yield Registry(opened, name)
+
+
+@contextmanager
+def client(uri: str, timeout_s: float) -> Iterator[Any]:
+    """An `MlflowClient`; what goes wrong in the block is told as an error that a person can mend.
+
+    Args:
+        uri: the store, a database or a server.
+        timeout_s: seconds to wait for a server's answer.
+
+    Raises:
+        TrackingError: the store cannot be reached.
+        RegistryError: the store refuses a request.
+    """
     bounds = {
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_HTTP_REQUEST_TIMEOUT": str(max(1, round(timeout_s))),
@@ -150,7 +166,7 @@ def connected(uri: str, name: str, timeout_s: float) -> Iterator[Registry]:
         from sqlalchemy.exc import SQLAlchemyError
 
         try:
-            yield Registry(MlflowClient(tracking_uri=uri, registry_uri=uri), name)
+            yield MlflowClient(tracking_uri=uri, registry_uri=uri)
         except (MlflowException, RequestException, SQLAlchemyError, OSError) as error:
             raise _explained(error, uri) from None
 

@@ -3,50 +3,86 @@
 import json
 import logging
 
-from glyphline import data, evaluation, history, records, tracking, training
+from glyphline import data, evaluation, files, history, records, tracking, training
+from glyphline.data import catalogue
+from glyphline.evaluation import card
 from glyphline.params import Params
 from glyphline.paths import Paths
-from glyphline.records import Training
+from glyphline.records import Cost, Evaluation, Training
+from glyphline.tracking import Run
 
 log = logging.getLogger(__name__)
 
 
 def run(params: Params, paths: Paths) -> None:
-    """Score the model on the test split; leave numbers, tables and figures, and add them to the run of the model."""
+    """Examine the model on the test split; leave numbers, tables, figures and the card, and add them to its run."""
     trained = records.read(paths.training, Training, stage="train")
     test = data.load(paths.split("test"))
     with tracking.record(params, paths, stage="evaluate") as recorder:
         tracked = recorder.resume(tracking.last_key(paths.journal("train")))
         tracked.input(test, context="test", dataset=params.data.dataset)
-        seen = training.predict(
+        model = training.open_classifier(
             paths.model,
             test,
             batch_size=params.evaluate.batch_size,
             deterministic=params.train.deterministic,
             gpu_memory_mb=params.train.gpu_memory_mb,
         )
+        seen = evaluation.examine(test, model.probabilities, model.gradients, params.evaluate)
         scores = evaluation.write(
             paths.evaluate,
-            split=test,
-            probs=seen.probs,
+            seen,
+            params.evaluate,
             history=history.read(paths.history),
             best_epoch=trained.best_epoch,
-            bins=params.evaluate.calibration_bins,
-            mistakes=params.evaluate.mistakes,
             dataset=params.data.dataset,
-            weights_digest=seen.weights_digest,
+            weights_digest=model.weights_digest,
         )
-        log.info(
-            "test accuracy %.4f (%d of %d; 95 %% interval %.4f to %.4f)",
-            scores.accuracy,
-            scores.correct,
-            scores.count,
-            scores.accuracy_low,
-            scores.accuracy_high,
+        _say(scores)
+        cost = Cost(
+            device=model.device,
+            parameters=model.parameters,
+            model_bytes=model.size_bytes,
+            latency=evaluation.latency.measure(test.images, model.probabilities),
         )
-        flat = json.loads(paths.metrics.read_text(encoding="utf-8"))
-        tracked.metrics({f"test_{name}": value for name, value in flat.items()}, step=0)
-        for figure in sorted((paths.evaluate / "figures").glob("*.png")):
-            tracked.artifact(figure, folder="figures")
-        tracked.artifact(paths.evaluation)
-        tracked.end("FINISHED")
+        records.write(paths.cost, cost)
+        why = (seen.why_mistakes, seen.why_examples)
+        facts = card.Facts(trained, scores, cost, _source(params), _origin(paths), why)
+        files.write_text(paths.model_card, card.write_up(facts))
+        _track(tracked, paths, scores, cost)
+
+
+def _say(scores: Evaluation) -> None:
+    log.info(
+        "test accuracy %.4f (%d of %d; 95 %% interval %.4f to %.4f)",
+        scores.accuracy,
+        scores.correct,
+        scores.count,
+        scores.accuracy_low,
+        scores.accuracy_high,
+    )
+
+
+def _source(params: Params) -> card.Source:
+    if params.data.path is not None:
+        return card.Source(licence="the owner of the images knows", citation="")
+    known = catalogue.find(params.data.dataset)
+    return card.Source(licence=known.licence, citation=known.citation)
+
+
+def _origin(paths: Paths) -> card.Origin:
+    made = tracking.origin(paths.journal("train"))
+    return card.Origin(run_key=made.key, name=made.name, seconds=made.seconds, facts=made.facts)
+
+
+def _track(tracked: Run, paths: Paths, scores: Evaluation, cost: Cost) -> None:
+    flat = json.loads(paths.metrics.read_text(encoding="utf-8"))
+    tracked.metrics({f"test_{name}": value for name, value in flat.items()})
+    tracked.metrics({f"latency_{speed.batch}_ms": 1000 * speed.median_s for speed in cost.latency})
+    tracked.metrics({"model_bytes": cost.model_bytes})
+    for figure in sorted((paths.evaluate / "figures").glob("*.png")):
+        tracked.artifact(figure, folder="figures")
+    for path in (paths.evaluation, paths.predictions, paths.cost, paths.model_card):
+        tracked.artifact(path)
+    tracked.describe(card.note(scores))
+    tracked.end("FINISHED")

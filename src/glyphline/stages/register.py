@@ -47,7 +47,8 @@ def _candidate(params: Params, paths: Paths) -> Candidate | None:
     sent = tracking.flush(params, paths).get(tracking.last_key(paths.journal("train")))
     if sent is None or not sent.model_id or not sent.model_location:
         return None
-    return Candidate(sent.run_id, sent.model_id, sent.model_location, training, evaluation)
+    card = paths.model_card.read_text(encoding="utf-8")
+    return Candidate(sent.run_id, sent.model_id, sent.model_location, training, evaluation, card)
 
 
 def _destination(params: Params, paths: Paths) -> Destination:

@@ -5,7 +5,8 @@ Nothing here imports mlflow; it is loaded by what talks to a store, and by the p
 
 from glyphline.tracking.events import Signature
 from glyphline.tracking.journal import last_key
+from glyphline.tracking.origin import origin
 from glyphline.tracking.recorder import Recorder, Run, record
 from glyphline.tracking.sync import Projected, SyncReport, flush, sync
 
-__all__ = ["Projected", "Recorder", "Run", "Signature", "SyncReport", "flush", "last_key", "record", "sync"]
+__all__ = ["Projected", "Recorder", "Run", "Signature", "SyncReport", "flush", "last_key", "origin", "record", "sync"]

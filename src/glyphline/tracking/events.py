@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 Status = Literal["FINISHED", "KILLED", "FAILED"]
 NOTE_TAG = "mlflow.note.content"
+KEY_TAG = "glyphline.run_key"
+"""By this tag a store knows a run of ours again."""
 
 
 def now_ms() -> int:

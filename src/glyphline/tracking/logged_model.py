@@ -8,8 +8,7 @@ from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Run
 
 from glyphline.tracking import package
 from glyphline.tracking.batches import MAX_TAG_CHARACTERS
-from glyphline.tracking.events import Model
-from glyphline.tracking.run_index import KEY_TAG
+from glyphline.tracking.events import KEY_TAG, Model
 
 NAME = "classifier"
 DIGEST_TAG = "glyphline.model_sha256"

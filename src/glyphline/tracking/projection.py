@@ -17,6 +17,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Run
 from glyphline.tracking import lineage, logged_model
 from glyphline.tracking.batches import Batch, clean_tags
 from glyphline.tracking.events import (
+    KEY_TAG,
     Artifact,
     End,
     Event,
@@ -30,7 +31,7 @@ from glyphline.tracking.events import (
     Tags,
 )
 from glyphline.tracking.journal import History
-from glyphline.tracking.run_index import KEY_TAG, MISSING_TAG, SENT_TAG, RunIndex, noted
+from glyphline.tracking.run_index import MISSING_TAG, SENT_TAG, RunIndex, noted
 from glyphline.tracking.store import Store, refusals
 
 MAX_DIGEST_CHARACTERS = 36

@@ -13,6 +13,7 @@ from glyphline.paths import Paths
 from glyphline.redaction import redact
 from glyphline.tracking import artifacts, events, journal, launch, lineage
 from glyphline.tracking.events import NOTE_TAG, Event, Signature, Status
+from glyphline.tracking.machine import Sampler
 from glyphline.values import Split
 
 log = logging.getLogger(__name__)
@@ -31,16 +32,28 @@ class Run:
         self.key = key
         self.ended = False
         self._work, self._append = work, append
+        self._sampler: Sampler | None = None
+        self._has_metrics = False
+
+    def watch_machine(self) -> None:
+        """Note how busy the machine is, now and then, until the run ends."""
+
+        def tell(values: Mapping[str, float], number: int) -> None:
+            # MLflow's pages show the metric first that a run had first, and that should not be the processor's load.
+            if self._has_metrics:
+                self.metrics(values, step=number)
+
+        self._sampler = Sampler(tell)
 
     def params(self, values: Mapping[str, Any]) -> None:
         """Note parameters: flat dotted keys, as `{"train.learning_rate": 0.003}`. The first value of a key stands."""
         self._append(events.Params(run=self.key, values={key: _plain(value) for key, value in values.items()}))
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
-        """Note numbers of one step, for example of one epoch."""
-        self._append(
-            events.Metrics(run=self.key, values={name: float(value) for name, value in values.items()}, step=step)
-        )
+        """Note numbers of one step, for example of one epoch; sorted by name, so that they stand in one order."""
+        plain = {name: float(values[name]) for name in sorted(values)}
+        self._append(events.Metrics(run=self.key, values=plain, step=step))
+        self._has_metrics = True
 
     def tags(self, values: Mapping[str, Any]) -> None:
         """Note words about the run; a later value of a key replaces an earlier one."""
@@ -103,6 +116,8 @@ class Run:
     def end(self, status: Status = "FINISHED") -> None:
         """Close the run; a second call changes nothing. On a resumed run this only says that no more will come."""
         if not self.ended:
+            if self._sampler is not None:
+                self._sampler.stop()
             self._append(events.End(run=self.key, status=status))
             self.ended = True
 
@@ -137,6 +152,8 @@ class Recorder:
             self._writer.append(self._origin.model_copy(update={"run": key}))
         run = self._run(key)
         self._started.append(run)
+        if parent is None:
+            run.watch_machine()
         return run
 
     def resume(self, key: str) -> Run:

@@ -5,10 +5,10 @@ from typing import Any
 
 from mlflow.entities import Run, ViewType
 
+from glyphline.tracking.events import KEY_TAG
 from glyphline.tracking.journal import History
 from glyphline.tracking.store import Store
 
-KEY_TAG = "glyphline.run_key"
 SENT_TAG = "glyphline.sent"
 MISSING_TAG = "glyphline.missing"
 PAGE = 1000

@@ -36,6 +36,31 @@ def past(paths: Paths, shelf: Shelf) -> list[Path]:
     return list(found)
 
 
+def experiments(work: Path) -> dict[str, str]:
+    """DVC experiment -> commit that it is kept in."""
+    lines = _git(work, "for-each-ref", "--format=%(objectname) %(refname)", "refs/exps").splitlines()
+    found = (line.split(" ", 1) for line in lines if _EXPERIMENT.search(line))
+    return {ref.rpartition("/")[2]: commit for commit, ref in found}
+
+
+def revision(paths: Paths, shelf: Shelf, name: str) -> list[Path] | None:
+    """The journals that belong to a DVC experiment or a git revision; None when it is neither.
+
+    Args:
+        paths: of the project.
+        shelf: where files are.
+        name: an experiment, a branch, a tag or a commit.
+    """
+    commit = experiments(paths.work).get(name)
+    if commit is None:
+        commit = _git(paths.work, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").strip()
+    if not commit:
+        return None
+    lock = _git(paths.work, "cat-file", "blob", f"{commit}:./dvc.lock")
+    outs = (out for stage in lineage.md5s(lock).values() for out in stage["outs"].items()) if lock else ()
+    return list(dict.fromkeys(path for out in outs for path in _journals(*out, shelf)))
+
+
 def histories(journals: list[Path]) -> list[History]:
     """The journals read, each once, oldest first; a damaged one is left out with a warning."""
     found: dict[str, History] = {}
@@ -64,9 +89,8 @@ def _journals(path: str, md5: str, shelf: Shelf) -> Iterator[Path]:
 def _locks(work: Path) -> Iterator[str]:
     """Each different content of dvc.lock in the last commits and in the experiments."""
     commits = _git(work, "log", f"--max-count={COMMITS}", "--format=%H", "HEAD", "--", "dvc.lock").split()
-    refs = _git(work, "for-each-ref", "--format=%(objectname) %(refname)", "refs/exps").splitlines()
-    experiments = [line.split()[0] for line in refs if _EXPERIMENT.search(line)]
-    queries = "".join(f"{commit}:./dvc.lock\n" for commit in dict.fromkeys([*commits, *experiments]))
+    kept = dict.fromkeys([*commits, *experiments(work).values()])
+    queries = "".join(f"{commit}:./dvc.lock\n" for commit in kept)
     names = _git(work, "cat-file", "--batch-check=%(objectname) %(objecttype)", given=queries).splitlines()
     for name in dict.fromkeys(line.split()[0] for line in names if line.endswith(" blob")):
         yield _git(work, "cat-file", "blob", name)

@@ -3,9 +3,9 @@
 Importing the package loads neither; each function loads them when it is called.
 """
 
+from glyphline.training.classifier import Classifier, open_classifier
 from glyphline.training.fit import Fitted, fit
-from glyphline.training.predict import Prediction, predict
 from glyphline.training.setting import Setting, prepare
 from glyphline.training.source import code_digest
 
-__all__ = ["Fitted", "Prediction", "Setting", "code_digest", "fit", "predict", "prepare"]
+__all__ = ["Classifier", "Fitted", "Setting", "code_digest", "fit", "open_classifier", "prepare"]

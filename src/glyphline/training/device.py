@@ -99,10 +99,11 @@ def choose(train: TrainParams, found: Hardware, places: Sequence[str] = ()) -> D
         )
     precision, reason = _precision(train.precision, found)
     xla, xla_reason = _xla(train, found)
-    return Device(_name(found, places), tuple(places), precision, xla, f"{reason}; {xla_reason}")
+    return Device(name(found, places), tuple(places), precision, xla, f"{reason}; {xla_reason}")
 
 
-def _name(found: Hardware, places: Sequence[str]) -> str:
+def name(found: Hardware, places: Sequence[str] = ("",)) -> str:
+    """What computes, for a person: "CPU", "2 x GPU NVIDIA A100"."""
     if not found.gpus:
         return "CPU" if len(places) < 2 else f"{len(places)} x CPU"
     count = f"{len(places)} x " if len(places) > 1 else ""

@@ -1,4 +1,4 @@
-"""The calls that only TensorFlow has: devices, memory, determinism, data parallel training. No other file makes any."""
+"""What only TensorFlow has: devices, memory, determinism, data parallel training; its gradients are in `compiled`."""
 
 import logging
 from collections.abc import Sequence

@@ -22,8 +22,8 @@ def draw(scores: Sequence[ClassScore]) -> Figure:
     Args:
         scores: one per class.
     """
-    # sorted is stable: equal classes stay in their own order.
-    shown = sorted(scores, key=lambda score: score.f1)[:MOST_CLASSES]
+    # sorted is stable: equal classes stay in their own order. A class that has no F1 is not the worst.
+    shown = sorted(scores, key=lambda score: 2.0 if score.f1 is None else score.f1)[:MOST_CLASSES]
     title = "Per class: F1, precision and recall"
     if len(shown) < len(scores):
         title = f"Per class: the {len(shown)} of {len(scores):,} classes with the lowest F1"
@@ -34,11 +34,14 @@ def draw(scores: Sequence[ClassScore]) -> Figure:
     figure = style.sheet(
         head + height + 0.4,
         title,
-        "Worst first. Precision: right among those predicted as the class. Recall: found among those of the class.",
+        "Worst first. Precision: right among those taken for the class. Recall: found among its own. Band: 95 % of F1",
     )
     axes = style.panel(figure, left=left, top=head, width=width, height=height)
     _marks(axes, shown)
-    numbers = ((0.7, "F1", [f"{score.f1:.3f}" for score in shown]), (1.4, "images", [f"{s.count:,}" for s in shown]))
+    numbers = (
+        (0.7, "F1", [style.decimals(score.f1, 3) for score in shown]),
+        (1.4, "images", [f"{s.count:,}" for s in shown]),
+    )
     for inches, heading, texts in numbers:
         for row, text in enumerate((heading, *texts), start=-1):
             place = 1 + inches / width
@@ -50,13 +53,16 @@ def draw(scores: Sequence[ClassScore]) -> Figure:
 
 def _marks(axes: Axes, shown: Sequence[ClassScore]) -> None:
     rows = range(len(shown))
-    precision, recall = [score.precision for score in shown], [score.recall for score in shown]
-    axes.hlines(rows, precision, recall, color=style.SKY, linewidth=5)
+    # What is not defined becomes NaN here, which matplotlib leaves out.
+    precision, recall, f1 = ([_number(value) for value in values] for values in zip(*map(_rates, shown), strict=True))
+    ends = [score.f1_interval or (math.nan, math.nan) for score in shown]
+    axes.hlines(rows, [low for low, _ in ends], [high for _, high in ends], color=style.SKY, linewidth=7)
     axes.plot(precision, rows, ">", color=style.BLUE, markersize=7, label="precision")
     axes.plot(recall, rows, "<", color=style.ORANGE, markersize=7, label="recall")
-    axes.plot([score.f1 for score in shown], rows, "|", color=style.INK, markersize=13, label="F1")
+    axes.plot(f1, rows, "|", color=style.INK, markersize=13, label="F1")
     # Marks and no bars, so the axis may start where the classes differ.
-    axes.set_xlim(max(0.0, math.floor(10 * min(precision + recall) - 0.2) / 10), 1.0)
+    seen = [value for value in (*precision, *recall, *(low for low, _ in ends)) if not math.isnan(value)]
+    axes.set_xlim(max(0.0, math.floor(10 * min(seen, default=0.0) - 0.2) / 10), 1.0)
     # The marks of a perfect class stand out over the axis.
     for line in axes.lines:
         line.set_clip_on(False)
@@ -64,3 +70,11 @@ def _marks(axes: Axes, shown: Sequence[ClassScore]) -> None:
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=True)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), borderpad=0, ncols=3, fontsize=9)
+
+
+def _rates(score: ClassScore) -> tuple[float | None, float | None, float | None]:
+    return score.precision, score.recall, score.f1
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value

@@ -1,5 +1,6 @@
 """How every figure looks: sizes, colours, type, and how it becomes a file."""
 
+import io
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from glyphline import files
 
@@ -76,6 +78,14 @@ def write(folder: Path, drawings: Mapping[str, Callable[[], Figure]]) -> None:
                 figure.savefig(partial, format="png", metadata={"Software": None})
 
 
+def png(draw: Callable[[], Figure]) -> bytes:
+    """Draw a figure into the bytes of a PNG."""
+    stream = io.BytesIO()
+    with look():
+        draw().savefig(stream, format="png", metadata={"Software": None})
+    return stream.getvalue()
+
+
 def sheet(height_in: float, title: str, note: str) -> Figure:
     """An empty figure with a title and a quieter line below it.
 
@@ -102,6 +112,14 @@ def panel(figure: Figure, *, left: float, top: float, width: float, height: floa
     )
 
 
+def logarithmic(axes: Axes) -> None:
+    """A logarithmic vertical axis with plain numbers, also where it spans less than a decade."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=9))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _place: f"{value:.4g}"))
+
+
 def shortened(name: str, characters: int) -> str:
     """A name on one line, its middle cut out when it is too long: `Staffordshire bullterrier` -> `Stafford…terrier`."""
     line = " ".join(name.split())
@@ -109,6 +127,16 @@ def shortened(name: str, characters: int) -> str:
         return line
     tail = (characters - 1) // 2
     return f"{line[: characters - 1 - tail]}…{line[len(line) - tail :]}"
+
+
+def decimals(value: float | None, places: int) -> str:
+    """A number for a label; a dash where it is not defined."""
+    return "–" if value is None else f"{value:.{places}f}"
+
+
+def percent(share: float, places: int = 0) -> str:
+    """A share as people read it: `0.0213` -> `2.1%` with one place."""
+    return f"{100 * share:.{places}f}%"
 
 
 def breadth_in(names: list[str], points: float) -> float:

@@ -1,18 +1,31 @@
 """One frozen type per JSON file that a stage hands to another, written whole and read back checked."""
 
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from glyphline import files
-from glyphline.errors import ArtifactError
+from glyphline.records.base import Record, RecordT, read, write
+from glyphline.records.evaluation import ClassScore, CorruptionScore, Cost, Evaluation, Latency, SliceScore
 
-
-class Record(BaseModel):
-    """The content of one JSON file: closed and frozen."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+__all__ = [
+    "Best",
+    "ClassScore",
+    "CorruptionScore",
+    "Cost",
+    "Decision",
+    "Evaluation",
+    "Latency",
+    "PreprocessReport",
+    "RawFile",
+    "RawManifest",
+    "Record",
+    "RecordT",
+    "SliceScore",
+    "SplitManifest",
+    "Training",
+    "read",
+    "write",
+]
 
 
 class RawFile(Record):
@@ -94,33 +107,6 @@ class Training(Record):
     model_sha256: str
 
 
-class ClassScore(Record):
-    """How well one class is told from the others."""
-
-    name: str
-    precision: float
-    recall: float
-    f1: float
-    count: int
-
-
-class Evaluation(Record):
-    """artifacts/evaluate/evaluation.json: the test split's verdict; fractions, not percentages."""
-
-    dataset: str
-    test_digest: str
-    weights_digest: str
-    count: int
-    correct: int
-    accuracy: float
-    accuracy_low: float
-    accuracy_high: float
-    log_loss: float
-    macro_f1: float
-    calibration_error: float
-    classes: tuple[ClassScore, ...]
-
-
 class Decision(Record):
     """artifacts/register/decision.json: what became of the model, and why."""
 
@@ -134,33 +120,3 @@ class Decision(Record):
     weights_digest: str = Field(description="The model that the decision is about.")
     champion_version: int | None = Field(description="The champion that this version was compared with.")
     champion_accuracy: float | None
-
-
-RecordT = TypeVar("RecordT", bound=Record)
-
-
-def write(path: Path, record: Record) -> None:
-    """Write a record whole: indented JSON with a final newline."""
-    files.write_text(path, record.model_dump_json(indent=2) + "\n")
-
-
-def read(path: Path, kind: type[RecordT], *, stage: str) -> RecordT:
-    """Read a record back.
-
-    Args:
-        path: the file.
-        kind: the type that it must hold.
-        stage: the stage that writes it, for the advice.
-
-    Raises:
-        ArtifactError: the file is missing, is no JSON or does not hold a `kind`.
-    """
-    fix = f"make it again with `dvc repro {stage}`"
-    try:
-        return kind.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        raise ArtifactError(f"{path} does not exist", fix=fix) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise ArtifactError(f"{path} is damaged: {where}: {first['msg']}", fix=fix) from None

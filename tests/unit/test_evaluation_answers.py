@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glyphline.evaluation.mistakes import worst_mistakes
+from glyphline.evaluation.answers import examples, worst_mistakes
 
 
 def test_the_order_is_confidence_and_equals_stay_as_they_were():
@@ -27,3 +27,14 @@ def test_every_wrong_image_is_there_once(count, classes, seed):
 
 def test_without_a_mistake_there_is_nothing():
     assert worst_mistakes(np.eye(3), np.arange(3)) == ()
+
+
+def test_the_example_of_a_class_is_its_surest_right_answer_and_a_class_without_one_is_left_out():
+    probs = np.array([[0.6, 0.2, 0.2], [0.9, 0.1, 0.0], [0.1, 0.8, 0.1], [0.3, 0.4, 0.3], [0.1, 0.8, 0.1]])
+    found = examples(probs, np.array([0, 0, 1, 2, 1]), limit=10)
+    assert [(answer.index, answer.predicted) for answer in found] == [(1, 0), (2, 1)]
+    assert len(examples(probs, np.array([0, 0, 1, 2, 1]), limit=1)) == 1
+
+
+def test_without_a_right_answer_there_is_no_example():
+    assert examples(np.eye(3), np.array([1, 2, 0]), limit=9) == ()

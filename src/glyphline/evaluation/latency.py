@@ -1,0 +1,39 @@
+"""How long an answer takes: the only numbers of an evaluation that are not the same twice."""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from glyphline.records import Latency
+from glyphline.values import Images, Predict
+
+BATCHES = (1, 256)
+WARM_UP = 3
+FEWEST_CALLS, MOST_CALLS = 20, 200
+BUDGET_S = 0.5
+"""Per batch size, after which no call is begun beyond the fewest."""
+
+
+def measure(images: Images, predict: Predict, clock: Callable[[], float] = time.perf_counter) -> tuple[Latency, ...]:
+    """Seconds per image, one image at a time and in batches of 256.
+
+    Args:
+        images: uint8 (n, h, w, c); repeated where there are fewer than a batch needs.
+        predict: the model, which must not cut a batch of 256.
+        clock: seconds.
+    """
+    return tuple(_measure(np.resize(images, (batch, *images.shape[1:])), predict, clock) for batch in BATCHES)
+
+
+def _measure(batch: Images, predict: Predict, clock: Callable[[], float]) -> Latency:
+    for _ in range(WARM_UP):
+        predict(batch)
+    seconds: list[float] = []
+    until = clock() + BUDGET_S
+    while len(seconds) < FEWEST_CALLS or (len(seconds) < MOST_CALLS and clock() < until):
+        began = clock()
+        predict(batch)
+        seconds.append(clock() - began)
+    median, late = np.quantile(np.array(seconds) / len(batch), [0.5, 0.99])
+    return Latency(batch=len(batch), calls=len(seconds), median_s=float(median), p99_s=float(late))

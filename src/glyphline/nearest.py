@@ -1,0 +1,10 @@
+"""What a person may have meant: the known names that are nearest to one that is not known."""
+
+import difflib
+from collections.abc import Iterable
+
+
+def nearest(name: str, known: Iterable[str], limit: int = 3) -> list[str]:
+    """At most `limit` of the known names, the most alike first; the first ones when none is alike."""
+    names = list(dict.fromkeys(known))
+    return difflib.get_close_matches(name, names, n=limit, cutoff=0.4) or names[:limit]

@@ -1,0 +1,111 @@
+"""A trained model that is asked: probabilities, gradients, and explanations that add up."""
+
+import numpy as np
+import pytest
+
+from glyphline import training
+from glyphline.errors import ArtifactError
+from glyphline.evaluation.explanations import explain
+from glyphline.training import archive
+from tests.conftest import changed, made_split
+
+
+@pytest.fixture(scope="module")
+def val():
+    return made_split("val", 60, seed=2)
+
+
+@pytest.fixture(scope="module")
+def saved(default_params, val, tmp_path_factory):
+    """A small fitted network and its archive."""
+    small = changed(
+        default_params,
+        {"model.filters": [4], "model.dense_units": 16, "train.epochs": 3, "train.patience": 3, "train.batch_size": 16},
+    )
+    setting = training.prepare(made_split("train", 160, seed=1), val, deterministic=True)
+    fitted = training.fit(small, setting, seed=0)
+    path = tmp_path_factory.mktemp("saved") / "model.keras"
+    fitted.save(path)
+    return fitted, path
+
+
+@pytest.fixture(scope="module")
+def model(saved, val):
+    return training.open_classifier(saved[1], val, batch_size=32)
+
+
+def test_a_saved_model_says_the_same_and_holds_its_own_scaling(saved, model, val):
+    fitted, path = saved
+    probs = model.probabilities(val.images)
+    assert model.weights_digest == fitted.weights_digest()
+    assert (model.parameters, model.size_bytes) == (fitted.parameters, path.stat().st_size)
+    assert probs.dtype == np.float32
+    assert np.allclose(probs, np.asarray(fitted.model(val.images)), atol=1e-6)
+    assert "Rescaling" in [type(layer).__name__ for layer in archive.open_model(path).layers]
+
+
+def test_the_batch_size_of_prediction_changes_no_answer(saved, val):
+    one, other = (
+        training.open_classifier(saved[1], val, batch_size=size).probabilities(val.images) for size in (1, 64)
+    )
+    assert np.allclose(one, other, atol=1e-6)
+
+
+def test_the_same_question_gets_the_same_answer_bit_by_bit(saved, model, val):
+    again = training.open_classifier(saved[1], val, batch_size=32)
+    classes = val.labels[:40]
+    images = val.images[:40].astype(np.float32)
+    assert (model.probabilities(val.images) == again.probabilities(val.images)).all()
+    assert (model.gradients(images, classes) == again.gradients(images, classes)).all()
+
+
+@pytest.mark.parametrize(
+    ("split", "problem"),
+    [
+        (made_split("test", 5, side=9), r"\(8, 8, 1\).*\(9, 9, 1\)"),
+        (made_split("test", 5, classes=4), "of 3 classes; the test split has .* of 4"),
+    ],
+)
+def test_a_model_for_other_images_or_classes_is_refused_by_name(saved, split, problem):
+    with pytest.raises(ArtifactError, match=problem) as caught:
+        training.open_classifier(saved[1], split, batch_size=8)
+    assert "dvc repro" in caught.value.fix
+
+
+def test_the_gradient_is_the_slope_that_small_steps_find(model, val):
+    images = val.images[:4].astype(np.float32)
+    slopes = model.gradients(images, val.labels[:4])
+    image, row, column = 2, 3, 4
+    # The network takes whole pixels when it predicts, so the slope is compared along a step of one.
+    low, high = val.images[:4].copy(), val.images[:4].copy()
+    low[image, row, column] = max(0, int(images[image, row, column, 0]) - 1)
+    high[image, row, column] = int(low[image, row, column, 0]) + 2
+    label = val.labels[image]
+    measured = (model.probabilities(high)[image, label] - model.probabilities(low)[image, label]) / 2
+    assert slopes.shape == images.shape
+    assert slopes[image, row, column, 0] == pytest.approx(measured, rel=0.05, abs=2e-6)
+
+
+def test_integrated_gradients_add_up_to_the_difference_of_the_probability(model, val):
+    images, classes = val.images[:20], val.labels[:20]
+    found = explain(images, classes, model.probabilities, model.gradients, steps=64)
+    black = model.probabilities(np.zeros_like(images[:1]))[0]
+    differences = found.probabilities - black[classes]
+    assert np.abs(differences).max() > 0.3
+    assert np.abs(found.gaps).max() < 0.01
+    assert np.allclose(found.pixels.sum(axis=(1, 2)), differences, atol=0.01)
+
+
+def test_more_steps_leave_a_smaller_gap(model, val):
+    gaps = [
+        np.abs(explain(val.images[:20], val.labels[:20], model.probabilities, model.gradients, steps=steps).gaps).max()
+        for steps in (2, 64)
+    ]
+    assert gaps[1] < gaps[0]
+
+
+def test_occlusion_agrees_with_integrated_gradients_on_what_made_the_class(model, val):
+    found = explain(val.images[:20], val.labels[:20], model.probabilities, model.gradients, steps=32)
+    agreements = [value for value in found.agreements if value is not None]
+    assert len(agreements) > 10
+    assert np.mean(agreements) > 0.3

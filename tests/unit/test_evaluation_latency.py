@@ -1,0 +1,40 @@
+"""Latency on a clock that is set by hand."""
+
+import numpy as np
+
+from glyphline.evaluation.latency import measure
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_median_and_tail_are_per_image_and_the_batch_is_filled_up():
+    clock, sizes = Clock(), []
+
+    def predict(images):
+        sizes.append(len(images))
+        clock.now += 0.001 * (100 if len(sizes) == 10 else len(images))
+        return np.zeros((len(images), 2))
+
+    one, many = measure(np.zeros((5, 8, 8, 1), dtype=np.uint8), predict, clock)
+    assert (one.batch, many.batch) == (1, 256)
+    assert set(sizes) == {1, 256}
+    assert abs(one.median_s - 0.001) < 1e-9
+    assert one.p99_s > 0.001
+    assert abs(many.median_s - 0.001) < 1e-9
+    assert many.calls == 20
+
+
+def test_a_slow_model_is_asked_the_fewest_times():
+    clock = Clock()
+
+    def predict(images):
+        clock.now += 10
+        return np.zeros((len(images), 2))
+
+    assert [speed.calls for speed in measure(np.zeros((1, 8, 8, 1), dtype=np.uint8), predict, clock)] == [20, 20]

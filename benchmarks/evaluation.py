@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import click
+
 import measurement
 from measurement import ROOT, median_with_range
 

@@ -106,6 +106,9 @@ def _section(
 ) -> Iterator[Row]:
     for name, field in section["properties"].items():
         key = f"{prefix}.{name}"
+        if "$ref" in field:
+            yield from _section(schema, _referred(schema, field), key, values[name])
+            continue
         yield _row(field, key, values.get(name))
         if entry := field.get("additionalProperties"):
             for part, inner in _referred(schema, entry)["properties"].items():
@@ -139,6 +142,8 @@ def _allowed(option: Mapping[str, Any]) -> str:
         items = option.get("items") or option["prefixItems"][0]
         counts = _span(option.get("minItems"), option.get("maxItems"))
         return f"{counts} values, each {_allowed(items)}" if counts and _allowed(items) else ""
+    if "enum" in option:
+        return ", ".join(option["enum"])
     if option.get("type") == "string":
         length = _span(option.get("minLength"), option.get("maxLength"))
         return f"{length} characters" if length else ""

@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from glyphline.params.schema import SEARCHABLE_SECTIONS, Params, Section, SpaceEntry
+from glyphline.params.schema import SEARCHABLE_SECTIONS, Params, SpaceEntry
+from glyphline.params.section import Section
 from glyphline.redaction import redact
 
 SHOWN_CHARACTERS = 80

@@ -53,13 +53,15 @@ def overlay(params: Params, values: Mapping[str, Any]) -> Params:
     """
     fix = "`glyphline params` lists every field"
     tree = params.model_dump()
-    known = {"seed"}
-    known |= {f"{section}.{name}" for section, part in tree.items() if isinstance(part, dict) for name in part}
+    known = list(Params.keys())
     if unknown := [unknown_parameter(dotted, known) for dotted in values if dotted not in known]:
         raise ParamsError("\n".join(unknown), fix=fix)
     for dotted, value in values.items():
-        section, _, leaf = dotted.rpartition(".")
-        (tree[section] if section else tree)[leaf] = value
+        *sections, leaf = dotted.split(".")
+        place = tree
+        for section in sections:
+            place = place[section]
+        place[leaf] = value
     try:
         # Not against the space: it was checked around the values of params.yaml, and a trial moves two at a time.
         return Params.model_validate(tree)

@@ -6,8 +6,10 @@ Every field states its meaning here once: `glyphline params` and docs/params.md 
 import json
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from glyphline.params.releasing import RegistryParams
+from glyphline.params.section import Section
 from glyphline.values import flatten
 
 Choice = bool | int | float | str
@@ -18,12 +20,6 @@ Slice = Literal["contrast", "intensity", "size", "thickness"]
 Side = Annotated[int, Field(ge=8, le=256)]
 
 SEARCHABLE_SECTIONS = ("model", "train")
-
-
-class Section(BaseModel):
-    """A part of params.yaml: no unknown keys, no silent conversion, no NaN, no change."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class DataParams(Section):
@@ -188,15 +184,6 @@ class EvaluateParams(Section):
         return value
 
 
-class RegistryParams(Section):
-    """What becomes of a finished model."""
-
-    name: str = Field(
-        min_length=1, max_length=128, pattern=r"^[\w.-]+$", description="Name of the model in MLflow's registry."
-    )
-    min_accuracy: float = Field(ge=0, le=1, description="Test accuracy below which no version becomes champion.")
-
-
 class TrackingParams(Section):
     """Where runs are shown."""
 
@@ -218,6 +205,11 @@ class Params(Section):
     evaluate: EvaluateParams
     registry: RegistryParams
     tracking: TrackingParams
+
+    @property
+    def model_name(self) -> str:
+        """Name of the registered model: models of different data sets never compete."""
+        return self.registry.name or f"glyphline-{self.data.dataset}"
 
     def flat(self) -> dict[str, Any]:
         """Dotted key -> value, as runs show them; the search space is one JSON value."""

@@ -83,7 +83,7 @@ def written_predictions(path: Path, right: np.ndarray, split: str, weights: str)
 
 
 def right_on(correct: int, count: int = COUNT) -> np.ndarray:
-    """A model that is right on the first images, so that of two such models the better is right wherever the worse is."""
+    """Right on the first images: of two such models the better is right wherever the worse is."""
     return np.arange(count) < correct
 
 

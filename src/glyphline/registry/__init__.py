@@ -7,7 +7,7 @@ from glyphline.registry import lookup, promotion
 from glyphline.registry.evidence import Evidence
 from glyphline.registry.gate import Paired
 from glyphline.registry.release import Candidate, release, restore
-from glyphline.registry.session import Destination, opened
+from glyphline.registry.session import Destination, Session, opened
 from glyphline.registry.signing import Keys
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Evidence",
     "Keys",
     "Paired",
+    "Session",
     "lookup",
     "opened",
     "promotion",

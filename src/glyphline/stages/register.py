@@ -1,15 +1,19 @@
 """register: a version of the model, its aliases, and the decision about `champion`."""
 
 import logging
+import subprocess
+import sys
 from pathlib import Path
 
 from glyphline import records, registry, tracking
-from glyphline.errors import RegistryError
+from glyphline.errors import ArtifactError, RegistryError
 from glyphline.evaluation import paired, predictions
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.records import Cost, Decision, Evaluation, Training
 from glyphline.registry import Candidate, Destination, Evidence, Keys, Paired
+from glyphline.registry.events import Judged
+from glyphline.registry.evidence import Rescore
 from glyphline.tracking import store
 
 log = logging.getLogger(__name__)
@@ -24,7 +28,9 @@ def run(params: Params, paths: Paths) -> None:
             fix="restore the run in the UI, or train again with `dvc repro -f -s train`, then `dvc repro`",
         )
     to = destination(params, paths)
-    decision = registry.release(candidate, to, params.registry, compare, keys=keys(params, paths))
+    decision = registry.release(
+        candidate, to, params.registry, compare, rescore=rescoring(params, paths), keys=keys(params, paths)
+    )
     records.write(paths.decision, decision)
     aliases = ", ".join(decision.aliases)
     log.info("%s version %d (%s): %s", decision.name, decision.version, aliases, "; ".join(decision.reasons))
@@ -72,6 +78,28 @@ def destination(params: Params, paths: Paths) -> Destination:
         timeout_s=params.tracking.timeout_s,
         lock=paths.mlruns / "registry.lock",
     )
+
+
+def rescoring(params: Params, paths: Paths) -> Rescore:
+    """Score a registered model again on the workspace's test split, in a process of its own that may load TensorFlow.
+
+    Only `glyphline rescore` opens the split; what it makes are the predictions that evaluate made of the same model.
+    """
+
+    def rescore(held: Judged) -> Path:
+        target = paths.mlruns / "rescored" / f"{held.predictions_sha256}.npz"
+        if not target.is_file():
+            command = [sys.executable, "-m", "glyphline", "rescore", f"models:/{params.model_name}/{held.version}"]
+            done = subprocess.run([*command, str(target)], cwd=paths.work, check=False, capture_output=True, text=True)
+            if done.returncode:
+                said = " ".join(done.stderr.split())[-200:]
+                raise ArtifactError(
+                    f"the predictions of version {held.version} are gone, and it cannot be scored again: {said}",
+                    fix="bring its files back with `glyphline sync`, or check out its data",
+                )
+        return target
+
+    return rescore
 
 
 def keys(params: Params, paths: Paths) -> Keys:

@@ -1,0 +1,113 @@
+"""The commands about registered models: who is champion, why, and how to change or rebuild it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from glyphline.params import Params
+    from glyphline.paths import Paths
+    from glyphline.registry import Session
+
+
+@contextmanager
+def _session() -> Iterator[tuple["Session", "Params", "Paths"]]:
+    from glyphline import params, registry
+    from glyphline.paths import Paths
+    from glyphline.stages import register
+
+    paths = Paths.find(Path.cwd())
+    values = params.read(paths.params)
+    to = register.destination(values, paths)
+    with registry.opened(to, register.compare, register.rescoring(values, paths)) as session:
+        yield session, values, paths
+
+
+def _wanted(text: str, name: str) -> int | str:
+    from glyphline.errors import RegistryError
+    from glyphline.registry import lookup
+
+    reference = lookup.parse(text, name)
+    if reference is None:
+        return text
+    if reference.name != name:
+        raise RegistryError(
+            f"{text} is a version of {reference.name}, and this project's model is {name}",
+            fix="set registry.name or data.dataset in params.yaml",
+        )
+    return reference.alias or reference.version or text
+
+
+@click.command()
+@click.argument("version")
+@click.option("--to", "alias", default="champion", show_default=True, help="Alias to give.")
+@click.option("--force", is_flag=True, help="Do not ask the gate; needs --reason.")
+@click.option("--reason", default="", help="Why, for the history.")
+def promote(version: str, alias: str, *, force: bool, reason: str) -> None:
+    """Make a version champion when the gate lets it; VERSION is a number, @ALIAS or the id of its run."""
+    from glyphline.registry import promotion
+    from glyphline.stages import register
+
+    with _session() as (session, values, paths):
+        wanted = _wanted(version, session.to.name)
+        if force and alias == "champion":
+            moved = promotion.force(session, wanted, reason)
+        else:
+            keys = register.keys(values, paths)
+            moved = promotion.promote(session, wanted, values.registry, keys, alias=alias)
+    _say(moved)
+
+
+@click.command()
+@click.option("--to", default=None, help="Version to go back to; the champion before when it is not given.")
+@click.option("--reason", default="rolled back by hand", show_default=True, help="Why, for the history.")
+def rollback(to: str | None, reason: str) -> None:
+    """Give champion back to a version that had it before."""
+    from glyphline.registry import promotion
+
+    with _session() as (session, _, _):
+        target = None if to is None else _wanted(to, session.to.name)
+        moved = promotion.roll_back(session, target, reason)
+    _say(moved)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line, the whole log.")
+def history(*, as_json: bool) -> None:
+    """Show everything that ever happened to the versions of the model, oldest first."""
+    from glyphline import chronicle
+
+    with _session() as (session, _, _):
+        session.ledger.settle()
+        events = session.ledger.log.read().events
+    if as_json:
+        for line in chronicle.lines(events):
+            click.echo(line)
+    else:
+        chronicle.show(events)
+
+
+@click.command()
+def models() -> None:
+    """Show the registered versions: aliases, accuracy, data, commit, age, verdict."""
+    from glyphline import chronicle
+
+    with _session() as (session, _, _):
+        state = session.ledger.settle()
+        found = chronicle.rows(session.registry.numbers(), state)
+        name = session.to.name
+    chronicle.show_models(name, found)
+
+
+def _say(moved: object) -> None:
+    from glyphline.registry.promotion import Moved
+
+    assert isinstance(moved, Moved)
+    before = f", before it version {moved.before}" if moved.before not in {None, moved.version} else ""
+    click.echo(f"{moved.name}: {moved.alias} is version {moved.version}{before}: {moved.reason}")
+
+
+COMMANDS = (promote, rollback, history, models)

@@ -84,6 +84,25 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return project
 
 
+@pytest.fixture(scope="session")
+def two_models(finished: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A copy of the default pipeline with a second model beside the first: the DVC experiment `shorter`."""
+    import shutil
+
+    from tests.project import Project
+
+    folder = tmp_path_factory.mktemp("two") / "project"
+    shutil.copytree(finished.folder, folder, symlinks=True)
+    project = Project(folder)
+    # The experiments of the copied store would put their files into the folder that was copied.
+    project.move_artifacts(finished.folder)
+    project.commit("The first model")
+    project.run(
+        "dvc", "exp", "run", "-n", "shorter", "-S", "tune.trials=0", "-S", "train.epochs=6", "-S", "train.patience=6"
+    )
+    return project
+
+
 @pytest.fixture(scope="module")
 def shrunk(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A small pipeline, run once and committed; the tests of one module build on it."""

@@ -95,6 +95,24 @@ class Project:
             tree[section][key] = YAML(typ="safe").load(text)
         yaml.dump(tree, path)
 
+    def move_artifacts(self, before: Path) -> None:
+        """Point the store of a copied project to its own files, whose places MLflow keeps as absolute paths."""
+        import sqlite3
+
+        columns = (
+            ("experiments", "artifact_location"),
+            ("runs", "artifact_uri"),
+            ("logged_models", "artifact_location"),
+            ("model_versions", "source"),
+            ("model_versions", "storage_location"),
+        )
+        with sqlite3.connect(self.folder / "mlruns" / "mlflow.db") as database:
+            for table, column in columns:
+                database.execute(
+                    f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (str(before), str(self.folder))
+                )
+        database.close()
+
     def commit(self, message: str) -> None:
         self.run("git", "add", "-A")
         self.run("git", "commit", "-q", "--allow-empty", "-m", message)

@@ -69,6 +69,7 @@ def training(weights: str, model_sha256: str = "e" * 64) -> Training:
         val_digest="d" * 64,
         device="cpu",
         precision="float32",
+        why="",
         xla=False,
         model_sha256=model_sha256,
     )

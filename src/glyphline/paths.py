@@ -137,6 +137,11 @@ class Paths:
         return self.mlruns / "optuna.db"
 
     @property
+    def checkpoints(self) -> Path:
+        """Unfinished fits: not among the outs of `train`, which DVC deletes before it runs the stage again."""
+        return self.mlruns / "checkpoints"
+
+    @property
     def stage_times(self) -> Path:
         return self.mlruns / "stage-times.json"
 

@@ -30,6 +30,7 @@ STORE_SIDE = {
         "sources",
         "store",
         "sync",
+        "view",
     )
 }
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from glyphline import comparison, data, records, tracking
+from glyphline import cli, comparison, data, records, tracking
 from glyphline.errors import ArtifactError, DataError, RegistryError
 from glyphline.evaluation import measure, predictions
 from glyphline.evaluation.predictions import Predictions
@@ -110,9 +110,9 @@ def compare(project, params):
     return run
 
 
-def without_labels(text: str, *labels: str) -> list[str]:
-    """What a report says, but for what its models are called."""
-    return [re.sub("|".join(map(re.escape, labels)), "", line) for line in text.splitlines() if "run key" not in line]
+def numbers(text: str) -> list[str]:
+    """Every number with decimals in a report."""
+    return re.findall(r"\d\.\d+", text)
 
 
 def page(paths) -> str:
@@ -124,7 +124,7 @@ def test_runs_revisions_and_the_workspace_name_the_same_models(runs, compare, pr
     runs.make("second", wrong=2, values={"train.learning_rate": 0.001})
     by_name = compare("first", "second")
     for first, second in (("at-first", "at-second"), (key, "workspace"), (key[:10], "HEAD"), ("HEAD~1", "main")):
-        assert without_labels(compare(first, second), first, second) == without_labels(by_name, "first", "second")
+        assert numbers(compare(first, second)) == numbers(by_name)
 
 
 def test_the_report_holds_parameters_scores_tests_curves_and_images(runs, compare, project):
@@ -212,10 +212,37 @@ def test_without_the_test_split_the_page_says_why_no_image_is_there(runs, compar
     assert "is not in <code>data/processed/test</code>" in page(project)
 
 
+def test_a_damaged_picture_is_not_shown_and_the_page_says_so(runs, compare, project):
+    runs.make("first", wrong=3)
+    runs.make("second", wrong=2)
+    before = compare("first", "second")
+    path = project.split("test") / "images.npy"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    assert compare("first", "second") == before
+    assert "or was damaged there" in page(project)
+    assert "test image" not in page(project).partition("<body>")[2].replace("test images", "")
+
+
 def test_one_model_twice_is_refused(runs, compare):
     runs.make("first", wrong=3)
     with pytest.raises(DataError, match="named twice"):
         compare("first", "first")
+
+
+def test_the_command_writes_the_page_and_tells_mistakes_in_two_lines(runs, project, root, capsys, monkeypatch):
+    runs.make("first", wrong=3)
+    runs.make("second", wrong=2)
+    shutil.copy(root / "params.yaml", project.params)
+    monkeypatch.chdir(project.work)
+    assert cli.run(["compare", "first", "second", "--markdown", "--html", "out/report.html"]) == 0
+    assert capsys.readouterr().out.startswith("## Models compared\n")
+    assert (project.work / "out" / "report.html").read_text().startswith("<!doctype html>")
+    assert cli.run(["compare", "first"]) == 2
+    assert "name at least two models" in capsys.readouterr().err
+    assert cli.run(["compare", "first", "secnd"]) == 4
+    assert [line.partition(":")[0] for line in capsys.readouterr().err.splitlines()[-2:]] == ["error", "fix"]
 
 
 @pytest.fixture
@@ -252,10 +279,9 @@ def test_versions_and_aliases_name_the_run_that_they_were_made_of(stored, compar
         client.create_model_version("shapes", source=f"file:///{run.info.run_name}", run_id=run.info.run_id)
     client.set_registered_model_alias("shapes", "champion", "2")
     expected = compare("first", "second")
-    numbers = re.findall(r"\d\.\d{4}", expected)
     for first, second in (("1", "2"), ("models:/shapes/1", "shapes@champion"), ("v1", "@champion")):
         text = compare(first, second)
-        assert re.findall(r"\d\.\d{4}", text) == numbers
+        assert numbers(text) == numbers(expected)
         assert f"**{second} against {first}: accuracy better by 16.67 points" in text
     with pytest.raises(RegistryError, match="has no alias 'champoin'") as caught:
         compare("shapes@champoin", "1")

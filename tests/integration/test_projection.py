@@ -310,7 +310,7 @@ def test_the_projector_shows_a_run_while_the_stage_works_and_its_end_soon_after(
     assert seconds < 5
     with store.projecting(project, timeout_s=10):
         before = rows(project)
-    assert len(before["metrics"]) == 2
+    assert len([key for key, *_ in before["metrics"] if not key.startswith("system/")]) == 2
     tracking.flush(default_params, project)
     assert rows(project) == before
 

@@ -54,10 +54,10 @@ def small(default_params):
 
 
 @pytest.fixture(scope="module")
-def setting():
+def setting(small):
     @cache
     def made():
-        return training.prepare(made_split("train", 60), made_split("val", 30, seed=1), deterministic=True)
+        return training.prepare(small, made_split("train", 66), made_split("val", 30, seed=1))
 
     return made
 
@@ -161,7 +161,7 @@ class Slow(Watched):
                 time.sleep(600)
             told.epoch = epoch
         return told
-setting = lambda: training.prepare(made_split("train", 60), made_split("val", 30, seed=1), deterministic=True)
+setting = lambda: training.prepare(small, made_split("train", 66), made_split("val", 30, seed=1))
 tuning.search(small, "bars", Path(sys.argv[1]), Slow(), setting)
 """
 

@@ -29,17 +29,39 @@ preprocess:
   image_size: null
 
 model:
+  kind: cnn
   filters: [16, 32]
+  depth: 1
+  first_kernel_size: 3
   kernel_size: 3
+  batch_norm: true
   dense_units: 128
   dropout: 0.3
 
 train:
   epochs: 12
   batch_size: 64
+  optimizer: adamw
   learning_rate: 0.004
+  momentum: 0.9
+  beta_2: 0.999
+  weight_decay: 0.0
+  schedule: cosine
+  warmup: 0.25
+  label_smoothing: 0.0
   patience: 8
+  augment:
+    shift: 0.0
+    rotation_deg: 0.0
+    zoom: 0.0
+    elastic: 0.0
+    cutout: 0.0
+    flip: none
+  precision: auto
+  xla: auto
   deterministic: true
+  memory_mb: 2048
+  gpu_memory_mb: null
 
 tune:
   trials: 6
@@ -56,10 +78,25 @@ evaluate:
   batch_size: 512
   calibration_bins: 15
   mistakes: 25
+  explanation_steps: 32
+  corruption_images: 1000
+  slices: [intensity]
 
 registry:
   name: glyphline
   min_accuracy: 0.95
+  gate:
+    min_class_recall: null
+    max_calibration_error: null
+    max_robustness_loss: null
+    max_latency_ms: null
+    max_model_bytes: null
+    against_champion: better
+    alpha: 0.05
+    margin: 0.005
+  require_signature: false
+  signing_key: null
+  verification_key: null
 
 tracking:
   uri: null
@@ -135,6 +172,12 @@ def test_the_file_of_the_project_is_valid_and_frozen(root):
         (LEARNING_RATE, "learning_rate: 0", "train.learning_rate: must be above 0 (got 0)"),
         (LEARNING_RATE, "learning_rate: 7", "train.learning_rate: must be at most 1 (got 7)"),
         ("dropout: 0.3", "dropout: 1", "model.dropout: must be below 1 (got 1)"),
+        ("    shift: 0.0", "    shift: 0.6", "train.augment.shift: must be at most 0.5 (got 0.6)"),
+        ("    shift: 0.0", "    shfit: 0.0", "train.augment.shfit: unknown key, did you mean shift? (got 0.0)"),
+        ("    flip: none", "    flip: maybe", "train.augment.flip: must be 'none', 'horizontal', 'vertical' or 'both'"),
+        ("xla: auto", "xla: true", "train.xla: must be 'auto', 'on' or 'off' (got true)"),
+        ("xla: auto", "xla: on", "train: xla=on needs deterministic=false"),
+        ("kind: cnn", "kind: lenet", "model.kind: must match"),
         ("deterministic: true", "deterministic: 1", "train.deterministic: must be true or false (got 1)"),
         ("deterministic: true", "deterministic: on", 'train.deterministic: must be true or false (got "on")'),
         ("seed: 7", "seed: -1", "seed: must be at least 0 (got -1)"),
@@ -185,6 +228,21 @@ def test_the_file_of_the_project_is_valid_and_frozen(root):
         (BATCH_ENTRY, "    train.epochs: {low: 4, high: 20}\n", "tune.space.train.epochs: patience=8 can never fire"),
         (
             BATCH_ENTRY,
+            "    train.augment.shift: {low: 0.1, high: 0.7}\n",
+            "tune.space.train.augment.shift: must be at most 0.5 (got 0.7)",
+        ),
+        (
+            BATCH_ENTRY,
+            "    train.augment: {choices: [1]}\n",
+            "tune.space.train.augment: no parameter of model or train",
+        ),
+        (
+            BATCH_ENTRY,
+            "    train.precision: {choices: [float32, bfloat16]}\n",
+            "tune.space.train.precision: cannot be searched, because all trials share it",
+        ),
+        (
+            BATCH_ENTRY,
             "    train.batchsize: {choices: [32]}\n",
             "tune.space.train.batchsize: no parameter of model or train, did you mean train.batch_size?",
         ),
@@ -209,6 +267,9 @@ def test_a_mistake_is_named_with_its_dotted_key_and_the_value_received(refused, 
         (DROPOUTS, "{low: true, high: 0.5}"),
         (DROPOUTS, "{choices: [0.1, .nan]}"),
         ("patience: 8", "patience: 80"),
+        ("slices: [intensity]", "slices: [intensity, intensity]"),
+        ("slices: [intensity]", "slices: [colour]"),
+        ("corruption_images: 1000", "corruption_images: -1"),
     ],
 )
 def test_one_mistake_is_told_once(refused, old, new):
@@ -324,6 +385,13 @@ def test_overlay_replaces_and_leaves_the_rest(base):
     assert (changed.train.learning_rate, changed.model.filters, changed.seed) == (0.003, (8,), 1)
     assert changed.tune == base.tune
     assert base.train.learning_rate == 0.004
+
+
+def test_overlay_reaches_into_sections_within_sections(base):
+    changed = parameters.overlay(base, {"train.augment.shift": 0.1})
+    assert changed.train.augment.shift == 0.1
+    assert base.train.augment.shift == 0.0
+    assert changed.flat()["train.augment.shift"] == 0.1
 
 
 def test_overlay_names_every_unknown_key_with_the_nearest(base):

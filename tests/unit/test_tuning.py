@@ -38,13 +38,24 @@ def test_the_space_reaches_out_to_the_hand_set_value(default_params):
         {"model.filters": (8,)},
         {"tune.epochs": 2},
         {"data.dataset": "mnist"},
+        {"train.augment.shift": 0.1},
+        {"train.precision": "float32"},
     ],
 )
 def test_what_changes_a_trial_changes_the_study(default_params, values):
     assert study_name(changed(default_params, values), DIGESTS, "c") != study_name(default_params, DIGESTS, "c")
 
 
-@pytest.mark.parametrize("values", [{"tune.trials": 9}, {"tune.timeout_s": 1.0}, {"registry.min_accuracy": 0.1}])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"tune.trials": 9},
+        {"tune.timeout_s": 1.0},
+        {"registry.min_accuracy": 0.1},
+        {"train.memory_mb": 1},
+        {"train.gpu_memory_mb": 512},
+    ],
+)
 def test_what_changes_no_trial_keeps_the_study(default_params, values):
     assert study_name(changed(default_params, values), DIGESTS, "c") == study_name(default_params, DIGESTS, "c")
 

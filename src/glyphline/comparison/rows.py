@@ -118,6 +118,11 @@ def _estimate(found: Estimate, factor: float, places: int) -> str:
 def _param(value: str | None) -> str:
     if value is None:
         return NONE
+    try:
+        # Numbers that a search drew have seventeen digits.
+        return f"{float(value):.6g}" if "." in value else value
+    except ValueError:
+        pass
     return value if len(value) <= MOST_PARAM_CHARACTERS else f"{value[: MOST_PARAM_CHARACTERS - 1]}…"
 
 

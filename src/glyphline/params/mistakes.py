@@ -3,12 +3,12 @@
 import difflib
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from glyphline.params.schema import SEARCHABLE_SECTIONS, Params, SpaceEntry
+from glyphline.params.schema import NOT_SEARCHABLE, SEARCHABLE_SECTIONS, Params, SpaceEntry
 from glyphline.params.section import Section
 from glyphline.redaction import redact
 
@@ -35,6 +35,7 @@ WORDS = {
     "string_too_short": "must have at least {min_length} characters",
     "string_too_long": "must have at most {max_length} characters",
     "string_pattern_mismatch": "must match {pattern}",
+    "literal_error": "must be {expected}",
 }
 
 
@@ -69,11 +70,13 @@ def space_mistakes(tree: Mapping[str, Any]) -> list[str]:
     space = tune.get("space") if isinstance(tune, Mapping) else None
     if not isinstance(space, Mapping):
         return []
-    known = [f"{section}.{name}" for section in SEARCHABLE_SECTIONS for name in _section(section).model_fields]
+    known = [key for section in SEARCHABLE_SECTIONS for key in _section(section).keys(f"{section}.")]
     found: list[str] = []
     for key, entry in space.items():
         if key in SEARCHABLE_SECTIONS and isinstance(entry, Mapping):
             found += [f"tune.space.{key}: write the key in one piece, as `{key}.{name}: ...`" for name in entry]
+        elif key in NOT_SEARCHABLE:
+            found.append(f"tune.space.{key}: cannot be searched, because all trials share it")
         elif key not in known:
             found.append(f"tune.space.{key}: no parameter of model or train{_did_you_mean(_nearest(str(key), known))}")
         else:
@@ -91,18 +94,27 @@ def _entry_mistakes(tree: Mapping[str, Any], key: str, entry: Any) -> Iterator[s
         extremes = SpaceEntry.model_validate(entry).extremes
     except ValidationError:
         return
-    section, name = key.split(".")
+    section, *place = key.split(".")
     model, found = _section(section), tree.get(section)
     base = found if isinstance(found, Mapping) else {}
     # What else is wrong in the section is not the fault of the space; a rule across fields needs a sound section.
-    blamed = [(name,), ()] if _is_valid(model, base) else [(name,)]
+    sound = _is_valid(model, base)
     for value in extremes:
         try:
-            model.model_validate({**base, name: value})
+            model.model_validate(_replaced(base, place, value))
         except ValidationError as error:
             for mistake in _one_per_place(error.errors()):
-                if mistake["loc"][:1] in blamed:
+                loc = [str(part) for part in mistake["loc"]]
+                if loc[: len(place)] == place or (sound and loc == place[: len(loc)]):
                     yield f"tune.space.{key}: {_words(mistake)} (got {_shown(value)})"
+
+
+def _replaced(tree: Any, place: Sequence[str], value: Any) -> Any:
+    """`tree` with another value at a place in it."""
+    if not place:
+        return value
+    base = tree if isinstance(tree, Mapping) else {}
+    return {**base, place[0]: _replaced(base.get(place[0]), place[1:], value)}
 
 
 def _one_per_place(mistakes: Iterable[Any]) -> Iterator[dict[str, Any]]:

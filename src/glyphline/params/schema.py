@@ -8,18 +8,22 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from glyphline.params.fitting import ModelParams, TrainParams
 from glyphline.params.releasing import RegistryParams
 from glyphline.params.section import Section
 from glyphline.values import flatten
 
 Choice = bool | int | float | str
 
-# Lists in YAML, tuples here: a frozen section must not hold something that can change.
-FilterCounts = Annotated[tuple[Annotated[int, Field(ge=1, le=1024)], ...], Field(min_length=1, max_length=8)]
 Slice = Literal["contrast", "intensity", "size", "thickness"]
 Side = Annotated[int, Field(ge=8, le=256)]
 
 SEARCHABLE_SECTIONS = ("model", "train")
+# What a process settles once, for all trials that it runs, and the code that they share.
+NOT_SEARCHABLE = {
+    "model.kind",
+    *(f"train.{name}" for name in ("precision", "xla", "deterministic", "memory_mb", "gpu_memory_mb")),
+}
 
 
 class DataParams(Section):
@@ -58,38 +62,6 @@ class PreprocessParams(Section):
     def list_as_tuple(cls, value: Any) -> Any:
         """Take a YAML list where a tuple is kept."""
         return tuple(value) if isinstance(value, list) else value
-
-
-class ModelParams(Section):
-    """The convolutional network."""
-
-    filters: FilterCounts = Field(description="Filters of each convolution block; each block halves height and width.")
-    kernel_size: int = Field(ge=1, le=11, description="Side of the convolution kernels in pixels.")
-    dense_units: int = Field(ge=1, le=8192, description="Units of the hidden dense layer.")
-    dropout: float = Field(ge=0, lt=1, description="Part of the hidden units that each training step leaves out.")
-
-    @field_validator("filters", mode="before")
-    @classmethod
-    def list_as_tuple(cls, value: Any) -> Any:
-        """Take a YAML list where a tuple is kept."""
-        return tuple(value) if isinstance(value, list) else value
-
-
-class TrainParams(Section):
-    """The fit of the final model."""
-
-    epochs: int = Field(ge=1, le=10_000, description="Passes over the training split.")
-    batch_size: int = Field(ge=1, le=65_536, description="Images per step.")
-    learning_rate: float = Field(gt=0, le=1, description="Peak step size of the one-cycle schedule.")
-    patience: int = Field(ge=1, le=10_000, description="Epochs without a better val_loss before the fit stops.")
-    deterministic: bool = Field(description="The same seed gives the same weights, bit by bit, on the same machine.")
-
-    @model_validator(mode="after")
-    def patience_can_fire(self) -> Self:
-        """Patience beyond the last epoch would never stop a fit."""
-        if self.patience > self.epochs:
-            raise ValueError(f"patience={self.patience} can never fire within epochs={self.epochs}")
-        return self
 
 
 class SpaceEntry(Section):

@@ -104,6 +104,7 @@ class Training(Record):
     device: str
     precision: str
     xla: bool
+    why: str = Field(description="The reasons for precision and XLA.")
     model_sha256: str
 
 

@@ -1,6 +1,5 @@
 """evaluate: the only stage that opens the test split."""
 
-import json
 import logging
 
 from glyphline import data, evaluation, files, history, records, tracking, training
@@ -22,7 +21,11 @@ def run(params: Params, paths: Paths) -> None:
         tracked = recorder.resume(tracking.last_key(paths.journal("train")))
         tracked.input(test, context="test", dataset=params.data.dataset)
         model = training.open_classifier(
-            paths.model, test, batch_size=params.evaluate.batch_size, deterministic=params.train.deterministic
+            paths.model,
+            test,
+            batch_size=params.evaluate.batch_size,
+            deterministic=params.train.deterministic,
+            gpu_memory_mb=params.train.gpu_memory_mb,
         )
         seen = evaluation.examine(test, model.probabilities, model.gradients, params.evaluate)
         scores = evaluation.write(
@@ -36,7 +39,7 @@ def run(params: Params, paths: Paths) -> None:
         )
         _say(scores)
         cost = Cost(
-            device=str(model.device),
+            device=model.device,
             parameters=model.parameters,
             model_bytes=model.size_bytes,
             latency=evaluation.latency.measure(test.images, model.probabilities),
@@ -72,8 +75,7 @@ def _origin(paths: Paths) -> card.Origin:
 
 
 def _track(tracked: Run, paths: Paths, scores: Evaluation, cost: Cost) -> None:
-    flat = json.loads(paths.metrics.read_text(encoding="utf-8"))
-    tracked.metrics({f"test_{name}": value for name, value in flat.items()})
+    tracked.metrics(evaluation.on_the_run(scores))
     tracked.metrics({f"latency_{speed.batch}_ms": 1000 * speed.median_s for speed in cost.latency})
     tracked.metrics({"model_bytes": cost.model_bytes})
     for figure in sorted((paths.evaluate / "figures").glob("*.png")):

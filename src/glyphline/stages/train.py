@@ -23,9 +23,9 @@ def run(params: Params, paths: Paths) -> None:
         tracked.params(used.flat())
         for split, context in ((train, "training"), (val, "validation")):
             tracked.input(split, context=context, dataset=params.data.dataset)
-        setting = training.prepare(train, val, deterministic=params.train.deterministic)
+        setting = training.prepare(used, train, val, project=paths.work)
         log.info("training on %s", setting.device)
-        tracked.tags({"glyphline.device": str(setting.device)})
+        tracked.tags(setting.device.tags())
         began = time.monotonic()
 
         def on_epoch(epoch: int, metrics: Mapping[str, float]) -> None:
@@ -39,7 +39,7 @@ def run(params: Params, paths: Paths) -> None:
                 time.monotonic() - began,
             )
 
-        fitted = training.fit(used, setting, seed=params.seed, on_epoch=on_epoch)
+        fitted = training.fit(used, setting, seed=params.seed, on_epoch=on_epoch, checkpoints=paths.checkpoints)
         fitted.save(paths.model)
         history.write(paths.history, [{"epoch": epoch} | row for epoch, row in enumerate(fitted.rows)])
         trained = Training(
@@ -57,6 +57,7 @@ def run(params: Params, paths: Paths) -> None:
             device=setting.device.name,
             precision=setting.device.precision,
             xla=setting.device.xla,
+            why=setting.device.why,
             model_sha256=files.sha256(paths.model),
         )
         records.write(paths.training, trained)
@@ -67,3 +68,4 @@ def run(params: Params, paths: Paths) -> None:
         tracked.artifact(paths.history)
         tracked.model(paths.model, image_shape=train.image_shape, classes=train.classes)
         tracked.end("FINISHED")
+    fitted.settle()

@@ -22,9 +22,11 @@ def run(params: Params, paths: Paths) -> None:
 
         @cache
         def setting() -> training.Setting:
-            return training.prepare(train, val, deterministic=params.train.deterministic)
+            return training.prepare(params, train, val, project=paths.work)
 
-        name = study_name(params, {"train": train.digest, "val": val.digest}, code_digest())
+        name = study_name(
+            params, {"train": train.digest, "val": val.digest}, code_digest(params.model.kind, paths.work)
+        )
         experiment = f"{params.data.dataset}/tuning"
         parent = recorder.start(experiment=experiment, name=name, tags={"glyphline.study": name})
         parent.params(params.flat())

@@ -19,7 +19,7 @@ from glyphline.tracking.launch import JOB_VARIABLE, Job
 
 log = logging.getLogger("glyphline.tracking.projector")
 
-NICENESS = 5
+NICENESS = 19
 POLL_S = 0.1
 # A growing journal is sent at most this often; each request costs the machine some 30 ms that training could use.
 BATCH_S = 1.0

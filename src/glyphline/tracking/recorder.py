@@ -33,20 +33,27 @@ class Run:
         self.ended = False
         self._work, self._append = work, append
         self._sampler: Sampler | None = None
+        self._has_metrics = False
 
     def watch_machine(self) -> None:
         """Note how busy the machine is, now and then, until the run ends."""
-        self._sampler = Sampler(lambda values, number: self.metrics(values, step=number))
+
+        def tell(values: Mapping[str, float], number: int) -> None:
+            # MLflow's pages show the metric first that a run had first, and that should not be the processor's load.
+            if self._has_metrics:
+                self.metrics(values, step=number)
+
+        self._sampler = Sampler(tell)
 
     def params(self, values: Mapping[str, Any]) -> None:
         """Note parameters: flat dotted keys, as `{"train.learning_rate": 0.003}`. The first value of a key stands."""
         self._append(events.Params(run=self.key, values={key: _plain(value) for key, value in values.items()}))
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
-        """Note numbers of one step, for example of one epoch."""
-        self._append(
-            events.Metrics(run=self.key, values={name: float(value) for name, value in values.items()}, step=step)
-        )
+        """Note numbers of one step, for example of one epoch; sorted by name, so that they stand in one order."""
+        plain = {name: float(values[name]) for name in sorted(values)}
+        self._append(events.Metrics(run=self.key, values=plain, step=step))
+        self._has_metrics = True
 
     def tags(self, values: Mapping[str, Any]) -> None:
         """Note words about the run; a later value of a key replaces an earlier one."""

@@ -65,6 +65,7 @@ def sync(params: Params, paths: Paths) -> SyncReport:
     for history in histories:
         with store.projecting(paths):
             total += projection.send(history)
+    store.keep_quick(opened.uri)
     missing = tuple(dict.fromkeys(total.missing))
     if missing:
         log.warning("%d files of old runs are nowhere any more: %s", len(missing), ", ".join(missing[:5]))
@@ -99,6 +100,7 @@ def flush(params: Params, paths: Paths, timeout_s: float | None = None) -> dict[
         with store.projecting(paths, timeout_s):
             for history in histories:
                 projection.send(history)
+            store.keep_quick(opened.uri)
             with store.refusals(opened.uri):
                 return _projected(opened, projection.index.find, histories)
     except TrackingError as error:

@@ -1,9 +1,11 @@
-"""The only room that knows Keras and TensorFlow: network, fit, archive, prediction.
+"""The only room that knows Keras and TensorFlow: networks, fit, checkpoint, archive, prediction.
 
 Importing the package loads neither; each function loads them when it is called.
 """
 
 from glyphline.training.classifier import Classifier, open_classifier
-from glyphline.training.fit import Fitted, Setting, fit, prepare
+from glyphline.training.fit import Fitted, fit
+from glyphline.training.setting import Setting, prepare
+from glyphline.training.source import code_digest
 
-__all__ = ["Classifier", "Fitted", "Setting", "fit", "open_classifier", "prepare"]
+__all__ = ["Classifier", "Fitted", "Setting", "code_digest", "fit", "open_classifier", "prepare"]

@@ -1,8 +1,11 @@
 """Models on disk: plain .keras archives, written whole, loaded with care."""
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+import numpy.typing as npt
 
 from glyphline import files, keras_archive
 from glyphline.training.loading import load
@@ -21,14 +24,13 @@ def open_model(path: Path) -> Any:
         ArtifactError: the file is missing or damaged, or it is refused because it could do more than predict.
     """
     keras_archive.check(path, "make it again with `dvc repro train`")
-    keras, _ = load()
-    return keras.saving.load_model(path, compile=False, safe_mode=True)
+    return load().saving.load_model(path, compile=False, safe_mode=True)
 
 
-def weights_digest(model: Any) -> str:
+def weights_digest(weights: Iterable[npt.NDArray[Any]]) -> str:
     """SHA-256 over shape, type and bytes of every weight, in the order of the layers."""
     digest = hashlib.sha256()
-    for weight in model.get_weights():
+    for weight in weights:
         digest.update(f"{weight.shape}{weight.dtype}".encode())
         digest.update(weight.tobytes())
     return digest.hexdigest()

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from glyphline.errors import ArtifactError
-from glyphline.training import archive, compiled
-from glyphline.training.device import Device, set_up
+from glyphline.training import archive, compiled, device
 from glyphline.values import Images, Labels, Pixels, Probs, Split
 
 
@@ -19,14 +18,14 @@ class Classifier:
         weights_digest: identity of its weights.
         parameters: number of its weights.
         size_bytes: of the archive.
-        device: where it computes.
+        device: where it computes, for a person.
     """
 
-    def __init__(self, model: Any, path: Path, device: Device, batch_size: int) -> None:
-        self.weights_digest = archive.weights_digest(model)
+    def __init__(self, model: Any, path: Path, place: str, batch_size: int) -> None:
+        self.weights_digest = archive.weights_digest(model.get_weights())
         self.parameters = int(model.count_params())
         self.size_bytes = path.stat().st_size
-        self.device = device
+        self.device = place
         self._model = model
         self._batch_size = batch_size
         self._forward: Callable[[Images], Probs] = compiled.forward(model)
@@ -57,7 +56,9 @@ class Classifier:
             yield np.ascontiguousarray(array[start : start + self._batch_size])
 
 
-def open_classifier(path: Path, split: Split, *, batch_size: int, deterministic: bool = True) -> Classifier:
+def open_classifier(
+    path: Path, split: Split, *, batch_size: int, deterministic: bool = True, gpu_memory_mb: int | None = None
+) -> Classifier:
     """Read a model back that is to look at a split.
 
     Args:
@@ -65,11 +66,12 @@ def open_classifier(path: Path, split: Split, *, batch_size: int, deterministic:
         split: what it will be asked about; the model must take its images and know its classes.
         batch_size: images per step.
         deterministic: equal questions get equal answers, bit by bit.
+        gpu_memory_mb: most megabytes to take of each GPU; None takes what is needed.
 
     Raises:
         ArtifactError: the archive is damaged, or it was made for other images or classes.
     """
-    device = set_up(deterministic=deterministic)
+    found = device.find(deterministic=deterministic, gpu_memory_mb=gpu_memory_mb)
     model = archive.open_model(path)
     wanted = (tuple(model.input_shape[1:]), model.output_shape[-1])
     received = (split.image_shape, len(split.classes))
@@ -79,4 +81,4 @@ def open_classifier(path: Path, split: Split, *, batch_size: int, deterministic:
             f"{received[1]}",
             fix="train again on this data set: `dvc repro`",
         )
-    return Classifier(model, path, device, batch_size)
+    return Classifier(model, path, device.name(found), batch_size)

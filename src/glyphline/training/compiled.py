@@ -3,7 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from glyphline.training.loading import load
+import numpy as np
+
+from glyphline.errors import TrainingError
+from glyphline.training.loading import is_tensorflow, load
 from glyphline.values import Images, Labels, Pixels, Probs
 
 
@@ -13,7 +16,9 @@ def forward(model: Any) -> Callable[[Images], Probs]:
     Args:
         model: uint8 (n, h, w, c) -> float32 (n, classes).
     """
-    _, tf = load()
+    if not is_tensorflow():
+        return lambda images: np.asarray(model.predict_on_batch(images), dtype=np.float32)
+    import tensorflow as tf
 
     def answer(images: Any) -> Any:
         return model(images, training=False)
@@ -30,8 +35,18 @@ def backward(model: Any) -> Callable[[Pixels, Labels], Pixels]:
 
     Returns:
         A function of float32 (n, h, w, c) and int64 (n,) that gives float32 (n, h, w, c).
+
+    Raises:
+        TrainingError: Keras runs on another backend than TensorFlow.
     """
-    keras, tf = load()
+    keras = load()
+    if not is_tensorflow():
+        raise TrainingError(
+            f"explanations need gradients from TensorFlow, and Keras runs on {keras.backend.backend()}",
+            fix="unset KERAS_BACKEND, or set evaluate.explanation_steps to 0",
+        )
+    import tensorflow as tf
+
     shape = tuple(model.input_shape[1:])
     # The same layers over an input that is no whole number: a model converts what it is given to its input's type.
     smooth = keras.models.clone_model(

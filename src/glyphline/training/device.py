@@ -1,45 +1,149 @@
-"""Where the fit runs, and the few calls that only TensorFlow has."""
+"""Where and how the fit runs: device, precision and compilation, chosen from the hardware and recorded."""
 
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from glyphline.training.loading import load
+from glyphline.errors import TrainingError
+from glyphline.params.fitting import TrainParams
+from glyphline.training import hardware
+from glyphline.training.hardware import Gpu, Hardware
+from glyphline.training.loading import is_tensorflow, load
 
 log = logging.getLogger(__name__)
+
+# Ampere, the first generation with bfloat16 in its tensor cores; half precision came with Volta.
+BFLOAT16_CAPABILITY, FLOAT16_CAPABILITY = (8, 0), (7, 0)
+POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """The hardware in use, as it is recorded on the run."""
+    """The hardware in use and what was chosen for it, as it is recorded on the run.
+
+    Attributes:
+        name: for a person, as "CPU" or "2 x GPU NVIDIA A100".
+        places: what the backend calls the devices; empty for its own choice.
+        precision: of the layers' computations; weights, logits and loss are float32.
+        xla: the step is compiled with XLA.
+        why: the reasons for precision and XLA, one line.
+    """
 
     name: str
+    places: tuple[str, ...]
     precision: str
     xla: bool
+    why: str
+
+    @property
+    def policy(self) -> str:
+        """Keras' name for the precision."""
+        return POLICIES[self.precision]
+
+    def tags(self) -> dict[str, str]:
+        """As a run shows it."""
+        return {
+            "glyphline.device": self.name,
+            "glyphline.precision": self.precision,
+            "glyphline.xla": "on" if self.xla else "off",
+            "glyphline.choice": self.why,
+        }
 
     def __str__(self) -> str:
-        return f"{self.name}, {self.precision}, XLA {'on' if self.xla else 'off'}"
+        return f"{self.name}, {self.precision}, XLA {'on' if self.xla else 'off'} ({self.why})"
 
 
-def set_up(*, deterministic: bool) -> Device:
-    """Take the GPUs there are, or the processor, before the first operation runs.
+def find(*, deterministic: bool, gpu_memory_mb: int | None) -> Hardware:
+    """Look at the machine and prepare its devices; before the first operation runs."""
+    if not is_tensorflow():
+        backend = str(load().backend.backend())
+        names = load().distribution.list_devices()
+        found = tuple(Gpu(name, None) for name in names if name.startswith(("gpu", "cuda")))
+        return Hardware(backend, found, bfloat16=None)
+    from glyphline.training import tensorflow_backend
+
+    tensorflow_backend.set_up(deterministic=deterministic, gpu_memory_mb=gpu_memory_mb)
+    usable = tensorflow_backend.gpus()
+    warn_of_idle(usable)
+    return Hardware("tensorflow", usable, hardware.processor_bfloat16())
+
+
+def warn_of_idle(usable: Sequence[Gpu], shown: Callable[[], list[str]] = hardware.driver_gpus) -> None:
+    """Say aloud that a GPU stands idle because TensorFlow lacks what it needs to use it."""
+    if not usable and (idle := shown()):
+        log.warning(
+            "the driver shows %s, and TensorFlow cannot use it: training on the processor\n"
+            "fix: `make setup GPU=1`, or `pip install 'tensorflow[and-cuda]'`, then look with `nvidia-smi` whether "
+            "the driver is new enough",
+            " and ".join(idle),
+        )
+
+
+def choose(train: TrainParams, found: Hardware, places: Sequence[str] = ()) -> Device:
+    """Decide how to train on this machine.
 
     Args:
-        deterministic: the same seed gives the same weights; operations without a repeatable kernel then fail.
+        train: precision, xla and deterministic count.
+        found: the machine.
+        places: devices to train on, for example one GPU per process; empty for all GPUs, else the processor.
+
+    Raises:
+        TrainingError: the precision or the number of devices is not to be had.
     """
-    keras, tf = load()
-    gpus = tf.config.list_physical_devices("GPU")
-    for gpu in gpus:
-        try:
-            # Without it one process takes all the memory of the card.
-            tf.config.experimental.set_memory_growth(gpu, enable=True)
-        except RuntimeError:
-            log.debug("memory growth of %s was set before", gpu.name)
-    if deterministic:
-        tf.config.experimental.enable_op_determinism()
-    if gpus:
-        names = [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus]
-        name = f"GPU {names[0]}" if len(names) == 1 else f"GPU {names[0]} (first of {len(names)})"
-    else:
-        name = "CPU"
-    # XLA makes this network 2 to 4 times slower on a processor, and determinism switches it off on a GPU.
-    return Device(name=name, precision=keras.config.dtype_policy().name, xla=bool(gpus) and not deterministic)
+    if not places and found.backend == "tensorflow":
+        places = [f"GPU:{number}" for number in range(len(found.gpus))]
+    if len(places) > train.batch_size:
+        raise TrainingError(
+            f"train.batch_size={train.batch_size} cannot be divided among {len(places)} devices",
+            fix="raise train.batch_size, or show fewer GPUs with CUDA_VISIBLE_DEVICES",
+        )
+    precision, reason = _precision(train.precision, found)
+    xla, xla_reason = _xla(train, found)
+    return Device(name(found, places), tuple(places), precision, xla, f"{reason}; {xla_reason}")
+
+
+def name(found: Hardware, places: Sequence[str] = ("",)) -> str:
+    """What computes, for a person: "CPU", "2 x GPU NVIDIA A100"."""
+    if not found.gpus:
+        return "CPU" if len(places) < 2 else f"{len(places)} x CPU"
+    count = f"{len(places)} x " if len(places) > 1 else ""
+    return f"{count}GPU {found.gpus[0].name}"
+
+
+def _precision(wanted: str, found: Hardware) -> tuple[str, str]:
+    has, lacks = _bfloat16(found)
+    if wanted == "auto":
+        return ("bfloat16", f"bfloat16: {has}") if has else ("float32", f"float32: {lacks}")
+    if wanted == "bfloat16" and not has:
+        raise TrainingError(f"train.precision=bfloat16, and {lacks}", fix="set train.precision to auto or float32")
+    if wanted == "float16" and not any((gpu.capability or (99, 0)) >= FLOAT16_CAPABILITY for gpu in found.gpus):
+        raise TrainingError(
+            "train.precision=float16, and there is no GPU of compute capability 7.0 or more",
+            fix="set train.precision to auto or float32",
+        )
+    return wanted, f"{wanted}: train.precision says so"
+
+
+def _bfloat16(found: Hardware) -> tuple[str, str]:
+    """Why bfloat16 is to be had, or else why it is not; one of the two is empty."""
+    if found.backend != "tensorflow":
+        return "", f"bfloat16 is not tested on {found.backend}"
+    if found.gpus:
+        if all((gpu.capability or (0, 0)) >= BFLOAT16_CAPABILITY for gpu in found.gpus):
+            return "the GPU has compute capability 8.0 or more", ""
+        return "", "a GPU has compute capability below 8.0"
+    if found.bfloat16:
+        return f"the processor has {found.bfloat16}", ""
+    return "", "the processor has no instructions for bfloat16"
+
+
+def _xla(train: TrainParams, found: Hardware) -> tuple[bool, str]:
+    if found.backend == "jax":
+        return True, "XLA on: JAX always compiles"
+    if train.xla != "auto":
+        return train.xla == "on", f"XLA {train.xla}: train.xla says so"
+    if not found.gpus:
+        return False, "XLA off: slower on a processor"
+    if train.deterministic:
+        return False, "XLA off: train.deterministic excludes it"
+    return True, "XLA on: there is a GPU"

@@ -1,46 +1,63 @@
 """What happens after each epoch: validate, remember the best weights, tell the hook, stop when it is hopeless."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from glyphline.errors import TrainingError
-from glyphline.training.loading import load
+from glyphline.training.checkpoint import Arrays, State
 from glyphline.training.predict import probabilities
 from glyphline.values import EpochHook, Labels, Probs, Split
 
-VALIDATION_BATCH = 1024
+VALIDATION_BATCH = 256
 
 
 class Epochs:
     """The course of one fit.
 
+    Args:
+        model: what is validated, uint8 images -> probabilities, in the precision of the fit.
+        val: the validation split.
+        patience: epochs without a lower val_loss after which the fit should stop.
+        hook: told of every epoch.
+        trained: gives the weights that `model` is to have after an epoch; None when it shares them anyway.
+
     Attributes:
         rows: one mapping per finished epoch: loss, accuracy, val_loss, val_accuracy, learning_rate.
         best_epoch: the epoch with the lowest val_loss so far, from 0.
+        best: the weights of that epoch.
     """
 
-    def __init__(self, network: Any, val: Split, *, patience: int, hook: EpochHook | None) -> None:
+    def __init__(
+        self,
+        model: Any,
+        val: Split,
+        *,
+        patience: int,
+        hook: EpochHook | None,
+        trained: Callable[[], Arrays] | None = None,
+    ) -> None:
         self.rows: list[dict[str, float]] = []
         self.best_epoch = 0
-        self._network = network
-        self._val = val
-        self._patience = patience
-        self._hook = hook
-        self._best_weights: list[Any] = []
+        self.best: Arrays = []
+        self._model, self._val, self._patience, self._hook, self._trained = model, val, patience, hook, trained
 
-    def finished(self, loss: float, accuracy: float, learning_rate: float) -> bool:
+    @property
+    def hopeless(self) -> bool:
+        """True when `patience` epochs have gone by without a lower val_loss."""
+        return len(self.rows) - 1 - self.best_epoch >= self._patience
+
+    def finished(self, loss: float, accuracy: float, learning_rate: float) -> None:
         """Take an epoch in.
 
-        Returns:
-            True when `patience` epochs have gone by without a lower val_loss.
-
         Raises:
-            TrainingError: the loss is not a finite number.
+            TrainingError: the validation loss is not a finite number.
         """
-        probs = probabilities(self._network, self._val.images, VALIDATION_BATCH)
+        if self._trained is not None:
+            self._model.set_weights(self._trained())
+        probs = probabilities(self._model, self._val.images, VALIDATION_BATCH)
         row = {
             "loss": loss,
             "accuracy": accuracy,
@@ -49,36 +66,26 @@ class Epochs:
             "learning_rate": learning_rate,
         }
         epoch = len(self.rows)
-        if not (math.isfinite(row["loss"]) and math.isfinite(row["val_loss"])):
-            raise TrainingError(
-                f"epoch {epoch + 1}: loss {row['loss']}, val_loss {row['val_loss']}",
-                fix="lower train.learning_rate",
-            )
+        if not math.isfinite(row["val_loss"]):
+            raise diverged(f"epoch {epoch + 1}: val_loss {row['val_loss']}, learning rate {learning_rate:.3g}")
         self.rows.append(row)
         if epoch == 0 or row["val_loss"] < self.rows[self.best_epoch]["val_loss"]:
             self.best_epoch = epoch
-            self._best_weights = self._network.get_weights()
+            self.best = self._model.get_weights()
         if self._hook is not None:
             self._hook(epoch, row)
-        return epoch - self.best_epoch >= self._patience
 
-    def restore_best(self) -> None:
-        """Give the network the weights of its best epoch."""
-        self._network.set_weights(self._best_weights)
+    def take_up(self, state: State) -> None:
+        """Go on from an earlier process's epochs; the hook is told of them again."""
+        self.rows, self.best_epoch, self.best = list(state.rows), state.best_epoch, state.best
+        if self._hook is not None:
+            for epoch, row in enumerate(self.rows):
+                self._hook(epoch, row)
 
-    def callback(self) -> Any:
-        """A Keras callback that feeds this object."""
-        keras, _ = load()
-        finished: Callable[[float, float, float], bool] = self.finished
 
-        class AfterEpoch(keras.callbacks.Callback):  # type: ignore[name-defined, misc]
-            def on_epoch_end(self, _epoch: int, logs: Mapping[str, float] | None = None) -> None:
-                seen = logs or {}
-                rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-                if finished(float(seen["loss"]), float(seen["accuracy"]), rate):
-                    self.model.stop_training = True
-
-        return AfterEpoch()
+def diverged(what: str) -> TrainingError:
+    """The error of a fit whose numbers have left the real line."""
+    return TrainingError(f"the fit diverged at {what}", fix="lower train.learning_rate or raise train.warmup")
 
 
 def cross_entropy(probs: Probs, labels: Labels) -> float:

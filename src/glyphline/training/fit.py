@@ -1,38 +1,50 @@
 """Fit one network: pure in its parameters, its seed and the data."""
 
+import logging
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from glyphline.errors import TrainingError
 from glyphline.params import Params
 from glyphline.training import archive
-from glyphline.training.device import Device, set_up
+from glyphline.training.checkpoint import Arrays, Checkpoint, State
+from glyphline.training.checks import check
 from glyphline.training.epochs import Epochs
-from glyphline.training.loading import load
-from glyphline.training.network import build
-from glyphline.training.resident import Resident
-from glyphline.training.schedule import one_cycle
-from glyphline.values import EpochHook, Split
+from glyphline.training.loading import is_tensorflow, load
+from glyphline.training.networks import build
+from glyphline.training.setting import Setting
+from glyphline.training.source import code_digest
+from glyphline.training.trainer import Trainer
+from glyphline.values import EpochHook
+
+log = logging.getLogger(__name__)
+
+# Fields that say where the work is done and not what comes out.
+WITHOUT_EFFECT = {"memory_mb", "gpu_memory_mb"}
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What any number of fits in one process share: the device and the images on it."""
-
-    device: Device
-    train: Resident
-    val: Split
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Fitted:
-    """A fitted network with the weights of its best epoch."""
+    """A fitted network with the weights of its best epoch.
 
-    model: Any
+    Attributes:
+        weights: of the best epoch.
+        rows: the metrics of each epoch.
+        best_epoch: from 0.
+        build: makes the network that takes the weights, in float32.
+        checkpoint: the state after the last epoch, on disk; None when none was asked for.
+    """
+
+    weights: Arrays
     rows: tuple[dict[str, float], ...]
     best_epoch: int
+    build: Callable[[], Any]
+    checkpoint: Checkpoint | None = None
 
     @property
     def best(self) -> dict[str, float]:
@@ -42,63 +54,116 @@ class Fitted:
     @property
     def parameters(self) -> int:
         """Number of weights."""
-        return int(self.model.count_params())
+        return sum(weight.size for weight in self.weights)
 
     def weights_digest(self) -> str:
         """Identity of the weights; a .keras file holds dates and differs each time."""
-        return archive.weights_digest(self.model)
+        return archive.weights_digest(self.weights)
+
+    @cached_property
+    def model(self) -> Any:
+        """uint8 (n, h, w, c) -> float32 (n, classes), in float32 whatever the fit computed in; made when asked for."""
+        made = self.build()
+        made.set_weights(self.weights)
+        return made
 
     def save(self, path: Path) -> None:
         """Write the model as a .keras archive, whole."""
         archive.save(self.model, path)
 
-
-def prepare(train: Split, val: Split, *, deterministic: bool) -> Setting:
-    """Load TensorFlow, take the device and put the training images on it."""
-    device = set_up(deterministic=deterministic)
-    return Setting(device=device, train=Resident(train), val=val)
+    def settle(self) -> None:
+        """All that came of the fit is safe: remove its checkpoint."""
+        if self.checkpoint is not None:
+            self.checkpoint.remove()
 
 
 def fit(
-    params: Params, setting: Setting, *, seed: int, epochs: int | None = None, on_epoch: EpochHook | None = None
+    params: Params,
+    setting: Setting,
+    *,
+    seed: int,
+    epochs: int | None = None,
+    on_epoch: EpochHook | None = None,
+    checkpoints: Path | None = None,
 ) -> Fitted:
     """Train the network that `params` describe.
 
     Args:
         params: sections `model` and `train` count.
-        setting: device and data.
-        seed: of weights, order and dropout; the same seed gives the same weights on the same machine.
+        setting: devices and data.
+        seed: of weights, order, dropout and augmentation; the same seed gives the same weights on the same machine,
+            whether the images stream or not, and whether the fit was interrupted or not.
         epochs: instead of `train.epochs`, and then without early stopping; for trials.
-        on_epoch: called after each epoch; what it raises ends the fit.
+        on_epoch: called after each epoch, and for each epoch of an interrupted fit that is taken up again; what it
+            raises ends the fit.
+        checkpoints: folder for the state after each epoch, from which the same fit goes on after a kill.
 
     Raises:
-        TrainingError: the loss is not finite.
+        TrainingError: data and network do not go together, or the loss is not finite.
     """
-    keras, _ = load()
-    keras.utils.set_random_seed(seed)
-    train = setting.train.split
-    total = epochs or params.train.epochs
-    network = build(params.model, train.image_shape, len(train.classes))
-    fed = setting.train.fed_by_index(network.logits)
-    steps = total * -(-len(train) // params.train.batch_size)
-    optimizer = keras.optimizers.Adam(one_cycle(params.train.learning_rate, steps))
-    # Variables that first appear inside the step would make Keras trace it twice.
-    optimizer.build(fed.trainable_variables)
-    fed.compile(
-        optimizer=optimizer,
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-        jit_compile=setting.device.xla,
+    train, total = setting.train.split, epochs or params.train.epochs
+    check(params, train, setting.val)
+    load().utils.set_random_seed(seed)
+    make = partial(build, params, train.image_shape, len(train.classes), project=setting.project)
+    with setting.scope():
+        network = make(policy=setting.device.policy)
+        trainer = Trainer(params.train, setting.device, network, setting.train, epochs=total, seed=seed)
+    # Prediction on several devices would give every image to each of them.
+    alone = make().model if setting.strategy else None
+    course = Epochs(
+        alone or network.model,
+        setting.val,
+        patience=params.train.patience if epochs is None else total,
+        hook=on_epoch,
+        trained=trainer.weights if alone else None,
     )
-    patience = params.train.patience if epochs is None else total
-    course = Epochs(network.model, setting.val, patience=patience, hook=on_epoch)
-    fed.fit(
-        np.arange(len(train), dtype=np.int32),
-        np.asarray(train.labels, dtype=np.int32),
-        batch_size=params.train.batch_size,
-        epochs=total,
-        verbose=0,
-        callbacks=[course.callback()],
-    )
-    course.restore_best()
-    return Fitted(model=network.model, rows=tuple(course.rows), best_epoch=course.best_epoch)
+    checkpoint = Checkpoint(checkpoints, _identity(params, setting, seed, total)) if checkpoints else None
+    if checkpoint:
+        _take_up(checkpoint, trainer, course)
+
+    def fitted() -> Fitted:
+        return Fitted(course.best, tuple(course.rows), course.best_epoch, lambda: make().model, checkpoint)
+
+    if len(course.rows) < total and not course.hopeless:
+        _run(trainer, course, checkpoint, fitted)
+    return fitted()
+
+
+def _take_up(checkpoint: Checkpoint, trainer: Trainer, course: Epochs) -> None:
+    state = checkpoint.load(trainer.shapes)
+    if state is not None:
+        log.info("going on after epoch %d, where this fit was interrupted", len(state.rows))
+        trainer.state = state.network, state.optimizer
+        course.take_up(state)
+
+
+def _run(trainer: Trainer, course: Epochs, checkpoint: Checkpoint | None, fitted: Callable[[], Fitted]) -> None:
+    def after_epoch() -> None:
+        if checkpoint:
+            checkpoint.save(State(course.rows, course.best_epoch, course.best, *trainer.state))
+
+    try:
+        trainer.run(course, after_epoch=after_epoch)
+    except TrainingError as error:
+        if checkpoint is None or not course.rows:
+            raise
+        kept = checkpoint.path.with_suffix(".keras")
+        fitted().save(kept)
+        raise TrainingError(
+            f"{error.problem}; the weights of epoch {course.best_epoch + 1} are kept in {kept}", fix=error.fix
+        ) from error
+
+
+def _identity(params: Params, setting: Setting, seed: int, epochs: int) -> Any:
+    """All that the result of a fit depends on."""
+    return {
+        "model": params.model.model_dump(mode="json"),
+        "train": params.train.model_dump(mode="json", exclude=WITHOUT_EFFECT),
+        "seed": seed,
+        "epochs": epochs,
+        "data": [setting.train.split.digest, setting.val.digest],
+        # oneDNN divides its sums by the number of threads.
+        "device": [setting.device.name, setting.device.precision, setting.device.xla, len(os.sched_getaffinity(0))],
+        "code": code_digest(params.model.kind, setting.project),
+        "versions": [version("keras"), *([version("tensorflow")] if is_tensorflow() else [])],
+    }

@@ -1,32 +1,33 @@
-"""Load Keras and TensorFlow once, quietly, and without the libraries that this program does not use through them."""
+"""Load Keras once, quietly, and without the libraries that this program does not use through it."""
 
+import importlib
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
-# Keras imports these when they are installed, for wrappers and pictures that are not used here. They are half of its
-# import time: 4.0 s with them, 2.0 s without, on two cores.
-NOT_NEEDED = ("sklearn", "matplotlib", "pandas", "scipy", "pydot", "IPython")
+# Keras and TensorFlow import these when they are installed, for wrappers, pictures and converters that are not used
+# here. They are half of the import time: 4.0 s with them, 2.0 s without, on two cores, and JAX as much again.
+NOT_NEEDED = ("sklearn", "matplotlib", "pandas", "scipy", "pydot", "IPython", "PIL", "jax")
 
 
-def load() -> tuple[ModuleType, ModuleType]:
-    """The modules `keras` and `tensorflow`, in this order."""
+def load() -> ModuleType:
+    """The module `keras`, on the backend that KERAS_BACKEND names; TensorFlow when it names none."""
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     # Notes on instruction sets and missing CUDA libraries are logged as errors; what fails is raised in Python.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # oneDNN's choice of kernels depends on the threads it finds; without it sums keep one order.
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-    if "keras" in sys.modules:
-        import keras
-        import tensorflow as tf
+    if "keras" not in sys.modules:
+        # Nothing is hidden from JAX, which builds on SciPy.
+        hidden = NOT_NEEDED if os.environ["KERAS_BACKEND"] == "tensorflow" else ()
+        with _hidden(hidden), _native_stderr_held():
+            importlib.import_module("keras")
+    return sys.modules["keras"]
 
-        return keras, tf
-    with _hidden(NOT_NEEDED), _native_stderr_held():
-        import tensorflow as tf  # noqa: I001  (TensorFlow first: Keras then finds it loaded)
-        import keras
-    return keras, tf
+
+def is_tensorflow() -> bool:
+    """True when Keras runs on TensorFlow."""
+    return str(load().backend.backend()) == "tensorflow"
 
 
 @contextmanager

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from glyphline import training
 from glyphline.params import Params
+from glyphline.training.fit import WITHOUT_EFFECT
 
 # What the best trial depends on; `trials` and `timeout_s` only say when to stop.
 _TUNE_FIELDS = {"epochs", "startup_trials", "space"}
@@ -25,7 +27,7 @@ def study_name(params: Params, digests: Mapping[str, str], code: str) -> str:
     parts: dict[str, Any] = {
         "seed": params.seed,
         "model": params.model.model_dump(mode="json"),
-        "train": params.train.model_dump(mode="json"),
+        "train": params.train.model_dump(mode="json", exclude=WITHOUT_EFFECT),
         "tune": params.tune.model_dump(mode="json", include=_TUNE_FIELDS),
         "data": dict(digests),
         "code": code,
@@ -51,11 +53,15 @@ def sampler_seed(seed: int, number: int) -> int:
     return int(np.random.SeedSequence(seed, spawn_key=(1, number)).generate_state(1)[0])
 
 
-def code_digest() -> str:
-    """Digest of the code that a trial runs."""
-    from glyphline import training
+def code_digest(kind: str = "cnn", project: Path | None = None) -> str:
+    """Digest of the code that a trial runs.
 
-    digest = hashlib.sha256()
-    for module in (*sorted(Path(training.__file__).parent.glob("*.py")), Path(__file__).with_name("trial.py")):
-        digest.update(module.read_bytes())
-    return digest.hexdigest()
+    Args:
+        kind: `model.kind`; a function of the user's own is part of the code.
+        project: folder in which that function is looked for.
+
+    Raises:
+        TrainingError: there is no such function's module.
+    """
+    own = Path(__file__).with_name("trial.py").read_bytes()
+    return hashlib.sha256(training.code_digest(kind, project).encode() + own).hexdigest()

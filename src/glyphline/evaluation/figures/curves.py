@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator
 
 from glyphline.errors import DataError
 from glyphline.evaluation.figures import style
@@ -36,7 +36,7 @@ def draw(history: Sequence[Mapping[str, float]], best_epoch: int) -> Figure:
         axes = style.panel(figure, left=0.8 + 3.8 * place, top=1.1, width=3.1, height=2.5)
         _plot(axes, history, name, best_epoch)
         if name == "loss":
-            _logarithmic(axes)
+            style.logarithmic(axes)
     return figure
 
 
@@ -75,10 +75,3 @@ def _plot(axes: Axes, history: Sequence[Mapping[str, float]], name: str, best_ep
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
     axes.grid(visible=True, axis="y")
     axes.legend(loc="best" if len(history) <= 40 else "upper right" if name == "loss" else "lower right", fontsize=9)
-
-
-def _logarithmic(axes: Axes) -> None:
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=9))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _place: f"{value:.4g}"))

@@ -34,7 +34,7 @@ def draw(metric: str, curves: Mapping[str, Sequence[tuple[int, float]]]) -> Figu
             label=style.shortened(name, 28),
         )
     if metric.endswith("loss") and all(value > 0 for points in curves.values() for _, value in points):
-        axes.set_yscale("log")
+        style.logarithmic(axes)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
     axes.set_xlabel("epoch")
     axes.grid(visible=True, axis="y")

@@ -1,0 +1,104 @@
+"""The sections about the network and its fit: what a search may move, and what a trial depends on."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from glyphline.params.section import Section
+
+# Lists in YAML, tuples here: a frozen section must not hold something that can change.
+FilterCounts = Annotated[tuple[Annotated[int, Field(ge=1, le=1024)], ...], Field(min_length=1, max_length=8)]
+
+
+class ModelParams(Section):
+    """The network."""
+
+    kind: str = Field(
+        max_length=200,
+        pattern=r"^(cnn|resnet|[A-Za-z_][\w.]*:[A-Za-z_]\w*)$",
+        description="cnn, resnet, or your own `module:function`, which may read every field of this section.",
+    )
+    filters: FilterCounts = Field(description="Filters of each block; each block halves height and width.")
+    depth: int = Field(
+        ge=1, le=16, description="Convolutions per block of a cnn, residual units per block of a resnet."
+    )
+    first_kernel_size: int = Field(ge=1, le=11, description="Side of the first convolution's kernels in pixels.")
+    kernel_size: int = Field(ge=1, le=11, description="Side of all later kernels in pixels.")
+    batch_norm: bool = Field(description="Normalise each convolution's output over the batch.")
+    dense_units: int = Field(ge=0, le=8192, description="Units of the hidden dense layer; 0 for none.")
+    dropout: float = Field(
+        ge=0, lt=1, description="Part of the inputs of the last layer that a training step leaves out."
+    )
+
+    @field_validator("filters", mode="before")
+    @classmethod
+    def list_as_tuple(cls, value: Any) -> Any:
+        """Take a YAML list where a tuple is kept."""
+        return tuple(value) if isinstance(value, list) else value
+
+
+class AugmentParams(Section):
+    """How training images are varied, each anew in every epoch; 0 and none leave them as they are.
+
+    Lengths are parts of the image's side, so that they mean the same at every size.
+    """
+
+    shift: float = Field(ge=0, le=0.5, description="Largest shift along each side, as a part of it.")
+    rotation_deg: float = Field(ge=0, le=180, description="Largest rotation to either side, in degrees.")
+    zoom: float = Field(ge=0, le=0.9, description="Largest stretching or shrinking of each side, as a part of it.")
+    elastic: float = Field(
+        ge=0, le=0.5, description="Standard deviation of a smooth random warp, as a part of the side."
+    )
+    cutout: float = Field(ge=0, lt=1, description="Side of a square set to black, as a part of the image's side.")
+    flip: Literal["none", "horizontal", "vertical", "both"] = Field(
+        description="Mirror half of the images: only where a mirrored image keeps its label, so not for digits."
+    )
+
+    @property
+    def active(self) -> bool:
+        """True when anything is varied."""
+        return any(value not in {0, "none"} for value in self.model_dump().values())
+
+
+class TrainParams(Section):
+    """The fit of the final model."""
+
+    epochs: int = Field(ge=1, le=10_000, description="Passes over the training split.")
+    batch_size: int = Field(ge=1, le=65_536, description="Images per step, over all GPUs together.")
+    optimizer: Literal["adamw", "sgd"] = Field(
+        description="adamw (without weight decay the same as Adam), or sgd with Nesterov momentum."
+    )
+    learning_rate: float = Field(gt=0, le=1, description="Peak step size of the schedule.")
+    momentum: float = Field(ge=0, lt=1, description="Momentum of sgd, beta 1 of adamw.")
+    beta_2: float = Field(ge=0, lt=1, description="Memory of adamw for squared gradients; shorter suits short fits.")
+    weight_decay: float = Field(ge=0, le=1, description="Part of each weight taken off per step, times the step size.")
+    schedule: Literal["cosine", "constant"] = Field(
+        description="The step size after the warm-up; cosine after a warm-up of a quarter is known as one-cycle."
+    )
+    warmup: float = Field(ge=0, lt=1, description="Part of all steps in which the step size rises to its peak.")
+    label_smoothing: float = Field(ge=0, lt=1, description="Part of each label that is spread over all classes.")
+    patience: int = Field(ge=1, le=10_000, description="Epochs without a better val_loss before the fit stops.")
+    augment: AugmentParams
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        description="Of the layers; weights, logits and loss stay float32. auto: bfloat16 where the hardware has it."
+    )
+    xla: Literal["auto", "on", "off"] = Field(
+        description="Compile the step with XLA. auto: on a GPU, when the fit need not be deterministic."
+    )
+    deterministic: bool = Field(description="The same seed gives the same weights, bit by bit, on the same machine.")
+    memory_mb: int = Field(ge=1, description="Megabytes of training images above which they stream from disk.")
+    gpu_memory_mb: int | None = Field(ge=64, description="Most megabytes to take of each GPU. Null: what is needed.")
+
+    @model_validator(mode="after")
+    def patience_can_fire(self) -> Self:
+        """Patience beyond the last epoch would never stop a fit."""
+        if self.patience > self.epochs:
+            raise ValueError(f"patience={self.patience} can never fire within epochs={self.epochs}")
+        return self
+
+    @model_validator(mode="after")
+    def xla_is_possible(self) -> Self:
+        """Keras leaves XLA out without a word when operations have to be deterministic."""
+        if self.xla == "on" and self.deterministic:
+            raise ValueError("xla=on needs deterministic=false: XLA promises no order of sums")
+        return self

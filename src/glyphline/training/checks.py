@@ -1,0 +1,33 @@
+"""Do parameters and data go together?"""
+
+from glyphline.errors import TrainingError
+from glyphline.params import Params
+from glyphline.values import Split
+
+
+def check(params: Params, train: Split, val: Split) -> None:
+    """See to it that a fit can begin.
+
+    Raises:
+        TrainingError: a batch is larger than the training split, a label has no output, or the two splits differ in
+            image size or classes.
+    """
+    if params.train.batch_size > len(train):
+        raise TrainingError(
+            f"train.batch_size={params.train.batch_size} is larger than the training split of {len(train)} images",
+            fix=f"set train.batch_size to {len(train)} or less",
+        )
+    for split in (train, val):
+        highest = int(split.labels.max(initial=-1))
+        if highest >= len(split.classes):
+            raise TrainingError(
+                f"the {split.name} split has a label {highest}, and the network one output for each of "
+                f"{len(split.classes)} classes, numbered from 0",
+                fix="make the splits again with `dvc repro --force preprocess`",
+            )
+    if (train.image_shape, train.classes) != (val.image_shape, val.classes):
+        raise TrainingError(
+            f"the train split has images {train.image_shape} of {len(train.classes)} classes, the val split "
+            f"{val.image_shape} of {len(val.classes)}",
+            fix="make the splits again with `dvc repro --force preprocess`",
+        )

@@ -1,0 +1,110 @@
+"""Where training images lie, and how the compiled step gets at them."""
+
+import os
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from glyphline.training.loading import load
+from glyphline.values import Images, Split
+
+Indices = npt.NDArray[np.int32]
+
+
+class Source(Protocol):
+    """Gives the fit its images, by index."""
+
+    split: Split
+
+    def batch(self, indices: Indices) -> npt.NDArray[Any]:
+        """What the step is fed for the images with these numbers."""
+
+    def pixels(self) -> tuple[Any, Any]:
+        """Symbolic: the step's input, and the uint8 images (n, h, w, c) that it means."""
+
+
+class Resident:
+    """A split whose pixels lie on the device once, however many fits read them.
+
+    The step is fed indices and gathers the images itself: what crosses to the device is 4 bytes an image.
+    """
+
+    def __init__(self, split: Split) -> None:
+        keras = load()
+        self.split = split
+        self.variable = keras.Variable(split.images, dtype="uint8", trainable=False, name="images")
+
+    def batch(self, indices: Indices) -> Indices:
+        """The indices themselves."""
+        return indices
+
+    def pixels(self) -> tuple[Any, Any]:
+        """int32 (n,) -> uint8 (n, h, w, c)."""
+        keras = load()
+        stored = self.variable
+
+        class Gather(keras.layers.Layer):  # type: ignore[name-defined, misc]
+            def __init__(self) -> None:
+                super().__init__(dtype="uint8", name="gather")
+                # Tracked as a weight: JAX would else compile the pixels into its program.
+                self.stored = stored
+
+            def call(self, indices: Any) -> Any:
+                return keras.ops.take(self.stored, indices, axis=0)
+
+            def compute_output_spec(self, indices: Any) -> Any:
+                return keras.KerasTensor((*indices.shape, *stored.shape[1:]), dtype="uint8")
+
+        indices = keras.Input((), dtype="int32", name="indices")
+        return indices, Gather()(indices)
+
+
+class Streamed:
+    """A split that is read from disk batch by batch, beside the fit; to the same results as a resident one."""
+
+    def __init__(self, split: Split) -> None:
+        self.split = split
+        self._read = reader(split.images)
+
+    def batch(self, indices: Indices) -> Images:
+        """uint8 (n, h, w, c)."""
+        return self._read(indices)
+
+    def pixels(self) -> tuple[Any, Any]:
+        """uint8 (n, h, w, c), as it is."""
+        inputs = load().Input(self.split.image_shape, dtype="uint8", name="images")
+        return inputs, inputs
+
+
+def reader(images: Images) -> Callable[[npt.NDArray[Any]], Images]:
+    """A function that gives the images with certain numbers as an array in memory.
+
+    A file is read and not mapped: mapped pages count as the process's own memory until the whole set is in it.
+    """
+    if not isinstance(images, np.memmap) or images.filename is None:
+        return lambda indices: np.ascontiguousarray(images[indices])
+    handle = _Handle(os.fspath(images.filename))
+    shape, offset = images.shape[1:], images.offset
+    size = int(np.prod(shape))
+
+    def read(indices: npt.NDArray[Any]) -> Images:
+        found = np.empty((len(indices), *shape), np.uint8)
+        rows = found.reshape(len(indices), size)
+        for row, index in zip(rows, indices.tolist(), strict=True):
+            if os.preadv(handle.number, [row.data], offset + index * size) != size:
+                raise OSError(f"{images.filename} ends before image {index}")
+        return found
+
+    return read
+
+
+class _Handle:
+    """An open file that is closed when nobody holds it any more."""
+
+    def __init__(self, path: str) -> None:
+        self.number = os.open(path, os.O_RDONLY)
+
+    def __del__(self) -> None:
+        os.close(self.number)

@@ -1,0 +1,75 @@
+"""One network with the ends that training and serving need, around the body that `model.kind` names."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from glyphline.errors import TrainingError
+from glyphline.params import Params
+from glyphline.training.loading import load
+from glyphline.training.networks import cnn, custom, resnet
+
+Body = Callable[[Any], Any]
+"""Symbolic float32 images (n, h, w, c) in [0, 1] -> symbolic logits (n, classes)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """One network with two ends that share all weights.
+
+    Attributes:
+        model: uint8 (n, h, w, c) -> float32 (n, classes), rows sum to 1; what is saved.
+        logits: float32 (n, h, w, c) in [0, 1] -> float32 (n, classes), before the softmax; what is trained.
+    """
+
+    model: Any
+    logits: Any
+
+
+def build(
+    params: Params,
+    image_shape: tuple[int, int, int],
+    classes: int,
+    *,
+    policy: str = "float32",
+    project: Path | None = None,
+) -> Network:
+    """The network that `params.model` describes.
+
+    Args:
+        params: section `model` counts; a function of the user's own may read all.
+        image_shape: (h, w, c), for example (28, 28, 1).
+        classes: at least 2.
+        policy: Keras' name for the precision of the layers; logits and probabilities are float32 in any case.
+        project: where a function of the user's own is looked for.
+
+    Raises:
+        TrainingError: there are fewer than two classes, the images are too small for the blocks, or the user's own
+            function gives something else than a network for these images and classes.
+    """
+    if classes < 2:
+        raise TrainingError(f"the data set has {classes} class(es)", fix="give it at least two")
+    keras = load()
+    # A policy is the only way to tell a function of the user's own about the precision.
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        body = _body(params, image_shape, classes, project)
+        images = keras.Input(image_shape, dtype="uint8", name="images")
+        scaled = keras.layers.Rescaling(1 / 255, dtype="float32", name="rescaling")(images)
+        logits = body(scaled)
+        probs = keras.layers.Softmax(dtype="float32", name="probs")(logits)
+        return Network(
+            model=keras.Model(images, probs, name="classifier"), logits=keras.Model(scaled, logits, name="network")
+        )
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _body(params: Params, image_shape: tuple[int, int, int], classes: int, project: Path | None) -> Body:
+    if params.model.kind == "cnn":
+        return cnn.body(params.model, min(image_shape[:2]), classes)
+    if params.model.kind == "resnet":
+        return resnet.body(params.model, min(image_shape[:2]), classes)
+    return custom.body(params, image_shape, classes, project)

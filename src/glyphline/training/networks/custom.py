@@ -1,0 +1,139 @@
+"""A network from a function of the user's own: found, called and checked."""
+
+import importlib
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from glyphline.errors import TrainingError
+from glyphline.params import Params
+from glyphline.training.loading import load
+
+SIGNATURE = "def build(input_shape, classes, params) -> keras.Model"
+_FIX = f"write {SIGNATURE}, float32 images in [0, 1] in, logits (n, classes) out; docs/custom-models.md has an example"
+
+
+def body(params: Params, image_shape: tuple[int, int, int], classes: int, project: Path | None) -> Callable[[Any], Any]:
+    """The network that the function of `model.kind` makes.
+
+    Args:
+        params: handed to the function.
+        image_shape: (h, w, c), handed to the function.
+        classes: handed to the function.
+        project: folder to look for the module in, besides Python's own places.
+
+    Raises:
+        TrainingError: there is no such function, it fails, or what it gives is no network for these images and
+            classes, or one that could not be read back from its archive.
+    """
+    kind = params.model.kind
+    function = _function(kind, project)
+    try:
+        made = function(image_shape, classes, params)
+    except Exception as error:
+        raise TrainingError(f"{kind} failed: {type(error).__name__}: {error}", fix=_FIX) from error
+    _check(made, kind, image_shape, classes)
+
+    def apply(images: Any) -> Any:
+        logits = made(images)
+        # A custom head may compute in half precision; the softmax must not.
+        return logits if logits.dtype == "float32" else load().layers.Activation("linear", dtype="float32")(logits)
+
+    return apply
+
+
+def source(kind: str, project: Path | None) -> Path | None:
+    """The file of the function that `model.kind` names, found without running it; None for a built-in network.
+
+    Raises:
+        TrainingError: there is no such module.
+    """
+    if ":" not in kind:
+        return None
+    with_project = _SearchPath(project)
+    try:
+        with with_project:
+            spec = find_spec(kind.partition(":")[0])
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None or spec.origin is None or not Path(spec.origin).is_file():
+        where = f"{project} and on PYTHONPATH" if project else "PYTHONPATH"
+        raise TrainingError(
+            f"model.kind={kind}: there is no module {kind.partition(':')[0]} (looked in {where})",
+            fix="put it in src/models/ and write `model.kind: models.<file>:<function>`",
+        )
+    return Path(spec.origin)
+
+
+def _function(kind: str, project: Path | None) -> Callable[..., Any]:
+    source(kind, project)
+    module, _, name = kind.partition(":")
+    try:
+        with _SearchPath(project):
+            found = getattr(importlib.import_module(module), name, None)
+    except Exception as error:
+        raise TrainingError(
+            f"model.kind={kind}: importing {module} failed: {type(error).__name__}: {error}",
+            fix=f"make `python -c 'import {module}'` work in the project's folder",
+        ) from error
+    if not callable(found):
+        raise TrainingError(f"model.kind={kind}: {module} has no function {name}", fix=_FIX)
+    function: Callable[..., Any] = found
+    return function
+
+
+def _check(made: Any, kind: str, image_shape: tuple[int, int, int], classes: int) -> None:
+    keras = load()
+    if not isinstance(made, keras.Model):
+        raise TrainingError(f"{kind} gives {type(made).__name__}, not a keras.Model", fix=_FIX)
+    try:
+        seen = keras.ops.convert_to_numpy(made(keras.ops.zeros((2, *image_shape)), training=False))
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise TrainingError(
+            f"the network of {kind} does not take float32 images (n, {', '.join(map(str, image_shape))}): {reason}",
+            fix=_FIX,
+        ) from error
+    if seen.shape != (2, classes):
+        raise TrainingError(
+            f"the network of {kind} gives {seen.shape} for 2 images, and (2, {classes}) is needed", fix=_FIX
+        )
+    if _ends_in_softmax(made):
+        raise TrainingError(
+            f"the network of {kind} ends in a softmax, and the loss wants logits",
+            fix="take the softmax away: the saved model gets its own",
+        )
+    foreign = {type(layer) for layer in made._flatten_layers() if not _is_keras(type(layer))}  # noqa: SLF001
+    if foreign:
+        names = ", ".join(sorted(layer.__qualname__ for layer in foreign))
+        raise TrainingError(
+            f"the network of {kind} holds {names}, which a saved model cannot be read back with",
+            fix="build it from Keras' own layers, none of them a Lambda, as a keras.Sequential or a keras.Model",
+        )
+
+
+def _ends_in_softmax(made: Any) -> bool:
+    layers = made.layers
+    last = layers[-1] if layers else None
+    return type(last).__name__ == "Softmax" or getattr(getattr(last, "activation", None), "__name__", "") == "softmax"
+
+
+def _is_keras(kind: type) -> bool:
+    return kind.__module__.partition(".")[0] == "keras" and kind.__name__ != "Lambda"
+
+
+class _SearchPath:
+    """The project's folder on Python's search path, for the time of an import."""
+
+    def __init__(self, project: Path | None) -> None:
+        self._added = [] if project is None else [str(project / "src"), str(project)]
+
+    def __enter__(self) -> None:
+        self._before = list(sys.path)
+        sys.path[:0] = self._added
+        importlib.invalidate_caches()
+
+    def __exit__(self, *_: object) -> None:
+        sys.path[:] = self._before

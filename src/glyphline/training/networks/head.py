@@ -1,0 +1,41 @@
+"""What the built-in networks end in, and the check that images survive their blocks."""
+
+from typing import Any
+
+from glyphline.errors import TrainingError
+from glyphline.params.fitting import ModelParams
+from glyphline.training.loading import load
+
+BATCH_NORM_MOMENTUM = 0.9
+"""Not Keras' 0.99: after an epoch of twenty steps 0.99 still validates at chance."""
+
+
+def check_blocks(side: int, blocks: int, halvings: int) -> None:
+    """See to it that something is left of an image after the halvings of its smaller side.
+
+    Args:
+        side: in pixels.
+        blocks: of the network.
+        halvings: that the blocks make.
+
+    Raises:
+        TrainingError: nothing is left.
+    """
+    if side >> halvings == 0:
+        raise TrainingError(
+            f"model.filters has {blocks} blocks that halve the images {halvings} times, and of {side} pixels nothing "
+            "would be left",
+            fix=f"give model.filters at most {side.bit_length() - 1 + blocks - halvings} values, or enlarge the images "
+            "with preprocess.image_size",
+        )
+
+
+def head(params: ModelParams, x: Any, classes: int) -> Any:
+    """From features (n, f) to float32 logits (n, classes)."""
+    layers = load().layers
+    if params.dense_units:
+        x = layers.Dense(params.dense_units, activation="relu", name="hidden")(x)
+    if params.dropout:
+        x = layers.Dropout(params.dropout, name="dropout")(x)
+    # float32 whatever the precision of the rest: a softmax in half precision loses the small probabilities.
+    return layers.Dense(classes, dtype="float32", name="logits")(x)

@@ -1,0 +1,53 @@
+"""What a fit makes smaller and by which steps: loss and optimizer."""
+
+from typing import Any
+
+from glyphline.params.fitting import TrainParams
+from glyphline.training.loading import load
+from glyphline.training.schedule import schedule
+
+# Decay pulls towards zero what scales the inputs; a bias or the shift of a normalisation scales nothing.
+NOT_DECAYED = ["bias", "gamma", "beta"]
+
+
+def loss(params: TrainParams, classes: int) -> Any:
+    """Cross-entropy in nats between labels int (n,) and float32 logits (n, classes).
+
+    Source of label smoothing: Szegedy et al., "Rethinking the Inception Architecture" (CVPR 2016), section 7.
+    """
+    keras = load()
+    if not params.label_smoothing:
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    smooth = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=params.label_smoothing)
+
+    class Smoothed(keras.losses.Loss):  # type: ignore[name-defined, misc]
+        def call(self, labels: Any, logits: Any) -> Any:
+            ops = keras.ops
+            return smooth.call(ops.one_hot(ops.reshape(ops.cast(labels, "int32"), (-1,)), classes), logits)
+
+    return Smoothed(name="smoothed_crossentropy")
+
+
+def optimizer(params: TrainParams, steps: int, variables: list[Any], *, scales_loss: bool) -> Any:
+    """A Keras optimizer, built.
+
+    Args:
+        params: section `train`.
+        steps: of the whole fit.
+        variables: the trainable ones.
+        scales_loss: gradients in float16 would vanish without it.
+    """
+    keras = load()
+    rate, decay = schedule(params, steps), params.weight_decay
+    if params.optimizer == "adamw":
+        made = keras.optimizers.AdamW(rate, weight_decay=decay, beta_1=params.momentum, beta_2=params.beta_2)
+    else:
+        nesterov = params.momentum > 0
+        made = keras.optimizers.SGD(rate, momentum=params.momentum, nesterov=nesterov, weight_decay=decay or None)
+    if params.weight_decay:
+        made.exclude_from_weight_decay(var_names=NOT_DECAYED)
+    if scales_loss:
+        made = keras.optimizers.LossScaleOptimizer(made)
+    # Variables that first appear inside the step would make Keras trace it twice.
+    made.build(variables)
+    return made

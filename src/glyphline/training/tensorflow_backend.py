@@ -1,0 +1,63 @@
+"""What only TensorFlow has: devices, memory, determinism, data parallel training; its gradients are in `compiled`."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from glyphline.training.hardware import Gpu
+from glyphline.training.loading import load
+
+log = logging.getLogger(__name__)
+
+
+def gpus() -> tuple[Gpu, ...]:
+    """The GPUs that TensorFlow can use."""
+    tf = _tensorflow()
+    found = []
+    for gpu in tf.config.list_physical_devices("GPU"):
+        details = tf.config.experimental.get_device_details(gpu)
+        found.append(Gpu(str(details.get("device_name", gpu.name)), details.get("compute_capability")))
+    return tuple(found)
+
+
+def set_up(*, deterministic: bool, gpu_memory_mb: int | None) -> None:
+    """Prepare the devices, before the first operation runs; a second call in a process changes no memory limit.
+
+    Args:
+        deterministic: the same seed gives the same weights; operations without a repeatable kernel then fail.
+        gpu_memory_mb: most megabytes to take of each GPU; None grows as needed.
+    """
+    tf = _tensorflow()
+    for gpu in tf.config.list_physical_devices("GPU"):
+        limit_memory(gpu, gpu_memory_mb)
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+
+
+def limit_memory(device: Any, limit_mb: int | None) -> None:
+    """Keep a process from taking all the memory of a card."""
+    tf = _tensorflow()
+    try:
+        if limit_mb is None:
+            tf.config.experimental.set_memory_growth(device, enable=True)
+        else:
+            limit = tf.config.LogicalDeviceConfiguration(memory_limit=limit_mb)
+            tf.config.set_logical_device_configuration(device, [limit])
+    except RuntimeError:
+        log.debug("the memory of %s was set before", device.name)
+
+
+def strategy(places: Sequence[str]) -> Any:
+    """What builds and fits one network on several devices and divides each batch among them; None for fewer than two.
+
+    Args:
+        places: for example `("GPU:0", "GPU:1")`.
+    """
+    return _tensorflow().distribute.MirroredStrategy(list(places)) if len(places) > 1 else None
+
+
+def _tensorflow() -> Any:
+    load()
+    import tensorflow as tf
+
+    return tf

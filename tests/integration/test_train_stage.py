@@ -1,0 +1,148 @@
+"""The train stage as its command runs it: what it leaves behind, and how it refuses."""
+
+import shutil
+
+import pytest
+from ruamel.yaml import YAML
+
+from glyphline import cli, records
+from glyphline.data import store
+from glyphline.paths import Paths
+from glyphline.records import Best, Training
+from glyphline.tracking import events, journal
+from tests.conftest import ROOT, made_split
+
+SMALL = {
+    "model.filters": [4],
+    "model.dense_units": 8,
+    "train.epochs": 2,
+    "train.patience": 2,
+    "train.batch_size": 16,
+    # Refused at once: the journal is all that these tests look at.
+    "tracking.uri": "http://127.0.0.1:9",
+    "tracking.timeout_s": 0.1,
+}
+
+NETWORKS = """
+import keras
+
+
+def nothing(input_shape, classes, params):
+    return None
+
+
+def too_many(input_shape, classes, params):
+    return keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(classes + 1)])
+
+
+def beyond_all_numbers(input_shape, classes, params):
+    return keras.Sequential([keras.layers.Rescaling(1e38), keras.layers.Flatten(), keras.layers.Dense(classes)])
+"""
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project that is ready for `train`."""
+    paths = Paths(work=tmp_path, home=tmp_path)
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    for name, seed in (("train", 0), ("val", 1)):
+        split = made_split(name, 48, seed=seed)
+        store.save(paths.split(name), name, split.images, split.labels, classes=split.classes, dataset="shapes")
+    records.write(paths.best, Best(values={}, trial=None, val_loss=None, study=None, complete=0, pruned=0, failed=0))
+    (tmp_path / "stage_networks.py").write_text(NETWORKS)
+    monkeypatch.chdir(tmp_path)
+    set_params(tmp_path, SMALL)
+    return paths
+
+
+def set_params(folder, values):
+    yaml = YAML()
+    path = folder / "params.yaml"
+    tree = yaml.load(path if path.exists() else ROOT / "params.yaml")
+    for dotted, value in values.items():
+        *sections, leaf = dotted.split(".")
+        place = tree
+        for section in sections:
+            place = place[section]
+        place[leaf] = value
+    yaml.dump(tree, path)
+
+
+def told(paths):
+    """The events of the one run in the stage's journal."""
+    (run,) = journal.read(paths.journal("train")).runs.values()
+    return run
+
+
+def test_the_run_and_the_record_say_what_was_chosen_and_why(project, capfd):
+    assert cli.run(["train"]) == 0, capfd.readouterr().err
+    trained = records.read(project.training, Training, stage="train")
+    tags = {
+        key: value for event in told(project) if isinstance(event, events.Tags) for key, value in event.values.items()
+    }
+    assert tags["glyphline.precision"] == trained.precision
+    assert tags["glyphline.choice"] == trained.why
+    assert trained.precision in trained.why
+    assert "XLA off: slower on a processor" in trained.why
+    assert tags["glyphline.xla"] == "off"
+    assert told(project)[-1].status == "FINISHED"
+
+
+def test_a_finished_stage_leaves_no_checkpoint(project, capfd):
+    assert cli.run(["train"]) == 0, capfd.readouterr().err
+    assert list(project.checkpoints.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "problem", "fix"),
+    [
+        ({"train.batch_size": 64}, "train.batch_size=64 is larger than the training split of 48 images", "48 or less"),
+        ({"model.filters": [4, 4, 4, 4]}, "of 8 pixels nothing would be left", "at most 3 values"),
+        ({"train.precision": "float16"}, "there is no GPU of compute capability 7.0 or more", "auto or float32"),
+        ({"model.kind": "stage_networks:nothing"}, "gives NoneType, not a keras.Model", "def build(input_shape"),
+        ({"model.kind": "stage_networks:too_many"}, "gives (2, 4) for 2 images, and (2, 3) is needed", "logits"),
+        ({"model.kind": "no_such_file:build"}, "there is no module no_such_file", "src/models/"),
+        (
+            {"model.kind": "stage_networks:beyond_all_numbers"},
+            "diverged at epoch 1, step 1: loss inf, learning rate 0.00",
+            "lower train.learning_rate",
+        ),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_in_two_lines_and_its_run_is_closed_as_failed(
+    project, capfd, values, problem, fix
+):
+    set_params(project.work, values)
+    assert cli.run(["train"]) == 8
+    said = capfd.readouterr().err.splitlines()
+    (error,) = [line for line in said if line.startswith("error: ")]
+    (advice,) = [line for line in said if line.startswith("fix: ") and fix in line]
+    assert problem in error
+    assert advice
+    assert told(project)[-1].status == "FAILED"
+    assert not project.model.exists()
+
+
+def test_splits_of_other_classes_are_refused(project, capfd):
+    split = made_split("train", 48)
+    folder = project.split("train")
+    shutil.rmtree(folder)
+    store.save(folder, "train", split.images, split.labels, classes=(*split.classes, "more"), dataset="shapes")
+    assert cli.run(["train"]) == 8
+    assert "the train split has images (8, 8, 1) of 4 classes, the val split (8, 8, 1) of 3" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"train.precision": "float64"}, "train.precision: must be 'auto', 'float32', 'bfloat16' or 'float16'"),
+        ({"train.xla": "on"}, "train: xla=on needs deterministic=false"),
+        ({"model.kind": "cnn2"}, "model.kind: must match"),
+        ({"train.xla": True}, "train.xla: must be 'auto', 'on' or 'off' (got true)"),
+    ],
+)
+def test_what_no_machine_can_train_is_a_mistake_in_params_yaml(project, capfd, values, problem):
+    set_params(project.work, values)
+    assert cli.run(["train"]) == 2
+    assert problem in capfd.readouterr().err
+    assert not project.journal("train").exists()

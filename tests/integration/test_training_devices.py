@@ -1,0 +1,106 @@
+"""Several devices, memory limits and other backends, each in a process of its own: a process has one of each."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+SMALL = {
+    "model.filters": (4,),
+    "model.dense_units": 8,
+    "train.epochs": 12,
+    "train.patience": 12,
+    "train.batch_size": 16,
+    "train.learning_rate": 0.01,
+    "train.precision": "float32",
+    "train.augment.shift": 0.05,
+}
+
+# `before` runs when Keras is loaded and no device is set up; `places` and the parameters come as JSON.
+FIT = """
+import json, sys
+from glyphline import params as parameters, training
+from glyphline.training.loading import load
+from tests.conftest import ROOT, changed, made_split
+
+values, places, before = json.loads(sys.argv[1]), json.loads(sys.argv[2]), sys.argv[3]
+count, side = json.loads(sys.argv[4])
+load()
+exec(before)
+params = changed(parameters.read(ROOT / "params.yaml"), values)
+setting = training.prepare(
+    params, made_split("train", count, side=side), made_split("val", 60, seed=1, side=side), places=places
+)
+fits = [training.fit(params, setting, seed=3) for _ in range(2)]
+print(json.dumps({
+    "device": str(setting.device),
+    "digests": [fitted.weights_digest() for fitted in fits],
+    "val_accuracy": fits[0].best["val_accuracy"],
+    "epochs": len(fits[0].rows),
+}))
+"""
+
+TWO_PROCESSORS = """
+import tensorflow as tf
+(processor,) = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
+"""
+
+MEMORY = """
+import tensorflow as tf
+from glyphline.training import tensorflow_backend
+(processor,) = tf.config.list_physical_devices("CPU")
+try:
+    tensorflow_backend.limit_memory(processor, 512)
+except ValueError as error:
+    # TensorFlow lets only GPUs be capped, and its refusal shows that the limit has arrived.
+    print(json.dumps(str(error)))
+sys.exit()
+"""
+
+
+def fit(values=(), places=(), before="", data=(96, 8), **environ):
+    words = [sys.executable, "-c", FIT, json.dumps(SMALL | dict(values)), json.dumps(places), before, json.dumps(data)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]), **environ}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=500)
+    assert done.returncode == 0, done.stderr[-4000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def alone():
+    return fit()
+
+
+def test_data_parallel_training_learns_as_one_device_does_and_repeats_itself(alone):
+    both = fit(places=["CPU:0", "CPU:1"], before=TWO_PROCESSORS)
+    assert "2 x CPU" in both["device"]
+    assert both["digests"][0] == both["digests"][1]
+    assert both["epochs"] == alone["epochs"] == 12
+    assert both["val_accuracy"] >= alone["val_accuracy"] - 0.1
+    assert both["val_accuracy"] > 0.85
+
+
+def test_data_parallel_training_takes_images_that_stream():
+    # 1100 images of 32 x 32 are more than a megabyte.
+    values = {"train.memory_mb": 1, "train.epochs": 2, "train.patience": 2}
+    both = fit(values, places=["CPU:0", "CPU:1"], before=TWO_PROCESSORS, data=(1100, 32))
+    assert both["digests"][0] == both["digests"][1]
+    assert both["val_accuracy"] > 0.85
+
+
+def test_on_jax_the_small_model_gets_the_accuracy_of_tensorflow(alone):
+    pytest.importorskip("jax", reason="the optional extra `jax` is not installed")
+    on_jax = fit(KERAS_BACKEND="jax", JAX_PLATFORMS="cpu")
+    assert "JAX always compiles" in on_jax["device"]
+    assert on_jax["digests"][0] == on_jax["digests"][1]
+    assert on_jax["val_accuracy"] >= alone["val_accuracy"] - 0.1
+    assert on_jax["val_accuracy"] > 0.85
+
+
+def test_a_memory_limit_reaches_the_device():
+    assert "memory" in fit(before=MEMORY).lower()

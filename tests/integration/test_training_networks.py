@@ -1,0 +1,203 @@
+"""The networks: built-in ones, and functions of a person's own with all that can be wrong with them."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from glyphline import training
+from glyphline.errors import TrainingError
+from glyphline.training import archive
+from glyphline.training.networks import build
+from glyphline.training.networks.cnn import block_filters
+from tests.conftest import changed, made_split
+
+NETWORKS = """
+import keras
+
+
+def small(input_shape, classes, params):
+    x = inputs = keras.Input(input_shape)
+    x = keras.layers.Conv2D(params.model.filters[0], 3, activation="relu")(x)
+    x = keras.layers.Dropout(0.1)(keras.layers.GlobalMaxPooling2D()(x))
+    return keras.Model(inputs, keras.layers.Dense(classes)(x))
+
+
+def sequential(input_shape, classes, params):
+    return keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(classes)])
+
+
+def nothing(input_shape, classes, params):
+    return None
+
+
+def one_too_many(input_shape, classes, params):
+    return keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(classes + 1)])
+
+
+def map_of_classes(input_shape, classes, params):
+    return keras.Sequential([keras.layers.Conv2D(classes, 1)])
+
+
+def for_colour(input_shape, classes, params):
+    return keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(classes)])
+
+
+def softmax(input_shape, classes, params):
+    return keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(classes, activation="softmax")])
+
+
+def anonymous(input_shape, classes, params):
+    return keras.Sequential([keras.layers.Lambda(lambda x: x * 2), keras.layers.Flatten(), keras.layers.Dense(classes)])
+
+
+class Mine(keras.layers.Layer):
+    def call(self, x):
+        return x
+
+
+def own_layer(input_shape, classes, params):
+    return keras.Sequential([Mine(), keras.layers.Flatten(), keras.layers.Dense(classes)])
+
+
+def raises(input_shape, classes, params):
+    raise KeyError("width")
+
+
+def two_arguments(input_shape, classes):
+    return None
+
+
+not_a_function = 3
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A project with functions of a person's own, which are forgotten again."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "src" / "models").mkdir(parents=True)
+    (folder / "src" / "models" / "__init__.py").write_text("")
+    (folder / "src" / "models" / "shapes.py").write_text(NETWORKS)
+    (folder / "own_networks.py").write_text(NETWORKS)
+    (folder / "broken_networks.py").write_text("import nothing_of_this_name\n")
+    yield folder
+    for name in [name for name in sys.modules if name.partition(".")[0] in {"models", "own_networks"}]:
+        del sys.modules[name]
+
+
+def built(params, kind, project, shape=(8, 8, 1)):
+    return build(changed(params, {"model.kind": kind}), shape, 3, project=project)
+
+
+@pytest.mark.parametrize("kind", ["cnn", "resnet"])
+@pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (33, 65, 3), (256, 256, 3)])
+def test_any_image_size_gets_a_network_of_bounded_size(default_params, kind, shape):
+    network = build(changed(default_params, {"model.kind": kind}), shape, 10)
+    assert network.model.output_shape == (None, 10)
+    assert network.model.count_params() < 2_000_000
+
+
+@pytest.mark.parametrize("kind", ["cnn", "resnet"])
+def test_depth_normalisation_and_the_hidden_layer_are_taken_as_they_are_set(default_params, kind):
+    values = {"model.kind": kind, "model.depth": 2, "model.batch_norm": False, "model.dense_units": 0}
+    model = build(changed(default_params, values), (8, 8, 1), 10).model
+    kinds = [type(layer).__name__ for layer in model.layers]
+    blocks = len(default_params.model.filters)
+    first_and_ways_round = 0 if kind == "cnn" else 1 + blocks - 1
+    assert kinds.count("Conv2D") == first_and_ways_round + 2 * blocks * (2 if kind == "resnet" else 1)
+    assert "BatchNormalization" not in kinds
+    assert kinds.count("Dense") == 1
+
+
+@pytest.mark.parametrize(("kind", "most"), [("cnn", 3), ("resnet", 4)])
+def test_blocks_that_leave_nothing_of_an_image_are_refused_with_the_most_there_can_be(default_params, kind, most):
+    values = {"model.kind": kind, "model.filters": (4,) * most}
+    assert build(changed(default_params, values), (8, 8, 1), 2).model.output_shape == (None, 2)
+    with pytest.raises(TrainingError, match="nothing would be left") as caught:
+        build(changed(default_params, {**values, "model.filters": (4,) * (most + 1)}), (8, 8, 1), 2)
+    assert f"at most {most} values" in caught.value.fix
+
+
+def test_one_class_is_refused(default_params):
+    with pytest.raises(TrainingError, match="1 class"):
+        build(default_params, (8, 8, 1), 1)
+
+
+@pytest.mark.parametrize(("side", "blocks"), [(8, 2), (28, 2), (32, 2), (64, 3), (256, 5)])
+def test_blocks_are_repeated_until_the_map_is_small(side, blocks):
+    assert len(block_filters((16, 32), side)) == blocks
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize("kind", ["cnn", "models.shapes:small"])
+def test_logits_and_probabilities_are_float32_in_every_precision(default_params, project, kind, precision):
+    policy = "float32" if precision == "float32" else f"mixed_{precision}"
+    network = build(changed(default_params, {"model.kind": kind}), (8, 8, 1), 3, policy=policy, project=project)
+    assert (network.logits.outputs[0].dtype, network.model.outputs[0].dtype) == ("float32", "float32")
+    conv = next(layer for layer in network.model._flatten_layers() if type(layer).__name__ == "Conv2D")
+    assert conv.compute_dtype == precision
+    assert conv.variable_dtype == "float32"
+
+
+@pytest.mark.parametrize("kind", ["models.shapes:small", "own_networks:sequential"])
+def test_a_function_of_ones_own_is_found_fitted_saved_and_read_back(default_params, project, tmp_path, kind):
+    params = changed(
+        default_params, {"model.kind": kind, "train.batch_size": 16, "train.epochs": 1, "train.patience": 1}
+    )
+    setting = training.prepare(params, made_split("train", 90), made_split("val", 45, seed=1), project=project)
+    fitted = training.fit(params, setting, seed=0)
+    fitted.save(tmp_path / "model.keras")
+    read = archive.open_model(tmp_path / "model.keras")
+    assert archive.weights_digest(read.get_weights()) == fitted.weights_digest()
+    model = training.open_classifier(tmp_path / "model.keras", setting.val, batch_size=16)
+    probs = model.probabilities(setting.val.images)
+    assert np.allclose(probs.sum(axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "problem", "advice"),
+    [
+        ("nothing", "gives NoneType, not a keras.Model", "def build"),
+        ("one_too_many", r"gives \(2, 4\) for 2 images, and \(2, 3\) is needed", "logits"),
+        ("map_of_classes", r"gives \(2, 8, 8, 3\) for 2 images", "logits"),
+        ("for_colour", r"does not take float32 images \(n, 8, 8, 1\)", "def build"),
+        ("softmax", "ends in a softmax", "take the softmax away"),
+        ("anonymous", "holds Lambda", "Keras' own layers"),
+        ("own_layer", "holds Mine", "Keras' own layers"),
+        ("raises", "failed: KeyError: 'width'", "def build"),
+        ("two_arguments", "failed: TypeError", "def build"),
+        ("not_a_function", "has no function not_a_function", "def build"),
+        ("absent", "has no function absent", "def build"),
+    ],
+)
+def test_a_function_that_gives_no_network_for_the_data_is_refused_with_advice(
+    default_params, project, name, problem, advice
+):
+    with pytest.raises(TrainingError, match=problem) as caught:
+        built(default_params, f"own_networks:{name}", project)
+    assert advice in caught.value.fix
+    assert caught.value.exit_code == 8
+
+
+@pytest.mark.parametrize(
+    ("module", "problem", "advice"),
+    [
+        ("no_such_module", "there is no module no_such_module", "src/models"),
+        ("no.such.module", "there is no module no.such.module", "src/models"),
+        ("broken_networks", "importing broken_networks failed: ModuleNotFoundError", "import broken_networks"),
+    ],
+)
+def test_a_module_that_cannot_be_had_is_named(default_params, project, module, problem, advice):
+    with pytest.raises(TrainingError, match=problem) as caught:
+        built(default_params, f"{module}:build", project)
+    assert advice in caught.value.fix
+
+
+def test_the_function_is_a_part_of_the_code_that_a_study_and_a_checkpoint_stand_on(tmp_path):
+    path = tmp_path / "nets.py"
+    path.write_text("def build(): ...\n")
+    first = training.code_digest("nets:build", tmp_path)
+    assert training.code_digest("nets:build", tmp_path) == first != training.code_digest()
+    path.write_text("def build(): ... # changed\n")
+    assert training.code_digest("nets:build", tmp_path) != first

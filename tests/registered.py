@@ -51,7 +51,8 @@ def made_archive(
     }
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in (parts | (members or {})).items():
-            archive.writestr(name, content)
+            # A date of its own, so that equal models are equal files.
+            archive.writestr(zipfile.ZipInfo(name), content)
 
 
 def training(weights: str, model_sha256: str = "e" * 64) -> Training:

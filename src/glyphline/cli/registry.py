@@ -102,6 +102,18 @@ def models() -> None:
     chronicle.show_models(name, found)
 
 
+@click.command(hidden=True)
+@click.argument("version")
+@click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
+def rescore(version: str, target: Path) -> None:
+    """Write the predictions of a registered version on the present test split; `register` calls this."""
+    from glyphline import params, rescoring
+    from glyphline.paths import Paths
+
+    paths = Paths.find(Path.cwd())
+    rescoring.run(params.read(paths.params), paths, version, target)
+
+
 def _say(moved: object) -> None:
     from glyphline.registry.promotion import Moved
 
@@ -110,4 +122,4 @@ def _say(moved: object) -> None:
     click.echo(f"{moved.name}: {moved.alias} is version {moved.version}{before}: {moved.reason}")
 
 
-COMMANDS = (promote, rollback, history, models)
+COMMANDS = (promote, rollback, history, models, rescore)

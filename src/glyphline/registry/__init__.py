@@ -3,7 +3,7 @@
 MLflow is imported when a registry is first spoken to, not when this package is imported.
 """
 
-from glyphline.registry import lookup, promotion
+from glyphline.registry import loading, lookup, promotion
 from glyphline.registry.evidence import Evidence
 from glyphline.registry.gate import Paired
 from glyphline.registry.release import Candidate, release, restore
@@ -17,6 +17,7 @@ __all__ = [
     "Keys",
     "Paired",
     "Session",
+    "loading",
     "lookup",
     "opened",
     "promotion",

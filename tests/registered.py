@@ -154,3 +154,7 @@ class Runs:
         if found is not None:
             return found.experiment_id
         return self.client.create_experiment(self.experiment, (self.folder / "artifacts").as_uri())
+
+    def folder_of(self, candidate: Candidate) -> Path:
+        """Where the files of a run's logged model lie."""
+        return Path(candidate.source.removeprefix("file://"))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from glyphline import tracking
+from glyphline import files, tracking
 from glyphline.errors import TrackingError
 from glyphline.tracking import journal, store
 from glyphline.tracking.artifacts import Shelf

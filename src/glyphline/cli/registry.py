@@ -102,6 +102,37 @@ def models() -> None:
     chronicle.show_models(name, found)
 
 
+@click.command()
+@click.argument("version")
+def reproduce(version: str) -> None:
+    """Build a registered version again from its commit, changes, parameters and data, and compare."""
+    from glyphline import params, reproduction
+    from glyphline.errors import RegistryError
+    from glyphline.paths import Paths
+
+    paths = Paths.find(Path.cwd())
+    found = reproduction.run(params.read(paths.params), paths, version)
+    click.echo(found.text())
+    if found.verdict == reproduction.DIFFERENT:
+        raise RegistryError(f"{version} was rebuilt differently", fix="the lines above say where")
+
+
+@click.command()
+@click.option("--keep", default=20, show_default=True, type=click.IntRange(0), help="Newest runs and studies to keep.")
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+def gc(keep: int, *, dry_run: bool) -> None:
+    """Remove old runs, old studies and stray files; never what a version, an alias or the history needs."""
+    from glyphline import cleaning, params
+    from glyphline.paths import Paths
+
+    paths = Paths.find(Path.cwd())
+    plan, size = cleaning.run(params.read(paths.params), paths, keep, dry=dry_run)
+    verb = "would go" if dry_run else "are gone"
+    click.echo(f"{len(plan.runs)} runs and {len(plan.strays)} stray folders {verb}, {size / 1e6:.1f} MB")
+    if plan.kept:
+        click.echo(f"{plan.kept} old runs stay: versions or the history refer to them")
+
+
 @click.command(hidden=True)
 @click.argument("version")
 @click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
@@ -122,4 +153,4 @@ def _say(moved: object) -> None:
     click.echo(f"{moved.name}: {moved.alias} is version {moved.version}{before}: {moved.reason}")
 
 
-COMMANDS = (promote, rollback, history, models, rescore)
+COMMANDS = (promote, rollback, history, models, reproduce, gc, rescore)

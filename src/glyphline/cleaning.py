@@ -11,43 +11,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.registry import versions
 from glyphline.tracking import store
+from glyphline.tracking.inventory import Stored, inventory, pages
 
 log = logging.getLogger(__name__)
 
 HISTORIES = "registry"
 TUNING = "/tuning"
-PARENT_TAG = "mlflow.parentRunId"
 # Files may lie in their folder a moment before the run that owns them is known.
 YOUNG_S = 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A run of the store.
-
-    Attributes:
-        run_id: MLflow's.
-        experiment: its name.
-        start_ms: when it began.
-        parent: of a trial, the run of its study.
-        is_running: it has not ended.
-        folder: with its files, where they are on this machine.
-        models: logged models that it made: id -> folder.
-    """
-
-    run_id: str
-    experiment: str
-    start_ms: int
-    parent: str | None
-    is_running: bool
-    folder: Path | None
-    models: tuple[tuple[str, Path | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +95,7 @@ def run(params: Params, paths: Paths, keep: int, *, dry: bool) -> tuple[Plan, in
     uri = store.uri(params, paths)
     opened = store.connect(uri, paths, params.tracking.timeout_s)
     with store.projecting(paths), versions.client(uri, params.tracking.timeout_s) as client:
-        runs, known = _runs(opened, client)
+        runs, known = inventory(opened)
         referred, models = _references(client)
         plan = planned(runs, referred, models, keep)
         strays = tuple(_strays(paths.mlruns / "artifacts", known)) if opened.artifacts else ()
@@ -140,42 +116,13 @@ def _carry_out(client: Any, plan: Plan) -> None:
         shutil.rmtree(folder)
 
 
-def _runs(opened: store.Store, client: Any) -> tuple[list[Stored], frozenset[Path]]:
-    from mlflow.entities import ViewType
-
-    names = {one.experiment_id: one.name for one in client.search_experiments(view_type=ViewType.ALL, max_results=1000)}
-    ids = opened.experiment_ids()
-    models: dict[str, list[tuple[str, Path | None]]] = {}
-    for model in _pages(lambda token: client.search_logged_models(ids, max_results=500, page_token=token)):
-        models.setdefault(model.source_run_id, []).append((model.model_id, _local(model.artifact_location)))
-    found, known = [], set()
-    for run in _pages(
-        lambda token: client.search_runs(list(names), run_view_type=ViewType.ALL, max_results=1000, page_token=token)
-    ):
-        info = run.info
-        one = Stored(
-            run_id=info.run_id,
-            experiment=names[info.experiment_id],
-            start_ms=info.start_time,
-            parent=run.data.tags.get(PARENT_TAG),
-            is_running=info.status == "RUNNING",
-            folder=_owned(info.artifact_uri, info.run_id),
-            models=tuple(models.get(info.run_id, ())),
-        )
-        known |= {path for path in (one.folder, *(folder for _, folder in one.models)) if path}
-        if info.lifecycle_stage == "active":
-            found.append(one)
-    known |= {folder for made in models.values() for _, folder in made if folder}
-    return found, frozenset(known)
-
-
 def _references(client: Any) -> tuple[frozenset[str], frozenset[str]]:
     from glyphline.registry import log as logs
     from glyphline.registry.events import Judged, Unjudged
 
     runs: set[str] = set()
     models: set[str] = set()
-    for model in _pages(lambda token: client.search_registered_models(max_results=100, page_token=token)):
+    for model in pages(lambda token: client.search_registered_models(max_results=100, page_token=token)):
         for version in client.search_model_versions(f"name = '{model.name}'", max_results=10_000):
             runs |= {version.run_id} - {None, ""}
             found = client.get_model_version(model.name, version.version)
@@ -194,27 +141,7 @@ def _strays(artifacts: Path, known: frozenset[Path]) -> Iterable[Path]:
     parents = {path.parent for path in known}
     for folder in sorted(path for pattern in ("*/*", "*/models/*") for path in artifacts.glob(pattern)):
         is_owner_of_some = folder in parents or any(path.is_relative_to(folder) for path in known)
-        if folder.is_dir() and folder.name != "models" and not is_owner_of_some:
-            if time.time() - folder.stat().st_mtime > YOUNG_S:
-                yield folder
-
-
-def _pages(ask: Any) -> Iterable[Any]:
-    token = None
-    while True:
-        page = ask(token)
-        yield from page
-        token = page.token
-        if not token:
-            return
-
-
-def _owned(uri: str, run_id: str) -> Path | None:
-    # <root>/<run id>/artifacts: the folder of the run goes as a whole.
-    path = _local(uri)
-    return path.parent if path is not None and path.parent.name == run_id else None
-
-
-def _local(uri: str | None) -> Path | None:
-    parts = urlsplit(uri or "")
-    return Path(unquote(parts.path)) if parts.scheme in {"", "file"} and parts.path else None
+        if not folder.is_dir() or folder.name == "models" or is_owner_of_some:
+            continue
+        if time.time() - folder.stat().st_mtime > YOUNG_S:
+            yield folder

@@ -168,6 +168,7 @@ def client(uri: str, timeout_s: float) -> Iterator[Any]:
     """
     bounds = {
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "MLFLOW_HTTP_REQUEST_TIMEOUT": str(max(1, round(timeout_s))),
         # By default MLflow tries a dead server for four minutes.
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",

@@ -34,9 +34,7 @@ def worktree(repository: Path, commit: str, patch: Path | None) -> Iterator[Path
         folder = Path(name) / "tree"
         added = _git(repository, "worktree", "add", "--detach", str(folder), commit)
         if added.returncode:
-            raise RegistryError(
-                f"git makes no worktree: {added.stderr.strip()}", fix="`git worktree prune`, then again"
-            )
+            raise RegistryError(f"git makes no worktree: {added.stderr.strip()}", fix="try `git worktree prune`")
         try:
             if patch is not None:
                 applied = _git(folder, "apply", "--binary", "--whitespace=nowarn", str(patch))

@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -38,26 +40,33 @@ def served(uri: str, folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def postgres(folder: Path) -> Iterator[str]:
-    """A PostgreSQL of one's own, in a folder; it refuses to run as root, so root runs it as `postgres`."""
-    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    data = folder / "pg"
-    data.mkdir(parents=True)
-    if as_user:
-        shutil.chown(data, "postgres")
-        for parent in [folder, *folder.parents]:
-            if parent.stat().st_uid == os.geteuid() and parent != Path("/"):
-                parent.chmod(parent.stat().st_mode | 0o011)
-    port = free_port()
-    home = _postgres_home()
-    _quietly([*as_user, home / "initdb", "-D", data, "-A", "trust", "-U", "tester", "--no-sync"])
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=200 -c fsync=off"
-    control = [*as_user, home / "pg_ctl", "-D", data, "-w", "-l", data / "server.log"]
-    _quietly([*control, "-o", options, "start"])
-    try:
-        yield f"postgresql+psycopg://tester@127.0.0.1:{port}/postgres"
-    finally:
-        _quietly([*control, "-m", "immediate", "stop"])
+def postgres() -> Iterator[str]:
+    """A PostgreSQL of one's own; it refuses to run as root, so root runs it as `postgres`."""
+    as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
+    home, port = _postgres_home(), free_port()
+    # Not below pytest's folder, which belongs to root alone.
+    with tempfile.TemporaryDirectory(prefix="glyphline-postgres-") as name:
+        if as_user:
+            shutil.chown(name, "postgres", "postgres")
+        data = Path(name) / "data"
+        with (Path(name) / "log").open("w") as log:
+            said = {"stdout": log, "stderr": log, "stdin": subprocess.DEVNULL, "cwd": "/"}
+            make = [*as_user, home / "initdb", "-D", data, "-A", "trust", "-U", "tester", "--no-sync"]
+            subprocess.run(make, check=True, **said)
+            options = {
+                "listen_addresses": "127.0.0.1",
+                "unix_socket_directories": "",
+                "max_connections": 200,
+                "fsync": "off",
+            }
+            settings = [word for key, value in options.items() for word in ("-c", f"{key}={value}")]
+            server = subprocess.Popen([*as_user, home / "postgres", "-D", data, "-p", str(port), *settings], **said)
+            try:
+                _wait_for_port(port, server)
+                yield f"postgresql+psycopg://tester@127.0.0.1:{port}/postgres"
+            finally:
+                server.send_signal(signal.SIGINT)
+                server.wait(timeout=60)
 
 
 def postgres_is_missing() -> str | None:
@@ -69,9 +78,17 @@ def postgres_is_missing() -> str | None:
     return None
 
 
-def _quietly(command: list) -> None:
-    # Not to a pipe: the server inherits it and would keep it open.
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")
+def _wait_for_port(port: int, server: subprocess.Popen) -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        assert server.poll() is None, "the server ended as it began"
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise AssertionError(f"nothing listens on {port} after {START_S} s")
 
 
 def _postgres_home() -> Path | None:

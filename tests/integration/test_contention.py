@@ -39,7 +39,7 @@ def server(request, tmp_path_factory, migrated_store):
     if reason := postgres_is_missing():
         pytest.skip(reason)
     pytest.importorskip("psycopg")
-    with postgres(folder) as database, served(database, folder) as uri:
+    with postgres() as database, served(database, folder) as uri:
         yield uri
 
 

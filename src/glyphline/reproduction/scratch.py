@@ -41,7 +41,7 @@ def worktree(repository: Path, commit: str, patch: Path | None) -> Iterator[Path
                 if applied.returncode:
                     raise RegistryError(
                         f"the changes of the run do not fit commit {commit[:12]}: {applied.stderr.strip()[:200]}",
-                        fix="a value that looked like a password was blanked in the patch; set it by hand in a checkout",
+                        fix="a password was blanked in the patch; put it back by hand in a checkout",
                     )
             yield folder / prefix
         finally:

@@ -69,8 +69,10 @@ def _prepare(clone: Path) -> None:
 
 @click.command()
 @click.option("--rounds", default=3, show_default=True, help="How often everything is measured.")
-def main(rounds: int) -> None:
+@click.option("--quick", is_flag=True, help="One round: whether it runs, not how fast.")
+def main(rounds: int, *, quick: bool) -> None:
     """Measure, print a Markdown table, write JSON."""
+    rounds = 1 if quick else rounds
     seen, identical, before = [], True, None
     with tempfile.TemporaryDirectory() as scratch:
         clone = Path(scratch) / "clone"

@@ -72,7 +72,10 @@ def test_the_lineage_leads_from_the_run_to_every_file_and_from_the_files_to_the_
     path = client.download_artifacts(run.info.run_id, "lineage.evaluate.json", str(finished.folder / ".dvc/tmp"))
     lineage = json.loads(Path(path).read_text())
     assert {"git", "seed", "lock_file_sha256", "dvc_lock"} <= set(lineage)
-    assert "artifacts/tune/best.json" in lineage["dvc_lock"]["tune"]["outs"]
+    # dvc.lock as it was when the stage began: every dependency and output of the earlier stages by its MD5.
+    assert {"artifacts/tune", "src/glyphline/values.py"} <= {
+        path for side in lineage["dvc_lock"]["tune"].values() for path, md5 in side.items() if md5
+    }
     card = (finished.folder / "artifacts/evaluate/model_card.md").read_text()
     assert f"key {run.data.tags['glyphline.run_key']}" in card
     assert run.data.tags["mlflow.source.git.commit"] in card

@@ -169,6 +169,14 @@ def test_the_same_comparison_gives_the_same_bytes(runs, compare, project):
     assert (compare("first", "second"), page(project)) == one
 
 
+def test_one_run_under_two_names_is_equal_to_itself(runs, compare):
+    # What a pull request shows that touches no stage.
+    runs.make("only", wrong=3)
+    text = compare("at-only", "workspace")
+    assert "**workspace against at-only: accuracy equal; log loss equal.**" in text
+    assert "Parameters that differ" not in text
+
+
 def test_scores_from_different_test_splits_are_refused_with_the_reason(runs, compare):
     runs.make("first", wrong=3)
     runs.make("other", wrong=3, split=made_split("test", 40, seed=9))

@@ -314,6 +314,16 @@ def test_a_registration_that_broke_off_has_a_verdict_after_the_next_command(thre
     assert isinstance(three.log()[-1], Judged)
 
 
+def test_labels_that_a_killed_command_did_not_write_are_written_by_the_next(three):
+    three.client.set_model_version_tag("shapes", "3", "verdict_entry", "0")
+    three.client.set_model_version_tag("shapes", "3", "verdict", "refused")
+    three.client.update_model_version("shapes", "3", description="")
+    three.roll_back()
+    version = three.client.get_model_version("shapes", "3")
+    assert version.tags["verdict"] == "passed"
+    assert "Became champion: accuracy 0.99" in version.description
+
+
 def test_a_changed_file_keeps_a_version_from_promotion_force_and_rollback(three):
     from pathlib import Path
 

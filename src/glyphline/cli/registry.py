@@ -81,7 +81,7 @@ def history(*, as_json: bool) -> None:
     from glyphline import chronicle
 
     with _session() as (session, _, _):
-        session.ledger.settle()
+        session.settled()
         events = session.ledger.log.read().events
     if as_json:
         for line in chronicle.lines(events):
@@ -96,7 +96,7 @@ def models() -> None:
     from glyphline import chronicle
 
     with _session() as (session, _, _):
-        state = session.ledger.settle()
+        state = session.settled()
         found = chronicle.rows(session.registry.numbers(), state)
         name = session.to.name
     chronicle.show_models(name, found)

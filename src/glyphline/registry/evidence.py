@@ -16,6 +16,7 @@ from glyphline.registry.state import State
 EVALUATION = "evaluation.json"
 COST = "cost.json"
 PREDICTIONS = "predictions.npz"
+CARD = "model_card.md"
 
 Compare = Callable[[Path, str, Path, str], Paired]
 """Champion's predictions and their SHA-256, challenger's and theirs -> the comparison; an error when it cannot be."""
@@ -99,6 +100,11 @@ class Shelf:
             records.read(cost, Cost, stage="evaluate") if cost else None,
             predictions,
         )
+
+    def card(self, run_id: str) -> str:
+        """The model card of a run, Markdown; empty where it has none."""
+        path = self._fetch(run_id, CARD)
+        return path.read_text(encoding="utf-8") if path else ""
 
     def champion(self, version: int, state: State, challenger: Evidence) -> Champion:
         """A version as the rival of a challenger, compared with it where that is possible."""

@@ -14,6 +14,7 @@ MAX_DESCRIPTION_CHARACTERS = 5000
 """What the description of a version holds in MLflow's tables; SQLite alone would take more."""
 VERDICT_TAG = "verdict"
 ENTRY_TAG = "verdict_entry"
+NEVER = "never evaluated"
 MAX_TAG_CHARACTERS = 500
 
 

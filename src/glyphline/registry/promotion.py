@@ -3,20 +3,16 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from glyphline.errors import RegistryError
 from glyphline.params.releasing import RegistryParams
-from glyphline.records import Decision
 from glyphline.registry import integrity, labels, signing
 from glyphline.registry.events import MAX_REASON_CHARACTERS, Event, Judged, Pointed, RolledBack
-from glyphline.registry.judging import Case, decision, judge
+from glyphline.registry.judging import Case, judge
 from glyphline.registry.session import Session
 from glyphline.registry.signing import Keys
 from glyphline.registry.state import CHALLENGER, CHAMPION, PREVIOUS, State
-
-CARD = "model_card.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +52,7 @@ def promote(
         ArtifactError: its files are not what was registered.
     """
     _check_alias(alias)
-    before = session.ledger.settle()
+    before = session.settled()
     version, held = _judged(session, before, wanted)
     fault = verified(session, held, keys)
     if alias != CHAMPION:
@@ -69,7 +65,7 @@ def promote(
     _, after = session.ledger.commit(lambda state: judge(case, session.shelf, state))
     found = after.judgement(version)
     assert found is not None
-    labels.show(session.registry, found, after, _card(session, found))
+    labels.show(session.registry, found, after, session.shelf.card(found.run_id))
     if not found.promoted and after.champion != version:
         raise RegistryError(
             f"version {version} stays out: {'; '.join(found.reasons)}",
@@ -88,7 +84,7 @@ def force(session: Session, wanted: int | str, reason: str) -> Moved:
         ArtifactError: its files are not what was registered.
     """
     reason = _reason(reason)
-    before = session.ledger.settle()
+    before = session.settled()
     version, held = _judged(session, before, wanted)
     verified(session, held, None)
     event = Pointed(alias=CHAMPION, version=version, forced=True, reason=reason)
@@ -108,7 +104,7 @@ def roll_back(session: Session, to: int | str | None, reason: str) -> Moved:
         RegistryError: there is no earlier champion, or `to` never was one.
         ArtifactError: the files of the version are not what was registered.
     """
-    before = session.ledger.settle()
+    before = session.settled()
     target = before.previous if to is None else number(session, before, to)
     if target is None:
         raise RegistryError(
@@ -168,12 +164,6 @@ def number(session: Session, state: State, wanted: int | str) -> int:
     raise _unknown(session, str(wanted))
 
 
-def explain(session: Session, version: int, state: State) -> Decision | None:
-    """What the gate said of a version."""
-    found = state.judgement(version)
-    return decision(session.to.name, found, state) if found else None
-
-
 def _judged(session: Session, state: State, wanted: int | str) -> tuple[int, Judged]:
     version = number(session, state, wanted)
     held = state.judgement(version)
@@ -199,13 +189,6 @@ def _reason(text: str) -> str:
     if not words:
         raise RegistryError("no reason is given", fix="say why, for those who read the history: --reason '...'")
     return words[:MAX_REASON_CHARACTERS]
-
-
-def _card(session: Session, held: Judged) -> str:
-    client = session.registry.client
-    if CARD not in {item.path for item in client.list_artifacts(held.run_id)}:
-        return ""
-    return Path(client.download_artifacts(held.run_id, CARD)).read_text(encoding="utf-8")
 
 
 def _unknown(session: Session, wanted: str) -> RegistryError:

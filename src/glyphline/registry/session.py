@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glyphline.errors import RegistryError
-from glyphline.registry import ledger, versions
+from glyphline.registry import labels, ledger, versions
 from glyphline.registry.evidence import Compare, Rescore, Shelf
 from glyphline.registry.ledger import LEASE_S, Ledger
+from glyphline.registry.state import State
 from glyphline.registry.versions import Registry
 
 
@@ -46,6 +47,17 @@ class Session:
     registry: Registry
     ledger: Ledger
     shelf: Shelf
+
+    def settled(self) -> State:
+        """The present state; what a killed command left undone is done, the labels of versions too."""
+        state = self.ledger.settle()
+        for version, found in self.registry.numbers().items():
+            held = state.judgement(version)
+            if held is not None and found.tags.get(labels.ENTRY_TAG) != str(held.seq):
+                labels.show(self.registry, held, state, self.shelf.card(held.run_id))
+            elif held is None and found.tags.get(labels.VERDICT_TAG) != labels.NEVER:
+                self.registry.tag(version, {labels.VERDICT_TAG: labels.NEVER})
+        return state
 
     def elect(self, version: int, mine: str) -> None:
         """After a first version was made: settle with other machines on the one log that counts.

@@ -206,11 +206,11 @@ def _explained(error: Exception, uri: str) -> PipelineError:
     if "Max retries exceeded" in said or "failed with exception" in said or "OperationalError" in said:
         return TrackingError(
             f"the tracking store {redact(uri)} does not answer: {said}",
-            fix="start it, or correct tracking.uri in params.yaml, and run `dvc repro register` again",
+            fix="start it, or correct tracking.uri in params.yaml, and run the same command again; nothing is half done",
         )
     return RegistryError(
         f"the registry in {redact(uri)} refuses: {said}",
-        fix="look at the model in `make ui`, then run `dvc repro register` again",
+        fix="look at the model in `make ui`, then run the same command again",
     )
 
 

@@ -38,7 +38,6 @@ def server(request, tmp_path_factory, migrated_store):
         return
     if reason := postgres_is_missing():
         pytest.skip(reason)
-    pytest.importorskip("psycopg")
     with postgres() as database, served(database, folder) as uri:
         yield uri
 

@@ -1,5 +1,6 @@
 """A random walk through everything that can happen to a registry, over a real SQLite store."""
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -151,13 +152,13 @@ class Registry(RuleBasedStateMachine):
 RULES = None
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(6000)
 def test_no_order_of_commands_deaths_and_hands_breaks_the_registry(migrated_store, default_params):
     global TEMPLATE, RULES
     TEMPLATE, RULES = migrated_store, default_params.registry
     steps = settings(
-        max_examples=6,
-        stateful_step_count=12,
+        max_examples=200 if os.environ.get("GLYPHLINE_SOAK") else 6,
+        stateful_step_count=30 if os.environ.get("GLYPHLINE_SOAK") else 12,
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),

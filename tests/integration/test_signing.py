@@ -9,8 +9,6 @@ from glyphline.errors import RegistryError
 from glyphline.registry import Destination, Keys, loading, release, signing
 from tests.registered import Runs, compare, made_archive
 
-pytest.importorskip("model_signing")
-
 
 def pair(folder, name):
     private, public = folder / f"{name}.pem", folder / f"{name}.pub"

@@ -45,13 +45,16 @@ def test_histories_and_running_runs_stay():
 
 
 @given(
-    st.lists(st.tuples(st.integers(1, 30), st.sampled_from(["a", "a/tuning", "registry"]), st.booleans()), max_size=20),
+    st.lists(
+        st.tuples(st.integers(1, 30), st.sampled_from(["a", "a/tuning", "registry"]), st.booleans()),
+        unique_by=lambda made: made[0],
+    ),
     st.frozensets(st.sampled_from([f"r{n}" for n in range(31)])),
     st.frozensets(st.sampled_from([f"m{n}" for n in range(31)])),
     st.integers(0, 5),
 )
 def test_nothing_that_is_referred_to_ever_goes(made, referred, models, keep):
-    runs = [stored(number, experiment, is_running=running) for number, experiment, running in dict.fromkeys(made)]
+    runs = [stored(number, experiment, is_running=running) for number, experiment, running in made]
     plan = planned(runs, referred, models, keep)
     assert not names(plan) & referred
     assert not {model for run in plan.runs for model, _ in run.models} & models

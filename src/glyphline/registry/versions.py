@@ -206,7 +206,7 @@ def _explained(error: Exception, uri: str) -> PipelineError:
     if "Max retries exceeded" in said or "failed with exception" in said or "OperationalError" in said:
         return TrackingError(
             f"the tracking store {redact(uri)} does not answer: {said}",
-            fix="start it, or correct tracking.uri in params.yaml, and run the same command again; nothing is half done",
+            fix="start it, or correct tracking.uri in params.yaml; then run the same command again",
         )
     return RegistryError(
         f"the registry in {redact(uri)} refuses: {said}",

@@ -25,7 +25,7 @@ test: $(STAMP)  ## every test: unit, contract, integration, end to end, browser
 	@pytest tests/unit tests/contract && pytest tests/integration && pytest tests/e2e tests/browser
 
 soak: $(STAMP)  ## the registry under 32 processes, with random kills, on SQLite and PostgreSQL; an hour on two cores
-	@GLYPHLINE_SOAK=1 pytest tests/integration/test_contention.py tests/integration/test_registry_machine.py
+	@GLYPHLINE_SOAK=32x20 pytest tests/integration/test_contention.py tests/integration/test_registry_machine.py
 
 check: $(STAMP)  ## lint, types, layers and the quick tests
 	@ruff check . && ruff format --check . && mypy && lint-imports --no-logo && pytest -q tests/unit tests/contract

@@ -22,8 +22,9 @@ from glyphline.registry.state import fold
 from tests.registered import Runs, compare
 from tests.stores import postgres, postgres_is_missing, served
 
-IS_SOAK = bool(os.environ.get("GLYPHLINE_SOAK"))
-PROCESSES, ROUNDS = (32, 20) if IS_SOAK else (4, 4)
+# Processes x rounds, as in GLYPHLINE_SOAK=32x20.
+IS_SOAK = "GLYPHLINE_SOAK" in os.environ
+PROCESSES, ROUNDS = map(int, os.environ.get("GLYPHLINE_SOAK", "4x4").split("x"))
 LIMIT_S = 3000 if IS_SOAK else 400
 pytestmark = pytest.mark.timeout(LIMIT_S + 200)
 

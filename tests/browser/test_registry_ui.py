@@ -2,44 +2,69 @@
 
 import pytest
 
-from tests.project import store
+from glyphline.paths import Paths
+from glyphline.registry import Destination, opened, promotion, release
+from glyphline.tracking import store
+from tests.registered import Runs, compare
+from tests.stores import served
 
 NAME = "glyphline-digits"
 
 
+@pytest.fixture(scope="module")
+def to(tmp_path_factory, default_params):
+    """Two versions, of which the second is champion."""
+    folder = tmp_path_factory.mktemp("registered")
+    uri = f"sqlite:///{folder / 'mlruns' / 'mlflow.db'}"
+    opened_store = store.connect(uri, Paths(folder, folder), timeout_s=60)
+    to = Destination(uri, NAME, 5, folder / "registry.lock")
+    runs = Runs(opened_store.client, folder / "runs")
+    assert [release(runs.make(correct), to, default_params.registry, compare).promoted for correct in (960, 990)]
+    return to
+
+
+@pytest.fixture(scope="module")
+def small_address(to):
+    with served(to.uri, to.lock.parent) as address:
+        yield address
+
+
 @pytest.fixture
-def champion_page(page, address):
-    """Open the page of a version and say whether it wears the alias `champion`."""
+def alias_on_page(page, small_address):
+    """Open the page of a version and wait for an alias on it."""
 
-    def wears(version: int, *, is_champion: bool) -> None:
+    def look(version: int, alias: str) -> None:
         page.goto("about:blank")
-        page.goto(f"{address}/#/models/{NAME}/versions/{version}")
+        page.goto(f"{small_address}/#/models/{NAME}/versions/{version}")
         # The chip, and not the word in the description.
-        chip = page.get_by_text("champion", exact=True).first
-        page.get_by_text("Decision").first.wait_for()
-        if is_champion:
-            chip.wait_for()
-        else:
-            assert chip.count() == 0
+        page.get_by_text(f"@ {alias}", exact=True).first.wait_for()
 
-    return wears
+    return look
 
 
-def test_a_promotion_and_its_rollback_are_seen_on_the_pages_of_the_versions(champion_page, two_models):
-    before = int(store(two_models).get_model_version_by_alias(NAME, "champion").version)
-    other = next(n for n in (1, 2) if n != before)
-    champion_page(before, is_champion=True)
-    two_models.glyphline("promote", str(other), "--force", "--reason", "to be seen")
-    champion_page(other, is_champion=True)
-    champion_page(before, is_champion=False)
-    two_models.glyphline("rollback", "--reason", "seen")
-    champion_page(before, is_champion=True)
-    champion_page(other, is_champion=False)
+def test_a_promotion_and_its_rollback_are_seen_on_the_pages_of_the_versions(alias_on_page, to):
+    alias_on_page(2, "champion")
+    alias_on_page(1, "previous")
+    with opened(to, compare) as session:
+        promotion.roll_back(session, None, "wrong on sevens")
+    alias_on_page(1, "champion")
+    alias_on_page(2, "challenger")
+    with opened(to, compare) as session:
+        promotion.force(session, 2, "it was the data")
+    alias_on_page(2, "champion")
+    alias_on_page(1, "previous")
 
 
-def test_the_history_is_a_run_whose_parameters_are_the_entries(page, address, two_models):
-    version = store(two_models).get_model_version(NAME, "1")
-    run = store(two_models).get_run(version.tags["history"])
-    page.goto(f"{address}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}")
+def test_a_version_says_why_it_became_champion(page, small_address):
+    page.goto(f"{small_address}/#/models/{NAME}/versions/2")
+    page.get_by_text("Decision").first.wait_for()
+    page.get_by_text("better than champion version 1: +0.0300 on 1,000 images").first.wait_for()
+
+
+def test_the_history_is_a_run_whose_parameters_are_the_entries(page, small_address, to):
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(to.uri, to.uri)
+    run = client.get_run(client.get_model_version(NAME, "1").tags["history"])
+    page.goto(f"{small_address}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}")
     page.get_by_text("event.00000001", exact=True).first.wait_for()
-    page.get_by_text(f"history of {NAME}").first.wait_for()

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 LEASE_S = 20.0
 """How long the writer of an entry on another machine may take to set the aliases before somebody else does."""
-POLL_S = (0.01, 0.05)
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 1.0
 WAIT_S = 600.0
 """How long a change waits for others to let it in."""
 INSTEAD = "instead-"
@@ -63,10 +63,11 @@ class Ledger:
 
     def settle(self) -> State:
         """The present state, after what was left undone is done and what hands changed is noted."""
-        deadline = time.monotonic() + WAIT_S
-        while time.monotonic() < deadline:
+        for pause_s in _pauses():
             entries = self.log.read()
-            if self._is_shown(entries) and (state := self._agreed(entries)) is not None:
+            if not self._is_shown(entries):
+                time.sleep(pause_s)
+            elif (state := self._agreed(entries)) is not None:
                 return state
         raise _busy(self.registry.name)
 
@@ -80,8 +81,7 @@ class Ledger:
         Returns:
             The entry and the state that it led to.
         """
-        deadline = time.monotonic() + WAIT_S
-        while time.monotonic() < deadline:
+        for pause_s in _pauses():
             before = self.settle()
             wanted = decide(before)
             if wanted is None:
@@ -93,7 +93,7 @@ class Ledger:
                     return event, after
                 # Somebody took over because this process was slow, so its writes may have come late: check.
                 return event, self.settle()
-            time.sleep(random.uniform(*POLL_S))  # noqa: S311
+            time.sleep(pause_s)
         raise _busy(self.registry.name)
 
     def _signed(self, event: Event, seq: int) -> Event:
@@ -110,10 +110,9 @@ class Ledger:
             return True
         # On the same machine the writer would still hold the lock; elsewhere it gets the time of a lease.
         if last.machine != self.machine and not self._outlived(last):
-            time.sleep(random.uniform(*POLL_S))  # noqa: S311
             return False
         self._show(last, before, after, f"{INSTEAD}{self.id}")
-        return False
+        return True
 
     def _outlived(self, event: Event) -> bool:
         # By this process's own clock, since it first saw the entry: clocks of machines differ and are set back.
@@ -228,6 +227,14 @@ def told(event: Event) -> str:
             return f"version {version} has no verdict: {why}"
         case _:
             return event.kind
+
+
+def _pauses() -> Iterator[float]:
+    """Longer and longer pauses, drawn at random so that those who wait do not come back together."""
+    deadline, longest = time.monotonic() + WAIT_S, FIRST_PAUSE_S
+    while time.monotonic() < deadline:
+        yield random.uniform(0, longest)  # noqa: S311
+        longest = min(2 * longest, LONGEST_PAUSE_S)
 
 
 def _is_visible(event: Event, before: State, after: State) -> bool:

@@ -10,6 +10,7 @@ STAMP := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 unexport PYTHONHOME
+BENCHMARKS := time_to_accuracy recipes pipeline scaling tracking_cost evaluation
 # `make setup GPU=1` installs CUDA's libraries with TensorFlow.
 LOCK := $(if $(GPU),requirements-gpu.lock,requirements.lock)
 PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3 python,$(shell $(name) -c \
@@ -33,8 +34,8 @@ check: $(STAMP)  ## lint, types, layers and the quick tests
 ui: $(STAMP)  ## MLflow's UI over the project's runs, on 127.0.0.1:5000
 	@glyphline ui
 
-bench: $(STAMP)  ## time the pipeline against its imports; writes benchmarks/results/
-	@python benchmarks/pipeline.py
+bench: $(STAMP)  ## all benchmarks, about an hour (QUICK=1: minutes, no figures); writes benchmarks/results/
+	@for name in $(BENCHMARKS); do echo "benchmark $$name" >&2; python benchmarks/$$name.py $(if $(QUICK),--quick) || exit 1; done
 
 docs: $(STAMP)  ## write docs/params.md from the descriptions of the fields
 	@glyphline params --markdown > docs/.params.md && mv docs/.params.md docs/params.md

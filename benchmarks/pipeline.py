@@ -1,74 +1,117 @@
-"""The default pipeline against the imports that it cannot avoid, as ratios within one run.
+"""(c) Wall time of the default pipeline and of each stage against its floor, as ratios within one run.
 
-Each round measures, one after the other on the same machine: `python -c "import tensorflow, mlflow"`, and `dvc repro`
-of the default pipeline in a new clone. Machines are shared and noisy; the ratio of neighbours is what can be compared.
+Each round measures, one after the other: the imports that nobody can avoid, and `dvc repro` of the default pipeline in
+a new clone, twice. A stage's floor is what it cannot do without: the interpreter and the stage's heavy libraries,
+imported in a process that does nothing else; the bytes of its data, read once; and the fits that it ran, by the clock
+of its own journal.
 """
 
 import json
-import os
-import platform
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import click
 
-ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "benchmarks" / "results"
+import measurement
+from measurement import ROOT, median_with_range
+
 IMPORTS = "import tensorflow, mlflow"
-PACKAGES = ("tensorflow", "keras", "mlflow", "dvc", "optuna", "scikit-learn")
+KERAS = "from glyphline.training.loading import load; load()"
+FLOORS = {
+    "fetch": "import numpy, pydantic, ruamel.yaml",
+    "preprocess": "import numpy, pydantic, ruamel.yaml, PIL",
+    "tune": f"import optuna; {KERAS}",
+    "train": KERAS,
+    "evaluate": f"import matplotlib.figure, sklearn.metrics; {KERAS}",
+    "register": "import mlflow",
+}
+DATA = {
+    "fetch": (),
+    "preprocess": ("data/raw",),
+    "tune": ("data/processed/train", "data/processed/val"),
+    "train": ("data/processed/train", "data/processed/val"),
+    "evaluate": ("data/processed/test", "artifacts/train"),
+    "register": ("artifacts/train", "artifacts/evaluate"),
+}
 
 
-def _seconds(command: list[str], folder: Path) -> float:
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+def fits_s(journal: Path) -> float:
+    """Seconds that the runs of a journal spent fitting: from the note of the device or the start to the last epoch."""
+    began: dict[str, int] = {}
+    ended: dict[str, int] = {}
+    for line in journal.read_text().splitlines():
+        event = json.loads(line)
+        if event["kind"] in {"start", "tags"} and event["run"] not in ended:
+            began[event["run"]] = event["time"]
+        elif event["kind"] == "metrics" and "loss" in event["values"]:
+            ended[event["run"]] = event["time"]
+    return sum(end - began[run] for run, end in ended.items()) / 1000
+
+
+def read_s(folder: Path, names: tuple[str, ...]) -> float:
+    """Seconds to read every byte of some folders."""
     began = time.perf_counter()
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise click.ClickException(f"{' '.join(command)} failed:\n{done.stderr[-4000:]}")
+    for name in names:
+        for path in (folder / name).rglob("*"):
+            if path.is_file():
+                path.read_bytes()
     return time.perf_counter() - began
 
 
-def _round() -> dict[str, float]:
+def one_round() -> dict[str, float]:
+    """All measurements once; keys end in their unit."""
     with tempfile.TemporaryDirectory() as scratch:
         clone = Path(scratch) / "clone"
-        _seconds(["git", "clone", "-q", str(ROOT), str(clone)], ROOT)
-        imports = _seconds([sys.executable, "-c", IMPORTS], clone)
-        pipeline = _seconds(["dvc", "repro"], clone)
-        again = _seconds(["dvc", "repro"], clone)
-        stages = json.loads((clone / "mlruns" / "stage-times.json").read_text())
-    return {"imports_s": imports, "pipeline_s": pipeline, "no_op_s": again} | {f"{k}_s": v for k, v in stages.items()}
+        measurement.run("git", "clone", "-q", ROOT, clone)
+        seen = {"imports_s": measurement.python("-c", IMPORTS).seconds}
+        own = {"PYTHONPATH": str(clone / "src")}
+        seen["pipeline_s"] = measurement.run("dvc", "repro", folder=clone, environ=own).seconds
+        seen["no_op_s"] = measurement.run("dvc", "repro", folder=clone, environ=own).seconds
+        times = json.loads((clone / "mlruns" / "stage-times.json").read_text())
+        for stage, statement in FLOORS.items():
+            journal = clone / "artifacts" / stage / "journal.jsonl"
+            seen[f"{stage}_s"] = times[stage]
+            seen[f"{stage}_imports_s"] = measurement.python("-c", statement, folder=clone).seconds
+            seen[f"{stage}_read_s"] = read_s(clone, DATA[stage])
+            seen[f"{stage}_fits_s"] = fits_s(journal) if stage in {"tune", "train"} else 0.0
+        return seen
 
 
 @click.command()
 @click.option("--rounds", default=3, show_default=True, help="How often everything is measured.")
-def main(rounds: int) -> None:
-    """Measure, print a Markdown table, write JSON."""
-    _seconds([sys.executable, "-c", IMPORTS], ROOT)  # once unmeasured: the disk's cache is warm for all that follows
+@measurement.quick_option
+def main(*, rounds: int, quick: bool) -> None:
+    """Measure and publish."""
+    rounds = 1 if quick else rounds
+    measurement.python("-c", IMPORTS)  # once unmeasured: the disk's cache is warm for all that follows
     seen = []
     for number in range(rounds):
-        seen.append(_round())
+        seen.append(one_round())
         click.echo(
-            f"round {number + 1}: " + ", ".join(f"{key} {value:.1f}" for key, value in seen[-1].items()), err=True
+            f"round {number + 1}: {seen[-1]['pipeline_s'] / seen[-1]['imports_s']:.2f} times the imports", err=True
         )
+
+    def middle(key: str) -> float:
+        return statistics.median(row[key] for row in seen)
+
+    rows = []
+    for stage in FLOORS:
+        parts = [middle(f"{stage}_{part}_s") for part in ("imports", "read", "fits")]
+        took = middle(f"{stage}_s")
+        rows.append((stage, f"{took:.2f}", *(f"{part:.2f}" for part in parts), f"{took - sum(parts):+.2f}"))
+    for key, name in (("pipeline_s", "all, with DVC"), ("no_op_s", "nothing to do"), ("imports_s", f"`{IMPORTS}`")):
+        rows.append((name, median_with_range([row[key] for row in seen]), "", "", "", ""))
     ratios = [row["pipeline_s"] / row["imports_s"] for row in seen]
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}, Python {platform.python_version()}"
-    versions = {package: version(package) for package in PACKAGES}
-    result = {"machine": machine, "versions": versions, "rounds": seen, "ratios": ratios}
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / "pipeline.json").write_text(json.dumps(result, indent=2) + "\n")
-    table = [f"{machine}; n = {rounds}; median (lowest to highest)", "", "| what | seconds |", "|---|---|"]
-    for key in seen[0]:
-        values = [row[key] for row in seen]
-        table.append(
-            f"| {key.removesuffix('_s')} | {statistics.median(values):.1f} ({min(values):.1f} to {max(values):.1f}) |"
-        )
-    table.append(f"| pipeline / imports | {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) |")
-    (RESULTS / "pipeline.md").write_text("\n".join(table) + "\n")
-    click.echo("\n".join(table))
+    rows.append(("all / imports", median_with_range(ratios), "", "", "", ""))
+    measurement.publish(
+        "pipeline",
+        f"Default pipeline (digits), n = {rounds}; medians in s (lowest to highest)",
+        ("stage", "wall", "floor: imports", "floor: bytes read", "floor: fits", "above the floor"),
+        rows,
+        {"rounds": seen, "ratios": ratios},
+    )
 
 
 if __name__ == "__main__":

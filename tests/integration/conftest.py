@@ -38,9 +38,14 @@ def train_split() -> Split:
 
 
 def rows(paths: Paths) -> dict[str, list[tuple]]:
-    """Every row of every table of the project's store, sorted."""
+    """Every row of every table of the project's store, sorted; what SQLite notes for itself is left out."""
     with sqlite3.connect(paths.mlruns / "mlflow.db") as database:
-        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        tables = [
+            name
+            for (name,) in database.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+            )
+        ]
         return {table: sorted(database.execute(f'SELECT * FROM "{table}"'), key=repr) for table in tables}
 
 

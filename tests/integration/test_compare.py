@@ -133,7 +133,7 @@ def test_the_report_holds_parameters_scores_tests_curves_and_images(runs, compar
     text = compare("first", "second")
     assert "**second against first: accuracy better by 16.67 points (p = 0.002); log loss better by" in text
     assert "| accuracy | 0.8000 (0.6822 to 0.8817) | 0.9667 (" in text
-    assert "| train.learning_rate | 0.005 | 0.001 |" in text
+    assert f"| train.learning_rate | {runs.params.train.learning_rate:g} | 0.001 |" in text
     assert "| 10 against 0 |" in text
     assert "model.dropout" not in text
     html = page(project)

@@ -146,3 +146,15 @@ def test_what_no_machine_can_train_is_a_mistake_in_params_yaml(project, capfd, v
     assert cli.run(["train"]) == 2
     assert problem in capfd.readouterr().err
     assert not project.journal("train").exists()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"model.filters": [4, 4, 4, 4]}, {"model.kind": "stage_networks:nothing"}, {"train.precision": "float16"}],
+)
+def test_a_search_blames_no_trial_for_what_none_could_run_with(project, capfd, values):
+    set_params(project.work, values)
+    assert cli.run(["tune"]) == 8
+    assert "fix: " in capfd.readouterr().err
+    (parent,) = journal.read(project.journal("tune")).runs.values()
+    assert parent[-1].status == "FAILED"

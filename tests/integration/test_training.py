@@ -131,6 +131,26 @@ def test_a_damaged_archive_is_refused_before_keras_reads_it(small, setting, tmp_
     assert "dvc repro train" in caught.value.fix
 
 
+def test_pixels_are_gathered_from_the_variable_itself_for_which_gpus_have_a_kernel(setting):
+    import keras
+    import tensorflow as tf
+    from tensorflow.python.framework import kernels
+
+    model = keras.Model(*setting.train.pixels())
+    traced = tf.function(model).get_concrete_function(tf.TensorSpec((None,), tf.int32))
+    types = {operation.type for operation in traced.graph.get_operations()}
+    assert "ResourceGather" in types
+    assert "GatherV2" not in types
+    gpu = [
+        kernel
+        for kernel in kernels.get_registered_kernels_for_op("ResourceGather").kernel
+        if kernel.device_type == "GPU"
+    ]
+    uint8 = tf.uint8.as_datatype_enum
+    # A build without CUDA has no GPU kernels at all.
+    assert not gpu or any(uint8 in rule.allowed_values.list.type for kernel in gpu for rule in kernel.constraint)
+
+
 def test_the_schedule_rises_to_its_peak_and_falls(default_params):
     schedule = made_schedule(default_params, {"train.learning_rate": 0.1, "train.warmup": 0.25}, 100)
     rates = [float(schedule(step)) for step in range(101)]

@@ -104,6 +104,23 @@ def show_params(*, markdown: bool) -> None:
         manual.show(path)
 
 
+@commands.command("recipe")
+@click.argument("name", required=False)
+def use_recipe(name: str | None) -> None:
+    """Write a named set of parameters into params.yaml, or list the sets there are."""
+    from glyphline.params import recipe
+    from glyphline.paths import Paths
+
+    if name is None:
+        for known in recipe.names():
+            click.echo(f"{known}: {recipe.find(known).about}")
+        return
+    changed = recipe.write(Paths.find(Path.cwd()).params, recipe.find(name))
+    for key, (before, after) in changed.items():
+        click.echo(f"{key}: {before} -> {after}")
+    click.echo("params.yaml is changed; `dvc repro` follows it" if changed else "params.yaml holds this recipe already")
+
+
 @commands.command("summary")
 def show_summary() -> None:
     """Print what the last run of the pipeline made."""

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 Arrays = list[npt.NDArray[Any]]
 
 STALE_S = 14 * 24 * 3600
-"""A checkpoint, or what a fit that diverged has left, is removed when nobody has come back to it for so long."""
+"""What nobody has come back to for so long is removed: checkpoints, and the last good weights of fits that diverged."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """Fit one network: pure in its parameters, its seed and the data."""
 
 import logging
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -11,7 +10,7 @@ from typing import Any
 
 from glyphline.errors import TrainingError
 from glyphline.params import Params
-from glyphline.training import archive
+from glyphline.training import archive, hardware
 from glyphline.training.checkpoint import Arrays, Checkpoint, State
 from glyphline.training.checks import check
 from glyphline.training.epochs import Epochs
@@ -162,8 +161,7 @@ def _identity(params: Params, setting: Setting, seed: int, epochs: int) -> Any:
         "seed": seed,
         "epochs": epochs,
         "data": [setting.train.split.digest, setting.val.digest],
-        # oneDNN divides its sums by the number of threads.
-        "device": [setting.device.name, setting.device.precision, setting.device.xla, len(os.sched_getaffinity(0))],
+        "device": [setting.device.name, setting.device.precision, setting.device.xla, hardware.threads()],
         "code": code_digest(params.model.kind, setting.project),
         "versions": [version("keras"), *([version("tensorflow")] if is_tensorflow() else [])],
     }

@@ -49,12 +49,17 @@ def processor_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> str | None:
     return next((flag for flag in BFLOAT16_FLAGS if flag in flags), None)
 
 
+def threads() -> int:
+    """How many of the processor's cores this process may use; sums are divided by their number."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def driver_gpus(
     proc: Path = Path("/proc/driver/nvidia/gpus"), smi: str = "nvidia-smi", environ: Mapping[str, str] = os.environ
 ) -> list[str]:
     """Names of the GPUs that NVIDIA's driver shows, whether or not the backend can use them.
 
-    None when CUDA_VISIBLE_DEVICES hides them all: that is a person's wish.
+    Empty when CUDA_VISIBLE_DEVICES hides them all: that is a person's wish.
     """
     if environ.get("CUDA_VISIBLE_DEVICES", "all") in {"", "-1"} or platform.system() == "Darwin":
         return []

@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from glyphline.training.loading import load
+from glyphline.training.loading import is_tensorflow, load
 from glyphline.values import Images, Split
 
 Indices = npt.NDArray[np.int32]
@@ -43,7 +44,7 @@ class Resident:
     def pixels(self) -> tuple[Any, Any]:
         """int32 (n,) -> uint8 (n, h, w, c)."""
         keras = load()
-        stored = self.variable
+        stored, gather = self.variable, _gather()
 
         class Gather(keras.layers.Layer):  # type: ignore[name-defined, misc]
             def __init__(self) -> None:
@@ -52,13 +53,21 @@ class Resident:
                 self.stored = stored
 
             def call(self, indices: Any) -> Any:
-                return keras.ops.take(self.stored, indices, axis=0)
+                return gather(self.stored, indices)
 
             def compute_output_spec(self, indices: Any) -> Any:
                 return keras.KerasTensor((*indices.shape, *stored.shape[1:]), dtype="uint8")
 
         indices = keras.Input((), dtype="int32", name="indices")
         return indices, Gather()(indices)
+
+
+def _gather() -> Callable[[Any, Any], Any]:
+    if is_tensorflow():
+        from glyphline.training import tensorflow_backend
+
+        return tensorflow_backend.gather
+    return partial(load().ops.take, axis=0)
 
 
 class Streamed:

@@ -8,6 +8,7 @@ from glyphline.training.schedule import schedule
 
 # Decay pulls towards zero what scales the inputs; a bias or the shift of a normalisation scales nothing.
 NOT_DECAYED = ["bias", "gamma", "beta"]
+STEADY_STEPS = "steady_steps"
 
 
 def loss(params: TrainParams, classes: int) -> Any:
@@ -26,6 +27,35 @@ def loss(params: TrainParams, classes: int) -> Any:
             return smooth.call(ops.one_hot(ops.reshape(ops.cast(labels, "int32"), (-1,)), classes), logits)
 
     return Smoothed(name="smoothed_crossentropy")
+
+
+def steady_steps() -> Any:
+    """A Keras metric: the steps of the epoch before the first one whose logits are not all finite.
+
+    It names the very step at which a fit diverged, however many steps one call of the compiled program takes.
+    """
+    keras = load()
+    ops = keras.ops
+
+    class SteadySteps(keras.metrics.Metric):  # type: ignore[name-defined, misc]
+        def __init__(self) -> None:
+            super().__init__(name=STEADY_STEPS)
+            # The mean over devices: a divergence reaches all of them with the next sum of gradients.
+            self.steady = self.add_variable((), "ones", name="steady", aggregation="mean")
+            self.steps = self.add_variable((), "zeros", name="steps", aggregation="mean")
+
+        def update_state(self, _labels: Any, logits: Any, sample_weight: Any = None) -> None:  # noqa: ARG002
+            self.steady.assign(self.steady * ops.cast(ops.all(ops.isfinite(logits)), "float32"))
+            self.steps.assign_add(self.steady)
+
+        def result(self) -> Any:
+            return self.steps
+
+        def reset_state(self) -> None:
+            self.steady.assign(1.0)
+            self.steps.assign(0.0)
+
+    return SteadySteps()
 
 
 def optimizer(params: TrainParams, steps: int, variables: list[Any], *, scales_loss: bool) -> Any:

@@ -8,9 +8,11 @@ from typing import Any
 
 from glyphline.params import Params
 from glyphline.training import device
+from glyphline.training.checks import check
 from glyphline.training.device import Device
 from glyphline.training.images import Resident, Source, Streamed
 from glyphline.training.loading import is_tensorflow
+from glyphline.training.networks import examine
 from glyphline.values import Split
 
 
@@ -43,18 +45,21 @@ def prepare(
     """Load Keras, take the devices and put the training images there, or open them for streaming.
 
     Args:
-        params: section `train` counts, but for what a search moves.
+        params: section `train` counts, but for what a search moves. That the network which they describe can be built
+            is seen to here, before a search blames each trial for it.
         train: the training split.
         val: the validation split.
         project: folder that a network of the user's own is looked for in.
         places: devices to train on, as TensorFlow calls them; empty takes all GPUs, else the processor.
 
     Raises:
-        TrainingError: the machine does not have what `params` want.
+        TrainingError: the machine does not have what `params` want, or data and network do not go together.
     """
     used = params.train
     found = device.find(deterministic=used.deterministic, gpu_memory_mb=used.gpu_memory_mb)
     chosen = device.choose(used, found, places)
+    check(params, train, val)
+    examine(params, train.image_shape, len(train.classes), project)
     strategy = None
     if is_tensorflow():
         from glyphline.training import tensorflow_backend

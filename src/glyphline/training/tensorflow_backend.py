@@ -56,6 +56,15 @@ def strategy(places: Sequence[str]) -> Any:
     return _tensorflow().distribute.MirroredStrategy(list(places)) if len(places) > 1 else None
 
 
+def gather(variable: Any, indices: Any) -> Any:
+    """The rows of a Keras variable with these numbers.
+
+    Not `keras.ops.take`, which reads the whole variable into a tensor first: TensorFlow has no GPU kernel that gathers
+    from a uint8 tensor, and would bring all pixels to the processor in every step. It has one for a variable.
+    """
+    return _tensorflow().gather(variable.value, indices)
+
+
 def _tensorflow() -> Any:
     load()
     import tensorflow as tf

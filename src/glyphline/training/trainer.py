@@ -1,7 +1,7 @@
 """The network as Keras fits it: fed, augmented, compiled; with a state that can be taken out and put back."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,11 @@ from glyphline.training.epochs import Epochs, diverged
 from glyphline.training.images import Source
 from glyphline.training.loading import load
 from glyphline.training.networks import Network
-from glyphline.training.objective import loss, optimizer
+from glyphline.training.objective import STEADY_STEPS, loss, optimizer, steady_steps
+
+# Between two calls Python has its turn, which on a busy machine is longer than a step; tracing the loop costs 0.15 s.
+STEPS_AT_ONCE = 32
+MANY_STEPS = 100
 
 SEED_STATE = "seed_generator_state"
 """What Keras calls the state of a random generator within a layer."""
@@ -52,7 +56,8 @@ class Trainer:
         self._fed.compile(
             optimizer=self._optimizer,
             loss=loss(params, len(source.split.classes)),
-            metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+            metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy"), steady_steps()],
+            steps_per_execution=STEPS_AT_ONCE if len(self._feed) >= MANY_STEPS else 1,
             jit_compile=device.xla,
             auto_scale_loss=False,
         )
@@ -77,7 +82,7 @@ class Trainer:
         """The weights of the network as they are now."""
         return _values(self._network.logits.weights)
 
-    def run(self, course: Epochs, *, after_epoch: Any) -> None:
+    def run(self, course: Epochs, *, after_epoch: Callable[[], None]) -> None:
         """Go through the epochs that `course` has not seen yet.
 
         Args:
@@ -103,7 +108,7 @@ class Trainer:
         for number, state in enumerate(states):
             state.assign(np.array([chance(self._seed, epoch, number), 0], dtype=np.uint32))
 
-    def _watch(self, course: Epochs, after_epoch: Any) -> Any:
+    def _watch(self, course: Epochs, after_epoch: Callable[[], None]) -> Any:
         keras, begin = load(), self.begin
 
         class Watch(keras.callbacks.Callback):  # type: ignore[name-defined, misc]
@@ -112,12 +117,11 @@ class Trainer:
                 self.epoch = epoch
 
             def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
-                # A mean over the epoch's steps: once it is not finite it stays so, and this step is the first.
-                mean = float((logs or {})["loss"])
-                if not math.isfinite(mean):
-                    raise diverged(
-                        f"epoch {self.epoch + 1}, step {batch + 1}: loss {mean}, learning rate {self.rate():.3g}"
-                    )
+                # A mean over the epoch's steps: once it is not finite it stays so.
+                seen = logs or {}
+                if not math.isfinite(mean := float(seen["loss"])):
+                    step = min(batch, round(float(seen[STEADY_STEPS]))) + 1
+                    raise diverged(f"epoch {self.epoch + 1}, step {step}: loss {mean}, learning rate {self.rate():.3g}")
 
             def on_epoch_end(self, _epoch: int, logs: Mapping[str, float] | None = None) -> None:
                 seen = logs or {}

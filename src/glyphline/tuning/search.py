@@ -142,6 +142,8 @@ class _Search:
                 return again
         if len(trials) >= self.params.tune.trials or (deadline is not None and time.monotonic() > deadline):
             return None
+        # Before the trial begins: what no trial could run with is no fault of its values.
+        self.setting()
         number = len(trials)
         if number == 0:
             self.study.enqueue_trial(hand_set(self.params, self.space), skip_if_exists=True)

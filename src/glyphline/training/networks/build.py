@@ -48,8 +48,6 @@ def build(
         TrainingError: there are fewer than two classes, the images are too small for the blocks, or the user's own
             function gives something else than a network for these images and classes.
     """
-    if classes < 2:
-        raise TrainingError(f"the data set has {classes} class(es)", fix="give it at least two")
     keras = load()
     # A policy is the only way to tell a function of the user's own about the precision.
     before = keras.config.dtype_policy()
@@ -67,7 +65,18 @@ def build(
         keras.config.set_dtype_policy(before)
 
 
+def examine(params: Params, image_shape: tuple[int, int, int], classes: int, project: Path | None = None) -> None:
+    """See to it that the network can be built, building as little of it as that takes.
+
+    Raises:
+        TrainingError: as `build` does.
+    """
+    _body(params, image_shape, classes, project)
+
+
 def _body(params: Params, image_shape: tuple[int, int, int], classes: int, project: Path | None) -> Body:
+    if classes < 2:
+        raise TrainingError(f"the data set has {classes} class(es)", fix="give it at least two")
     if params.model.kind == "cnn":
         return cnn.body(params.model, min(image_shape[:2]), classes)
     if params.model.kind == "resnet":

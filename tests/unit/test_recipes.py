@@ -1,0 +1,84 @@
+"""Recipes: what one command may write into params.yaml."""
+
+import shutil
+
+import pytest
+
+from glyphline import params as parameters
+from glyphline.cli import run
+from glyphline.errors import ParamsError
+from glyphline.params import recipe
+from glyphline.params.recipe import Recipe
+
+
+@pytest.fixture
+def path(root, tmp_path):
+    return shutil.copy(root / "params.yaml", tmp_path / "params.yaml")
+
+
+def test_there_are_a_fast_and_an_accurate_one():
+    assert recipe.names() == ("accurate", "fast")
+
+
+@pytest.mark.parametrize("name", recipe.names())
+def test_each_says_in_a_sentence_what_it_is_for(name):
+    about = recipe.find(name).about
+    assert about.endswith(".")
+    assert "\n" not in about
+
+
+@pytest.mark.parametrize("name", recipe.names())
+def test_each_is_valid_in_the_default_params_and_every_value_arrives(name, path):
+    written = recipe.find(name)
+    recipe.write(path, written)
+    flat = parameters.read(path).flat()
+    assert {key: flat[key] for key in written.values} == written.values
+
+
+@pytest.mark.parametrize("name", recipe.names())
+def test_each_trains_what_it_says_and_not_what_a_search_found(name):
+    assert recipe.find(name).values["tune.trials"] == 0
+
+
+def test_only_the_lines_of_changed_values_change(path):
+    before = path.read_text().splitlines()
+    changed = recipe.write(path, Recipe("mine", "Mine.", {"train.epochs": 99, "model.filters": [3, 4, 5]}))
+    after = path.read_text().splitlines()
+    assert set(changed) == {"train.epochs", "model.filters"}
+    assert changed["train.epochs"][1] == 99
+    new = [line.partition("#")[0].strip() for line in after if line not in before]
+    assert new == ["filters: [3, 4, 5]", "epochs: 99"]
+    assert len(after) == len(before)
+
+
+def test_written_twice_it_changes_nothing(path):
+    recipe.write(path, recipe.find("fast"))
+    text = path.read_text()
+    assert recipe.write(path, recipe.find("fast")) == {}
+    assert path.read_text() == text
+
+
+def test_a_value_that_params_yaml_refuses_leaves_the_file_as_it_was(path):
+    text = path.read_text()
+    with pytest.raises(ParamsError, match=r"train\.epochs"):
+        recipe.write(path, Recipe("bad", "Bad.", {"train.epochs": 0}))
+    assert path.read_text() == text
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(ParamsError, match="no recipe 'quick'") as caught:
+        recipe.find("quick")
+    assert "accurate, fast" in caught.value.fix
+
+
+def test_the_command_lists_writes_and_says_what_changed(root, tmp_path, monkeypatch, capsys):
+    for name in ("params.yaml", "dvc.yaml"):
+        shutil.copy(root / name, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    assert run(["recipe"]) == 0
+    assert "fast: " in capsys.readouterr().out
+    assert run(["recipe", "fast"]) == 0
+    assert "-> 0\n" in capsys.readouterr().out.partition("tune.trials: ")[2]
+    assert run(["recipe", "fast"]) == 0
+    assert "already" in capsys.readouterr().out

@@ -1,7 +1,7 @@
 # `make help` lists the targets. Everything runs in .venv, which is made on first use and again when a lock file changes.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test check ui bench docs lock setup clean
+.PHONY: help run test soak check ui bench docs lock setup clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -24,6 +24,9 @@ run: $(STAMP)  ## rebuild what changed, from images to a registered model, and p
 
 test: $(STAMP)  ## every test: unit, contract, integration, end to end, browser
 	@pytest tests/unit tests/contract && pytest tests/integration && pytest tests/e2e tests/browser
+
+soak: $(STAMP)  ## the registry under 32 processes, with random kills, on SQLite and PostgreSQL; an hour on two cores
+	@GLYPHLINE_SOAK=32x20 pytest tests/integration/test_contention.py tests/integration/test_registry_machine.py
 
 check: $(STAMP)  ## lint, types, layers and the quick tests
 	@ruff check . && ruff format --check . && mypy && lint-imports --no-logo && pytest -q tests/unit tests/contract

@@ -107,7 +107,7 @@ def test_the_system_metrics_have_their_page(page, address, run):
 
 def test_the_page_of_a_version_shows_alias_card_and_source_run(page, address, two_models, run):
     (version,) = store(two_models).search_model_versions(f"run_id = '{run.info.run_id}'")
-    page.goto(f"{address}/#/models/glyphline/versions/{version.version}")
+    page.goto(f"{address}/#/models/glyphline-digits/versions/{version.version}")
     page.get_by_text("challenger").first.wait_for()
     page.get_by_text("digits: image classifier").first.wait_for()
     page.get_by_text("Decision").first.wait_for()
@@ -115,7 +115,7 @@ def test_the_page_of_a_version_shows_alias_card_and_source_run(page, address, tw
 
 
 def test_the_registry_shows_the_champion(page, address):
-    page.goto(f"{address}/#/models/glyphline")
+    page.goto(f"{address}/#/models/glyphline-digits")
     page.get_by_text("champion").first.wait_for()
     page.get_by_text("challenger").first.wait_for()
 

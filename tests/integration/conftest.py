@@ -12,6 +12,7 @@ from glyphline.tracking import store
 from glyphline.tracking.launch import Projector
 from glyphline.values import Split
 from tests.conftest import made_split
+from tests.registered import made_archive
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +62,7 @@ def record_model(params, paths: Paths, split: Split, *, epochs: int = 3, environ
         run.input(split, context="training", dataset="shapes")
         for epoch in range(epochs):
             run.metrics({"val_loss": 1.0 / (epoch + 1), "val_accuracy": epoch / epochs}, step=epoch)
-        paths.model.write_bytes(b"keras archive")
+        made_archive(paths.model)
         paths.history.write_text("epoch,val_loss\n")
         run.artifact(paths.history)
         run.model(paths.model, image_shape=split.image_shape, classes=split.classes)

@@ -85,6 +85,18 @@ evaluate:
 registry:
   name: glyphline
   min_accuracy: 0.95
+  gate:
+    min_class_recall: null
+    max_calibration_error: null
+    max_robustness_loss: null
+    max_latency_ms: null
+    max_model_bytes: null
+    against_champion: better
+    alpha: 0.05
+    margin: 0.005
+  require_signature: false
+  signing_key: null
+  verification_key: null
 
 tracking:
   uri: null

@@ -25,14 +25,9 @@ run: $(STAMP)  ## rebuild what changed, from images to a registered model, and p
 test: $(STAMP)  ## every test: unit, contract, integration, end to end, browser
 	@pytest tests/unit tests/contract && pytest tests/integration && pytest tests/e2e tests/browser
 
-soak: $(STAMP)  ## the registry under 32 processes, with random kills, on SQLite and PostgreSQL; an hour on two cores
+soak: $(STAMP)  ## hundreds of kill -9 of a search, and the registry under 32 processes with random kills; over an hour
+	@pytest -q -s tests/soak
 	@GLYPHLINE_SOAK=32x20 pytest tests/integration/test_contention.py tests/integration/test_registry_machine.py
-
-check: $(STAMP)  ## lint, types, layers and the quick tests
-	@ruff check . && ruff format --check . && mypy && lint-imports --no-logo && pytest -q tests/unit tests/contract
-
-ui: $(STAMP)  ## MLflow's UI over the project's runs, on 127.0.0.1:5000
-	@glyphline ui
 
 bench: $(STAMP)  ## all benchmarks, about an hour (QUICK=1: minutes, no figures); writes benchmarks/results/
 	@for name in $(BENCHMARKS); do echo "benchmark $$name" >&2; python benchmarks/$$name.py $(if $(QUICK),--quick) || exit 1; done

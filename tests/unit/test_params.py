@@ -11,7 +11,8 @@ from ruamel.yaml import YAML
 
 from glyphline import params as parameters
 from glyphline.errors import ParamsError
-from glyphline.params.schema import Params, SpaceEntry
+from glyphline.params.schema import Params
+from glyphline.params.searching import SpaceEntry
 
 # Not the project's own file, whose values anybody may change.
 TEXT = """\
@@ -67,7 +68,19 @@ tune:
   trials: 6
   epochs: 3
   timeout_s: null
+  sampler: tpe           # tpe, random
   startup_trials: 3
+  pruner: median         # median, hyperband, none
+  objectives: [val_loss] # and model_size or latency_ms, for a Pareto front
+  max_parameters: null
+  finalists: 0
+  seeds: 3
+  study: null
+  warm_start: null
+  storage: null          # null: mlruns/optuna.db
+  workers: 1
+  launcher: auto         # auto, inline, processes, ray
+  gpus_per_trial: 0.0
   space:
     train.learning_rate: {low: 0.001, high: 0.01, log: true}
     train.batch_size: {choices: [32, 64]}

@@ -131,6 +131,17 @@ def show_summary() -> None:
     summary.show(params.read(paths.params), paths)
 
 
+@commands.command("study")
+@click.argument("name", required=False)
+def show_study(name: str | None) -> None:
+    """Print the state and the trials of a search, running or finished; NAME is another than the present one."""
+    from glyphline import params, study
+    from glyphline.paths import Paths
+
+    paths = Paths.find(Path.cwd())
+    study.show(params.read(paths.params), paths, name)
+
+
 @commands.command("compare")
 @click.argument("models", nargs=-1, required=True, metavar="A B [...]")
 @click.option("--markdown", is_flag=True, help="Print what a pull request needs instead of the tables.")

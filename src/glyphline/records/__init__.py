@@ -75,6 +75,15 @@ class PreprocessReport(Record):
     pixel_range: tuple[int, int]
 
 
+class Rechecked(Record):
+    """How a finalist did with fresh seeds at full length; losses in nats."""
+
+    seeds: int = Field(description="Fresh seeds that gave a result.")
+    mean_val_loss: float
+    spread: float | None = Field(description="Standard deviation over the seeds; null for one seed.")
+    shrinkage: float = Field(description="Mean minus the loss in the search: above 0, it looked better than it is.")
+
+
 class Best(Record):
     """artifacts/tune/best.json: the overlay that train lays over params.yaml, and where it comes from."""
 
@@ -85,6 +94,9 @@ class Best(Record):
     complete: int
     pruned: int
     failed: int
+    rechecked: Rechecked | None = Field(
+        default=None, description="What fresh seeds say of the winner; null when tune.finalists is 0."
+    )
 
 
 class Training(Record):

@@ -29,6 +29,12 @@ soak: $(STAMP)  ## hundreds of kill -9 of a search, and the registry under 32 pr
 	@pytest -q -s tests/soak
 	@GLYPHLINE_SOAK=32x20 pytest tests/integration/test_contention.py tests/integration/test_registry_machine.py
 
+check: $(STAMP)  ## lint, types, layers and the quick tests
+	@ruff check . && ruff format --check . && mypy && lint-imports --no-logo && pytest -q tests/unit tests/contract
+
+ui: $(STAMP)  ## MLflow's UI over the project's runs, on 127.0.0.1:5000
+	@glyphline ui
+
 bench: $(STAMP)  ## all benchmarks, about an hour (QUICK=1: minutes, no figures); writes benchmarks/results/
 	@for name in $(BENCHMARKS); do echo "benchmark $$name" >&2; python benchmarks/$$name.py $(if $(QUICK),--quick) || exit 1; done
 

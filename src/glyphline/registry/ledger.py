@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 LEASE_S = 20.0
 """How long the writer of an entry on another machine may take to set the aliases before somebody else does."""
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 1.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 4.0
 WAIT_S = 600.0
 """How long a change waits for others to let it in."""
 INSTEAD = "instead-"
@@ -61,13 +61,17 @@ class Ledger:
     registering: set[int] = field(default_factory=set)
     _seen: dict[str, float] = field(default_factory=dict)
 
-    def settle(self) -> State:
-        """The present state, after what was left undone is done and what hands changed is noted."""
+    def settle(self, *, versions_too: bool = True) -> State:
+        """The present state, after what was left undone is done and what hands changed is noted.
+
+        Args:
+            versions_too: look for versions without a verdict and for deleted ones as well; that costs a request.
+        """
         for pause_s in _pauses():
             entries = self.log.read()
             if not self._is_shown(entries):
                 time.sleep(pause_s)
-            elif (state := self._agreed(entries)) is not None:
+            elif (state := self._agreed(entries, versions_too=versions_too)) is not None:
                 return state
         raise _busy(self.registry.name)
 
@@ -81,8 +85,11 @@ class Ledger:
         Returns:
             The entry and the state that it led to.
         """
+        is_first = True
         for pause_s in _pauses():
-            before = self.settle()
+            # Who has to try again has looked at the versions already; many who wait would only hold up the server.
+            before = self.settle(versions_too=is_first)
+            is_first = False
             wanted = decide(before)
             if wanted is None:
                 return None, before
@@ -132,10 +139,11 @@ class Ledger:
                 self.registry.unpoint(alias)
         return self.log.note_shown(event.seq, by)
 
-    def _agreed(self, entries: "Entries") -> State | None:
+    def _agreed(self, entries: "Entries", *, versions_too: bool) -> State | None:
         """The state, when the registry shows it; None after a change that makes another look necessary."""
         state = states.fold(entries.events)
-        present, known = self.registry.aliases(), self.registry.numbers()
+        present = self.registry.aliases()
+        known = self.registry.numbers() if versions_too else None
         # The log is read again after the aliases: if it is the same, no writer moved them in between.
         if len(self.log.read().events) != len(entries.events):
             return None
@@ -149,11 +157,12 @@ class Ledger:
         return None
 
     def _difference(
-        self, entries: "Entries", state: State, present: dict[str, int], known: dict[int, Any]
+        self, entries: "Entries", state: State, present: dict[str, int], known: dict[int, Any] | None
     ) -> Event | None:
-        for version in state.judged:
-            if version not in known and version not in state.removed:
-                return Removed(version=version)
+        if known is not None:
+            for version in state.judged:
+                if version not in known and version not in state.removed:
+                    return Removed(version=version)
         wanted = state.aliases
         for alias in sorted(wanted.keys() | present.keys(), key=_order):
             is_ours = alias in MANAGED or alias in wanted
@@ -161,7 +170,7 @@ class Ledger:
                 return self._late(entries, alias, present.get(alias)) or Noticed(
                     alias=alias, before=wanted.get(alias), version=present.get(alias)
                 )
-        return self._unjudged(state, known)
+        return None if known is None else self._unjudged(state, known)
 
     def _late(self, entries: "Entries", alias: str, held: int | None) -> Event | None:
         # The writer of an entry that somebody else had to show may have been cut off with its request on the way.

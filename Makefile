@@ -42,9 +42,9 @@ docs: $(STAMP)  ## write docs/params.md from the descriptions of the fields
 	@glyphline params --markdown > docs/.params.md && mv docs/.params.md docs/params.md
 
 lock: $(STAMP)  ## resolve the dependencies again into requirements.lock and requirements-gpu.lock
-	@uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-emit-index-url --quiet \
+	@uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-emit-index-url --no-strip-extras --quiet \
 		--upgrade --output-file requirements.lock
-	@uv pip compile pyproject.toml --group dev --extra gpu --universal --generate-hashes --no-emit-index-url --quiet \
+	@uv pip compile pyproject.toml --group dev --extra gpu --universal --generate-hashes --no-emit-index-url --no-strip-extras --quiet \
 		--upgrade --output-file requirements-gpu.lock
 
 setup: $(STAMP)  ## make .venv now; GPU=1 adds CUDA's libraries

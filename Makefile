@@ -52,6 +52,7 @@ setup: $(STAMP)  ## make .venv now; GPU=1 adds CUDA's libraries
 clean:  ## remove .venv and the caches; data, runs and models stay
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
+# An older pip takes a hashed requirement with an extra for an unpinned one.
 $(STAMP): $(LOCK) pyproject.toml
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11, 3.12 or 3.13 with venv was found"; \
 		echo "fix: install one (Debian: apt-get install python3-venv), or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3"; exit 1; } >&2
@@ -61,6 +62,7 @@ $(STAMP): $(LOCK) pyproject.toml
 		uv pip install --quiet --python $(BIN)/python --require-hashes -r $(LOCK) && \
 		uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .; \
 	else \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check "pip>=23.3" && \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK) && \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
 	fi

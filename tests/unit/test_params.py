@@ -98,6 +98,18 @@ evaluate:
 registry:
   name: glyphline
   min_accuracy: 0.95
+  gate:
+    min_class_recall: null
+    max_calibration_error: null
+    max_robustness_loss: null
+    max_latency_ms: null
+    max_model_bytes: null
+    against_champion: better
+    alpha: 0.05
+    margin: 0.005
+  require_signature: false
+  signing_key: null
+  verification_key: null
 
 tracking:
   uri: null
@@ -268,6 +280,9 @@ def test_a_mistake_is_named_with_its_dotted_key_and_the_value_received(refused, 
         (DROPOUTS, "{low: true, high: 0.5}"),
         (DROPOUTS, "{choices: [0.1, .nan]}"),
         ("patience: 8", "patience: 80"),
+        ("slices: [intensity]", "slices: [intensity, intensity]"),
+        ("slices: [intensity]", "slices: [colour]"),
+        ("corruption_images: 1000", "corruption_images: -1"),
     ],
 )
 def test_one_mistake_is_told_once(refused, old, new):

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from glyphline.params.fitting import ModelParams, TrainParams
+from glyphline.params.releasing import RegistryParams
 from glyphline.params.searching import TuneParams
 from glyphline.params.section import Section
 from glyphline.values import flatten
@@ -87,15 +88,6 @@ class EvaluateParams(Section):
         return value
 
 
-class RegistryParams(Section):
-    """What becomes of a finished model."""
-
-    name: str = Field(
-        min_length=1, max_length=128, pattern=r"^[\w.-]+$", description="Name of the model in MLflow's registry."
-    )
-    min_accuracy: float = Field(ge=0, le=1, description="Test accuracy below which no version becomes champion.")
-
-
 class TrackingParams(Section):
     """Where runs are shown."""
 
@@ -117,6 +109,11 @@ class Params(Section):
     evaluate: EvaluateParams
     registry: RegistryParams
     tracking: TrackingParams
+
+    @property
+    def model_name(self) -> str:
+        """Name of the registered model: models of different data sets never compete."""
+        return self.registry.name or f"glyphline-{self.data.dataset}"
 
     def flat(self) -> dict[str, Any]:
         """Dotted key -> value, as runs show them; the search space is one JSON value."""

@@ -20,6 +20,7 @@ __all__ = [
     "RawManifest",
     "Record",
     "RecordT",
+    "RuleResult",
     "SliceScore",
     "SplitManifest",
     "Training",
@@ -119,6 +120,14 @@ class Training(Record):
     model_sha256: str
 
 
+class RuleResult(Record):
+    """One rule of the gate and what came of it."""
+
+    rule: str = Field(description="Dotted key in params.yaml.")
+    passed: bool
+    reason: str
+
+
 class Decision(Record):
     """artifacts/register/decision.json: what became of the model, and why."""
 
@@ -127,8 +136,12 @@ class Decision(Record):
     aliases: tuple[str, ...]
     promoted: bool
     reasons: tuple[str, ...]
+    rules: tuple[RuleResult, ...]
     accuracy: float
     test_digest: str
     weights_digest: str = Field(description="The model that the decision is about.")
     champion_version: int | None = Field(description="The champion that this version was compared with.")
     champion_accuracy: float | None
+    comparison: int | None = Field(description="Which comparison on this test split; null when none was made.")
+    level: float | None = Field(description="That its p-value had to reach: alpha / (i (i + 1)).")
+    p_value: float | None

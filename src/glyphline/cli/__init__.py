@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from glyphline import __version__
+from glyphline.cli import registry
 from glyphline.errors import PipelineError
 
 STAGES = ("fetch", "preprocess", "tune", "train", "evaluate", "register")
@@ -83,6 +84,10 @@ for _name, _summary in zip(
     strict=True,
 ):
     _add_stage(_name, _summary)
+
+
+for _command in registry.COMMANDS:
+    commands.add_command(_command)
 
 
 @commands.command("params")

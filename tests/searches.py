@@ -24,6 +24,7 @@ from glyphline.tuning.book import Claim
 from glyphline.tuning.report import Outcome
 from tests.conftest import ROOT, changed
 
+BASE = parameters.read(ROOT / "params.yaml")
 SPACE = {
     "train.learning_rate": {"low": 0.001, "high": 0.01, "log": True},
     "model.dense_units": {"choices": [64, 128, 256]},
@@ -47,8 +48,7 @@ STUDY = "bowls"
 
 def light(**values: Any) -> Params:
     """Parameters of a search that needs no network; `trials=3` is short for `tune.trials`."""
-    base = parameters.read(ROOT / "params.yaml")
-    return changed(base, LIGHT | {f"tune.{name}": value for name, value in values.items()})
+    return changed(BASE, LIGHT | {f"tune.{name}": value for name, value in values.items()})
 
 
 def nothing() -> None:

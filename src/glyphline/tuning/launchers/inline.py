@@ -6,7 +6,7 @@ from typing import Self
 
 from glyphline.tuning.conduct import conduct
 from glyphline.tuning.desk import Desk
-from glyphline.tuning.launchers.launch import Work
+from glyphline.tuning.launchers.work import Work
 from glyphline.tuning.seat import new_owner
 
 

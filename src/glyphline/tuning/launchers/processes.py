@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from glyphline.tuning.desk import Desk
 from glyphline.tuning.launchers.crew import Crew, Line, Lost
-from glyphline.tuning.launchers.launch import Work
+from glyphline.tuning.launchers.work import Work
 from glyphline.tuning.launchers.worker import Message, serve
 
 # A worker has nothing to lose: its trial is begun again, and its files are whole.

@@ -7,7 +7,7 @@ from typing import Any
 
 from glyphline.errors import PipelineError
 from glyphline.tuning.conduct import Ended, conduct
-from glyphline.tuning.launchers.launch import Work
+from glyphline.tuning.launchers.work import Work
 from glyphline.tuning.trial import Job
 
 

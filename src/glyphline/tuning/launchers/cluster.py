@@ -17,8 +17,8 @@ from glyphline.params.searching import TuneParams
 from glyphline.tuning.desk import Desk
 from glyphline.tuning.launchers.crew import Crew, Line, Lost
 from glyphline.tuning.launchers.gpus import too_many
-from glyphline.tuning.launchers.work import Work
 from glyphline.tuning.launchers.processes import thread_limits
+from glyphline.tuning.launchers.work import Work
 from glyphline.tuning.launchers.worker import Broken, Message, serve
 
 ADDRESS = "RAY_ADDRESS"

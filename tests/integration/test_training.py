@@ -96,6 +96,23 @@ def test_the_hook_sees_every_epoch_in_order_and_may_end_the_fit(small, setting):
     assert epochs == [0, 1]
 
 
+def test_the_validation_loss_smooths_labels_as_the_fit_does_so_the_last_good_epoch_is_not_the_first():
+    import keras
+
+    labels = np.array([0, 1, 2, 1])
+    sure = np.full((4, 3), 0.001 / 2, dtype=np.float32)
+    sure[np.arange(4), labels] = 0.999
+    modest = np.full((4, 3), 0.1 / 3, dtype=np.float32)
+    modest[np.arange(4), labels] += 0.9
+    smoothed = keras.losses.CategoricalCrossentropy(label_smoothing=0.1)
+    for probs in (sure, modest):
+        expected = float(smoothed(np.eye(3, dtype=np.float32)[labels], probs))
+        assert cross_entropy(probs, labels, 0.1) == pytest.approx(expected, rel=1e-5)
+    # What the smoothed labels ask for is better than certainty, and hard labels say the contrary.
+    assert cross_entropy(modest, labels, 0.1) < cross_entropy(sure, labels, 0.1)
+    assert cross_entropy(modest, labels) > cross_entropy(sure, labels)
+
+
 def test_a_validation_loss_that_is_no_number_is_a_training_error_with_advice(small, setting):
     class Broken:
         def get_weights(self):

@@ -12,7 +12,10 @@ Objectives = Annotated[tuple[Literal["val_loss", "model_size", "latency_ms"], ..
 
 SEARCHABLE_SECTIONS = ("model", "train")
 # What a process settles once, for all trials that it runs.
-NOT_SEARCHABLE = {f"train.{name}" for name in ("precision", "xla", "deterministic", "memory_mb", "gpu_memory_mb")}
+# The smoothing of labels is part of val_loss, by which trials are compared.
+NOT_SEARCHABLE = {
+    f"train.{name}" for name in ("label_smoothing", "precision", "xla", "deterministic", "memory_mb", "gpu_memory_mb")
+}
 
 
 class SpaceEntry(Section):

@@ -22,6 +22,7 @@ class Epochs:
         val: the validation split.
         patience: epochs without a lower val_loss after which the fit should stop.
         hook: told of every epoch.
+        smoothing: of the labels in val_loss, the same as in the loss of the fit.
         trained: gives the weights that `model` is to have after an epoch; None when it shares them anyway.
 
     Attributes:
@@ -37,12 +38,14 @@ class Epochs:
         *,
         patience: int,
         hook: EpochHook | None,
+        smoothing: float = 0.0,
         trained: Callable[[], Arrays] | None = None,
     ) -> None:
         self.rows: list[dict[str, float]] = []
         self.best_epoch = 0
         self.best: Arrays = []
         self._model, self._val, self._patience, self._hook, self._trained = model, val, patience, hook, trained
+        self._smoothing = smoothing
 
     @property
     def hopeless(self) -> bool:
@@ -61,7 +64,7 @@ class Epochs:
         row = {
             "loss": loss,
             "accuracy": accuracy,
-            "val_loss": cross_entropy(probs, self._val.labels),
+            "val_loss": cross_entropy(probs, self._val.labels, self._smoothing),
             "val_accuracy": float(np.mean(probs.argmax(axis=1) == self._val.labels)),
             "learning_rate": learning_rate,
         }
@@ -88,13 +91,18 @@ def diverged(what: str) -> TrainingError:
     return TrainingError(f"the fit diverged at {what}", fix="lower train.learning_rate or raise train.warmup")
 
 
-def cross_entropy(probs: Probs, labels: Labels) -> float:
-    """Mean negative log-likelihood in nats.
+def cross_entropy(probs: Probs, labels: Labels, smoothing: float = 0.0) -> float:
+    """Mean negative log-likelihood in nats, of labels that are smoothed as those of the fit are.
+
+    A network trained on smoothed labels becomes surer and surer of less than 1. Against hard labels its loss rises while
+    its accuracy still grows, and the epoch that it points at is one of the first.
 
     Args:
         probs: float32 (n, classes).
         labels: int64 (n,).
+        smoothing: part of each label that is spread over all classes alike, in [0, 1).
     """
-    likelihood = probs[np.arange(len(labels)), labels].astype(np.float64)
     # float32 cannot tell less than this from 0, and one certain mistake must not make the mean infinite. A NaN stays.
-    return float(-np.log(np.maximum(likelihood, np.finfo(np.float32).tiny)).mean())
+    losses = -np.log(np.maximum(probs.astype(np.float64), np.finfo(np.float32).tiny))
+    of_label = losses[np.arange(len(labels)), labels]
+    return float(((1 - smoothing) * of_label + smoothing * losses.mean(axis=1)).mean())

@@ -114,6 +114,7 @@ def fit(
         setting.val,
         patience=params.train.patience if epochs is None else total,
         hook=on_epoch,
+        smoothing=params.train.label_smoothing,
         trained=trainer.weights if alone else None,
     )
     checkpoint = Checkpoint(checkpoints, _identity(params, setting, seed, total)) if checkpoints else None

@@ -94,8 +94,8 @@ def diverged(what: str) -> TrainingError:
 def cross_entropy(probs: Probs, labels: Labels, smoothing: float = 0.0) -> float:
     """Mean negative log-likelihood in nats, of labels that are smoothed as those of the fit are.
 
-    A network trained on smoothed labels becomes surer and surer of less than 1. Against hard labels its loss rises while
-    its accuracy still grows, and the epoch that it points at is one of the first.
+    A network trained on smoothed labels learns to be sure of less than 1. Against hard labels its loss rises while its
+    accuracy still grows, and the epoch that it points at is one of the first.
 
     Args:
         probs: float32 (n, classes).

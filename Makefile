@@ -1,7 +1,7 @@
 # `make help` lists the targets. Everything runs in .venv, which is made on first use and again when a lock file changes.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test check ui bench docs lock setup clean
+.PHONY: help run test soak check ui bench docs lock setup clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 unexport PYTHONHOME
-BENCHMARKS := time_to_accuracy recipes pipeline scaling tracking_cost evaluation
+BENCHMARKS := time_to_accuracy recipes pipeline scaling tracking_cost evaluation search_cost
 # `make setup GPU=1` installs CUDA's libraries with TensorFlow.
 LOCK := $(if $(GPU),requirements-gpu.lock,requirements.lock)
 PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3 python,$(shell $(name) -c \
@@ -25,6 +25,10 @@ run: $(STAMP)  ## rebuild what changed, from images to a registered model, and p
 test: $(STAMP)  ## every test: unit, contract, integration, end to end, browser
 	@pytest tests/unit tests/contract && pytest tests/integration && pytest tests/e2e tests/browser
 
+soak: $(STAMP)  ## hundreds of kill -9 of a search, and the registry under 32 processes with random kills; over an hour
+	@pytest -q -s tests/soak
+	@GLYPHLINE_SOAK=32x20 pytest tests/integration/test_contention.py tests/integration/test_registry_machine.py
+
 check: $(STAMP)  ## lint, types, layers and the quick tests
 	@ruff check . && ruff format --check . && mypy && lint-imports --no-logo && pytest -q tests/unit tests/contract
 
@@ -38,9 +42,9 @@ docs: $(STAMP)  ## write docs/params.md from the descriptions of the fields
 	@glyphline params --markdown > docs/.params.md && mv docs/.params.md docs/params.md
 
 lock: $(STAMP)  ## resolve the dependencies again into requirements.lock and requirements-gpu.lock
-	@uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-emit-index-url --quiet \
+	@uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-emit-index-url --no-strip-extras --quiet \
 		--upgrade --output-file requirements.lock
-	@uv pip compile pyproject.toml --group dev --extra gpu --universal --generate-hashes --no-emit-index-url --quiet \
+	@uv pip compile pyproject.toml --group dev --extra gpu --universal --generate-hashes --no-emit-index-url --no-strip-extras --quiet \
 		--upgrade --output-file requirements-gpu.lock
 
 setup: $(STAMP)  ## make .venv now; GPU=1 adds CUDA's libraries
@@ -48,6 +52,7 @@ setup: $(STAMP)  ## make .venv now; GPU=1 adds CUDA's libraries
 clean:  ## remove .venv and the caches; data, runs and models stay
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
+# An older pip takes a hashed requirement with an extra for an unpinned one.
 $(STAMP): $(LOCK) pyproject.toml
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11, 3.12 or 3.13 with venv was found"; \
 		echo "fix: install one (Debian: apt-get install python3-venv), or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3"; exit 1; } >&2
@@ -57,6 +62,7 @@ $(STAMP): $(LOCK) pyproject.toml
 		uv pip install --quiet --python $(BIN)/python --require-hashes -r $(LOCK) && \
 		uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .; \
 	else \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check "pip>=23.3" && \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK) && \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
 	fi

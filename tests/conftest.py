@@ -1,7 +1,7 @@
 """What every suite shares: parameters shrunk to seconds, made images, and the project's root."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ FOREIGN = (
     "GLYPHLINE_MIRROR",
     "DVC_ROOT",
     "DVC_EXP_NAME",
+    "GLYPHLINE_STUDY_URL",
 )
 for _name in FOREIGN:
     os.environ.pop(_name, None)
@@ -113,3 +114,14 @@ def shrunk(tmp_path_factory: pytest.TempPathFactory) -> Any:
     project.run("dvc", "repro")
     project.commit("A small run")
     return project
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[Any]:
+    """A PostgreSQL server. In CI its absence is an error; elsewhere the tests that need it are skipped."""
+    from tests import servers
+
+    if servers.binaries() is None and not os.environ.get("CI"):
+        pytest.skip("no PostgreSQL server here: apt-get install postgresql")
+    with servers.postgresql() as server:
+        yield server

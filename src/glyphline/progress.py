@@ -13,7 +13,7 @@ SECONDS_BETWEEN_LINES = 5.0
 BYTES = "B"
 
 Advance = Callable[..., None]
-"""Called with the amount done since the last call; 1 when it is called with nothing."""
+"""Called with the amount done since the last call; 1 when it is called with nothing. On a terminal, `note` is shown."""
 
 
 @contextmanager
@@ -41,12 +41,13 @@ def _drawn(description: str, total: int | None, unit: str, stream: TextIO) -> It
     from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     count = (DownloadColumn(),) if unit == BYTES else (MofNCompleteColumn(), TextColumn(unit))
-    columns = (TextColumn("{task.description}"), BarColumn(), *count, TimeRemainingColumn())
+    note = TextColumn("{task.fields[note]}")
+    columns = (TextColumn("{task.description}"), BarColumn(), *count, TimeRemainingColumn(), note)
     with Progress(*columns, console=Console(file=stream), transient=True) as shown:
-        task = shown.add_task(description, total=total)
+        task = shown.add_task(description, total=total, note="")
 
-        def advance(n: int = 1) -> None:
-            shown.advance(task, n)
+        def advance(n: int = 1, note: str = "") -> None:
+            shown.update(task, advance=n, note=note)
 
         yield advance
 
@@ -56,7 +57,7 @@ def _logged(description: str, total: int | None, unit: str) -> Iterator[Advance]
     done = 0
     began = said = time.monotonic()
 
-    def advance(n: int = 1) -> None:
+    def advance(n: int = 1, note: str = "") -> None:  # noqa: ARG001
         nonlocal done, said
         done += n
         now = time.monotonic()

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from glyphline import manual
-from glyphline.params.schema import SpaceEntry
+from glyphline.params.searching import SpaceEntry
 from glyphline.values import flatten
 
 

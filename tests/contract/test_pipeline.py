@@ -17,7 +17,7 @@ PARAMS = {
     "tune": {"seed", "data", "model", "train", "tune"},
     "train": {"seed", "data", "model", "train"},
     "evaluate": {"data", "train", "evaluate"},
-    "register": {"registry"},
+    "register": {"data", "registry"},
 }
 # What a reachable room reads for others: evaluate builds no network, and register begins no run.
 READ_FOR_OTHERS = {"evaluate": {"model", "seed"}, "register": {"seed"}}

@@ -1,6 +1,7 @@
 """The default pipeline in a fresh clone: what a person gets from `make run`."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -51,6 +52,9 @@ def test_the_run_holds_params_curves_scores_figures_inputs_and_the_model(finishe
     assert {"figures/confusion_matrix.png", "figures/learning_curves.png", "figures/mistakes.png"} <= figures
     contexts = {tag.value for item in run.inputs.dataset_inputs for tag in item.tags}
     assert contexts == {"training", "validation", "test"}
+    manifests = (json.loads(path.read_text()) for path in (finished.folder / "data/processed").glob("*/manifest.json"))
+    ours = {manifest["digest"][:36] for manifest in manifests}
+    assert {item.dataset.digest for item in run.inputs.dataset_inputs} == ours
     assert len(run.outputs.model_outputs) == 1
 
 
@@ -58,7 +62,23 @@ def test_the_run_says_what_made_it(finished, run):
     commit = finished.run("git", "rev-parse", "HEAD").out.strip()
     assert run.data.tags["mlflow.source.git.commit"] == commit
     artifacts = {item.path for item in store(finished).list_artifacts(run.info.run_id)}
-    assert "lineage.json" in artifacts
+    assert {"lineage.json", "model_card.md", "predictions.npz"} <= artifacts
+    note = run.data.tags["mlflow.note.content"]
+    assert f"**{run.data.metrics['test_accuracy']:.4f}**" in note
+
+
+def test_the_lineage_leads_from_the_run_to_every_file_and_from_the_files_to_the_run(finished, run):
+    client = store(finished)
+    path = client.download_artifacts(run.info.run_id, "lineage.evaluate.json", str(finished.folder / ".dvc/tmp"))
+    lineage = json.loads(Path(path).read_text())
+    assert {"git", "seed", "lock_file_sha256", "dvc_lock"} <= set(lineage)
+    # dvc.lock as it was when the stage began: every dependency and output of the earlier stages by its MD5.
+    assert {"artifacts/tune", "src/glyphline/values.py"} <= {
+        path for side in lineage["dvc_lock"]["tune"].values() for path, md5 in side.items() if md5
+    }
+    card = (finished.folder / "artifacts/evaluate/model_card.md").read_text()
+    assert f"key {run.data.tags['glyphline.run_key']}" in card
+    assert run.data.tags["mlflow.source.git.commit"] in card
 
 
 def test_every_trial_is_a_child_of_the_study(finished):
@@ -96,7 +116,15 @@ def test_dvc_shows_metrics_plots_and_the_graph(finished):
 def test_the_same_seed_in_another_clone_gives_the_same_model(finished, tmp_path):
     other = clone(tmp_path / "other")
     other.run("dvc", "repro")
-    for name in ("evaluate/metrics.json", "tune/best.json", "tune/trials.csv", "train/history.csv"):
+    # Beside times and what names the run, an evaluation is the same bit by bit: scores, predictions, tables, pictures.
+    measured = {"journal.jsonl", "cost.json", "model_card.md"}
+    evaluated = [
+        path.relative_to(other.folder / "artifacts").as_posix()
+        for path in sorted((other.folder / "artifacts" / "evaluate").rglob("*.*"))
+        if path.name not in {*measured, ".gitignore"}
+    ]
+    assert len(evaluated) >= 19
+    for name in (*evaluated, "tune/best.json", "tune/trials.csv", "train/history.csv"):
         ours, theirs = ((p.folder / "artifacts" / name).read_bytes() for p in (finished, other))
         assert ours == theirs, name
     digests = [

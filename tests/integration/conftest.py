@@ -12,6 +12,7 @@ from glyphline.tracking import store
 from glyphline.tracking.launch import Projector
 from glyphline.values import Split
 from tests.conftest import made_split
+from tests.registered import made_archive
 
 
 @pytest.fixture(scope="session")
@@ -37,9 +38,14 @@ def train_split() -> Split:
 
 
 def rows(paths: Paths) -> dict[str, list[tuple]]:
-    """Every row of every table of the project's store, sorted."""
+    """Every row of every table of the project's store, sorted; what SQLite notes for itself is left out."""
     with sqlite3.connect(paths.mlruns / "mlflow.db") as database:
-        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        tables = [
+            name
+            for (name,) in database.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+            )
+        ]
         return {table: sorted(database.execute(f'SELECT * FROM "{table}"'), key=repr) for table in tables}
 
 
@@ -56,7 +62,7 @@ def record_model(params, paths: Paths, split: Split, *, epochs: int = 3, environ
         run.input(split, context="training", dataset="shapes")
         for epoch in range(epochs):
             run.metrics({"val_loss": 1.0 / (epoch + 1), "val_accuracy": epoch / epochs}, step=epoch)
-        paths.model.write_bytes(b"keras archive")
+        made_archive(paths.model)
         paths.history.write_text("epoch,val_loss\n")
         run.artifact(paths.history)
         run.model(paths.model, image_shape=split.image_shape, classes=split.classes)

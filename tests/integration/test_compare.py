@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from glyphline import comparison, data, records, tracking
+from glyphline import cli, comparison, data, records, tracking
 from glyphline.errors import ArtifactError, DataError, RegistryError
 from glyphline.evaluation import measure, predictions
 from glyphline.evaluation.predictions import Predictions
@@ -133,7 +133,7 @@ def test_the_report_holds_parameters_scores_tests_curves_and_images(runs, compar
     text = compare("first", "second")
     assert "**second against first: accuracy better by 16.67 points (p = 0.002); log loss better by" in text
     assert "| accuracy | 0.8000 (0.6822 to 0.8817) | 0.9667 (" in text
-    assert "| train.learning_rate | 0.005 | 0.001 |" in text
+    assert f"| train.learning_rate | {runs.params.train.learning_rate:g} | 0.001 |" in text
     assert "| 10 against 0 |" in text
     assert "model.dropout" not in text
     html = page(project)
@@ -167,6 +167,14 @@ def test_the_same_comparison_gives_the_same_bytes(runs, compare, project):
     runs.make("second", wrong=2)
     one = compare("first", "second"), page(project)
     assert (compare("first", "second"), page(project)) == one
+
+
+def test_one_run_under_two_names_is_equal_to_itself(runs, compare):
+    # What a pull request shows that touches no stage.
+    runs.make("only", wrong=3)
+    text = compare("at-only", "workspace")
+    assert "**workspace against at-only: accuracy equal; log loss equal.**" in text
+    assert "Parameters that differ" not in text
 
 
 def test_scores_from_different_test_splits_are_refused_with_the_reason(runs, compare):
@@ -212,10 +220,37 @@ def test_without_the_test_split_the_page_says_why_no_image_is_there(runs, compar
     assert "is not in <code>data/processed/test</code>" in page(project)
 
 
+def test_a_damaged_picture_is_not_shown_and_the_page_says_so(runs, compare, project):
+    runs.make("first", wrong=3)
+    runs.make("second", wrong=2)
+    before = compare("first", "second")
+    path = project.split("test") / "images.npy"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    assert compare("first", "second") == before
+    assert "or was damaged there" in page(project)
+    assert "test image" not in page(project).partition("<body>")[2].replace("test images", "")
+
+
 def test_one_model_twice_is_refused(runs, compare):
     runs.make("first", wrong=3)
     with pytest.raises(DataError, match="named twice"):
         compare("first", "first")
+
+
+def test_the_command_writes_the_page_and_tells_mistakes_in_two_lines(runs, project, root, capsys, monkeypatch):
+    runs.make("first", wrong=3)
+    runs.make("second", wrong=2)
+    shutil.copy(root / "params.yaml", project.params)
+    monkeypatch.chdir(project.work)
+    assert cli.run(["compare", "first", "second", "--markdown", "--html", "out/report.html"]) == 0
+    assert capsys.readouterr().out.startswith("## Models compared\n")
+    assert (project.work / "out" / "report.html").read_text().startswith("<!doctype html>")
+    assert cli.run(["compare", "first"]) == 2
+    assert "name at least two models" in capsys.readouterr().err
+    assert cli.run(["compare", "first", "secnd"]) == 4
+    assert [line.partition(":")[0] for line in capsys.readouterr().err.splitlines()[-2:]] == ["error", "fix"]
 
 
 @pytest.fixture

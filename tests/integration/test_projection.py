@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from glyphline import tracking
+from glyphline import files, tracking
 from glyphline.errors import TrackingError
 from glyphline.tracking import journal, store
 from glyphline.tracking.artifacts import Shelf
@@ -96,7 +96,7 @@ def test_the_model_folder_is_what_mlflow_would_have_written(default_params, proj
     assert str(found.signature.inputs.inputs[0].type) == "uint8"
     assert found.signature.outputs.inputs[0].shape == (-1, 3)
     assert found.metadata["classes"] == list(train_split.classes)
-    assert (folder / "data" / "model.keras").read_bytes() == b"keras archive"
+    assert (folder / "data" / "model.keras").read_bytes() == project.model.read_bytes()
     pinned = (folder / "requirements.txt").read_text().splitlines()
     assert {line.split("==")[0] for line in pinned} >= {"keras", "mlflow", "numpy"}
     assert opened.client.get_logged_model(sent.model_id).status == "READY"
@@ -151,7 +151,7 @@ def test_a_model_that_a_crash_left_half_made_is_finished_not_made_twice(
         opened.experiment("shapes"),
         name="classifier",
         source_run_id=run_id,
-        tags={"glyphline.model_sha256": hashlib.sha256(b"keras archive").hexdigest()},
+        tags={"glyphline.model_sha256": files.sha256(project.model)},
     )
     sent = tracking.flush(default_params, project)[key]
     assert sent.model_id == half.model_id

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from glyphline import records
+from glyphline import files, records
 from glyphline.errors import ArtifactError, RegistryError
-from glyphline.records import Decision
+from glyphline.records import Cost, Decision
 from glyphline.stages import register
 from glyphline.tracking import flush, last_key
-from tests.conftest import changed
+from tests.conftest import changed, made_evaluation
 from tests.integration.conftest import record_evaluation, record_model
-from tests.integration.test_registry import evaluation, training
+from tests.registered import right_on, training, written_predictions
 
 
 @pytest.fixture
@@ -27,10 +27,18 @@ def evaluated(params, project, train_split):
         project.stage(stage).mkdir(parents=True, exist_ok=True)
     record_model(params, project, train_split)
     record_evaluation(params, project)
-    records.write(project.training, training("f" * 64))
-    records.write(project.evaluation, evaluation(98, "a" * 64, "f" * 64))
+    write_results(project, "f" * 64)
     project.model_card.write_text("# The card\n")
     return project
+
+
+def write_results(project, weights: str, correct: int = 980) -> None:
+    """What train and evaluate found, for weights of this digest."""
+    records.write(project.training, training(weights, files.sha256(project.model)))
+    sha256 = written_predictions(project.predictions, right_on(correct), "a" * 64, weights)
+    found = made_evaluation(correct, 1000, test_digest="a" * 64, weights_digest=weights, predictions_sha256=sha256)
+    records.write(project.evaluation, found)
+    records.write(project.cost, Cost(device="cpu", parameters=100, model_bytes=5000, latency=()))
 
 
 @pytest.fixture
@@ -61,7 +69,7 @@ def test_the_version_holds_the_model_that_was_trained(params, evaluated, client)
 
     source = client.get_model_version("shapes", "1").source
     folder = download_artifacts(artifact_uri=source, tracking_uri=f"sqlite:///{evaluated.mlruns / 'mlflow.db'}")
-    assert (Path(folder) / "data" / "model.keras").read_bytes() == b"keras archive"
+    assert (Path(folder) / "data" / "model.keras").read_bytes() == evaluated.model.read_bytes()
 
 
 def test_the_stage_again_makes_the_same_file(params, evaluated):
@@ -98,7 +106,7 @@ def test_a_decision_about_an_earlier_model_is_not_restored(params, evaluated, cl
     register.run(params, evaluated)
     records.write(evaluated.training, training("e" * 64))
     assert register.restore(params, evaluated) is None
-    records.write(evaluated.evaluation, evaluation(97, "a" * 64, "e" * 64))
+    write_results(evaluated, "e" * 64, correct=970)
     assert register.restore(params, evaluated) is None
     assert len(client.search_model_versions("name = 'shapes'")) == 1
 

@@ -1,4 +1,4 @@
-"""The registry room against a real MLflow over SQLite."""
+"""Registering versions, against a real MLflow over SQLite."""
 
 import shutil
 import socket
@@ -9,13 +9,12 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from glyphline.errors import ArtifactError, RegistryError, TrackingError
-from glyphline.records import Evaluation, Training
-from glyphline.registry import Candidate, Destination, release, restore
-from glyphline.registry.release import shortened
+from glyphline.params.releasing import RegistryParams
+from glyphline.records import Decision
+from glyphline.registry import Candidate, Destination, Evidence, release, restore
+from glyphline.registry.labels import shortened
 from tests.conftest import made_evaluation
-
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-CARD = '# The card\nload_model: mlflow.keras.load_model("models:/NAME@champion") or models:/NAME/VERSION\n'
+from tests.registered import COMMIT, Runs, compare, training
 
 
 @pytest.fixture
@@ -35,163 +34,186 @@ def client(to):
 
 @pytest.fixture
 def finished(client, tmp_path):
-    """A run with a logged model, as the tracking room leaves it: `finished(correct=98)`."""
-
-    def make(*, correct: int, split: str = "a" * 64, weights: str | None = None) -> Candidate:
-        found = client.get_experiment_by_name("shapes")
-        experiment = found.experiment_id if found else client.create_experiment("shapes", (tmp_path / "files").as_uri())
-        run = client.create_run(experiment, tags={"mlflow.source.git.commit": COMMIT})
-        model = client.create_logged_model(experiment, name="model", source_run_id=run.info.run_id)
-        folder = tmp_path / "model"
-        folder.mkdir(exist_ok=True)
-        (folder / "MLmodel").write_text("flavors: {}\n")
-        client.log_model_artifacts(model.model_id, str(folder))
-        client.finalize_logged_model(model.model_id, "READY")
-        weights = weights or run.info.run_id * 2
-        return Candidate(
-            run_id=run.info.run_id,
-            model_id=model.model_id,
-            source=model.artifact_location,
-            training=training(weights),
-            evaluation=evaluation(correct, split, weights),
-            card=CARD,
-        )
-
-    return make
+    """A trained and evaluated run: `finished(correct=980)` of 1,000."""
+    runs = Runs(client, tmp_path / "runs")
+    return runs.make
 
 
-def training(weights: str) -> Training:
-    return Training(
-        dataset="shapes",
-        params={"train.learning_rate": 0.003, "model.filters": [4], "registry.name": "shapes"},
-        weights_digest=weights,
-        parameters=100,
-        epochs=3,
-        best_epoch=2,
-        val_loss=0.1,
-        val_accuracy=0.97,
-        val_count=50,
-        train_digest="c" * 64,
-        val_digest="d" * 64,
-        device="cpu",
-        precision="float32",
-        why="",
-        xla=False,
-        model_sha256="e" * 64,
-    )
+@pytest.fixture
+def rules(default_params) -> RegistryParams:
+    return default_params.registry
 
 
-def evaluation(correct: int, split: str, weights: str) -> Evaluation:
-    return made_evaluation(correct, 100, test_digest=split, weights_digest=weights)
+@pytest.fixture
+def register(to, rules):
+    """`register(candidate)`, or with other rules: `register(candidate, min_accuracy=0.5)`."""
+
+    def run(candidate: Candidate, **fields) -> Decision:
+        return release(candidate, to, rules.model_copy(update=fields), compare)
+
+    return run
 
 
 def aliases(client, name: str = "shapes") -> dict[str, int]:
     return {alias: int(version) for alias, version in client.get_registered_model(name).aliases.items()}
 
 
-def test_the_first_good_model_becomes_champion(to, client, finished):
-    decision = release(finished(correct=98), to, 0.95)
+def test_the_first_good_model_becomes_champion(register, client, finished):
+    decision = register(finished(980))
     assert decision.promoted
     assert decision.version == 1
     assert decision.aliases == ("challenger", "champion")
     assert aliases(client) == {"challenger": 1, "champion": 1}
 
 
-def test_a_version_says_what_it_is_and_how_to_load_it(to, client, finished):
-    candidate = finished(correct=98)
-    release(candidate, to, 0.95)
+def test_a_version_says_what_it_is_and_how_to_load_it(register, client, finished):
+    candidate = finished(980)
+    register(candidate)
     version = client.get_model_version("shapes", "1")
     assert version.run_id == candidate.run_id
     assert version.source == candidate.source
     assert version.tags["accuracy"] == "0.980000"
     assert version.tags["test_digest"] == "a" * 12
     assert version.tags["commit"] == COMMIT[:12]
-    assert max(map(len, version.tags.values())) <= 12
+    assert version.tags["verdict"] == "passed"
+    assert "there is no champion yet" in version.tags["reasons"]
     assert 'mlflow.keras.load_model("models:/shapes@champion")' in version.description
-    assert version.description.startswith("### Decision\nBecame champion: ")
-    assert "# The card\n" in version.description
-    assert "models:/shapes/1\n" in version.description
+    assert "Version `models:/shapes/1`." in version.description
+    assert "### Decision\nBecame champion: " in version.description
     assert "champion" in client.get_registered_model("shapes").description
 
 
-def test_the_model_of_a_version_can_be_found_from_its_logged_model(to, client, finished):
-    candidate = finished(correct=98)
-    release(candidate, to, 0.95)
-    release(candidate, to, 0.95)
+def test_a_card_that_is_too_long_is_cut_at_a_section_and_says_where_the_rest_is():
+    card = "head" + "".join(f"\n\n## Section {n}\n\n{'word ' * 100}" for n in range(12))
+    text = shortened(card)
+    assert len(text) <= 5000
+    assert "Section 7" in text
+    assert text.endswith("`model_card.md` among the artifacts of the source run.*\n")
+    assert shortened("head\n\n## Short\n") == "head\n\n## Short\n"
+
+
+def test_the_model_of_a_version_can_be_found_from_its_logged_model(register, client, finished):
+    candidate = finished(980)
+    register(candidate)
+    register(candidate)
     link = client.get_logged_model(candidate.model_id).tags["mlflow.modelVersions"]
     assert link == '[{"name": "shapes", "version": 1}]'
 
 
-@pytest.mark.parametrize("correct", [98, 90])
-def test_registering_a_run_twice_changes_nothing(to, client, finished, correct):
-    candidate = finished(correct=correct)
-    first = release(candidate, to, 0.95)
-    assert release(candidate, to, 0.95) == first
+@pytest.mark.parametrize("correct", [980, 900])
+def test_registering_a_run_twice_changes_nothing(register, client, finished, correct):
+    candidate = finished(correct)
+    first = register(candidate)
+    assert register(candidate) == first
     assert len(client.search_model_versions("name = 'shapes'")) == 1
 
 
-def test_a_champion_registered_again_is_compared_with_the_one_it_replaced(to, finished):
-    release(finished(correct=96), to, 0.95)
-    better = finished(correct=98)
-    first = release(better, to, 0.95)
+def test_a_champion_registered_again_is_compared_with_the_one_it_replaced(register, finished):
+    register(finished(960))
+    better = finished(980)
+    first = register(better)
     assert (first.promoted, first.champion_version, first.champion_accuracy) == (True, 1, 0.96)
-    assert release(better, to, 0.95) == first
+    assert (first.comparison, first.level) == (1, 0.025)
+    assert first.p_value == pytest.approx(2 * 0.5**20)
+    assert register(better) == first
 
 
-def test_an_equal_model_is_challenger_and_the_champion_stays(to, client, finished):
-    release(finished(correct=98), to, 0.95)
-    decision = release(finished(correct=98), to, 0.95)
+def test_the_champion_before_is_previous(register, client, finished):
+    register(finished(960))
+    register(finished(980))
+    assert aliases(client) == {"challenger": 2, "champion": 2, "previous": 1}
+
+
+def test_an_equal_model_is_challenger_and_the_champion_stays(register, client, finished):
+    register(finished(980))
+    decision = register(finished(980))
     assert not decision.promoted
+    assert "not shown to be better than champion version 1" in decision.reasons[0]
     assert decision.aliases == ("challenger",)
     assert aliases(client) == {"challenger": 2, "champion": 1}
 
 
-def test_a_better_model_on_another_test_split_does_not_become_champion(to, client, finished):
-    release(finished(correct=96), to, 0.95)
-    decision = release(finished(correct=99, split="b" * 64), to, 0.95)
+def test_each_comparison_on_one_test_split_makes_the_next_one_stricter(register, finished):
+    register(finished(960))
+    first, second = register(finished(961)), register(finished(965))
+    assert [first.comparison, second.comparison] == [1, 2]
+    assert [first.level, second.level] == pytest.approx([0.05 / 2, 0.05 / 6])
+    # p is 0.0625 for 5 against none, which even the level of a single comparison would not let through.
+    assert not second.promoted
+    assert register(finished(975)).level == pytest.approx(0.05 / 12)
+
+
+def test_a_better_model_on_another_test_split_does_not_become_champion(register, client, finished):
+    register(finished(960))
+    decision = register(finished(990, split="b" * 64))
     assert not decision.promoted
     assert "cannot be compared" in decision.reasons[0]
+    assert decision.comparison is None
     assert aliases(client)["champion"] == 1
 
 
-def test_a_lower_floor_lets_the_same_run_in_without_a_second_version(to, client, finished):
-    candidate = finished(correct=90)
-    assert release(candidate, to, 0.95).aliases == ("challenger",)
-    assert release(candidate, to, 0.85).aliases == ("challenger", "champion")
+def test_a_lower_floor_lets_the_same_run_in_without_a_second_version(register, client, finished):
+    candidate = finished(900)
+    assert register(candidate).aliases == ("challenger",)
+    assert register(candidate, min_accuracy=0.85).aliases == ("challenger", "champion")
     assert "Became champion" in client.get_model_version("shapes", "1").description
+    assert client.get_model_version("shapes", "1").tags["verdict"] == "passed"
 
 
-def test_a_raised_floor_does_not_dethrone_and_says_so(to, finished):
-    candidate = finished(correct=96)
-    release(candidate, to, 0.95)
-    decision = release(candidate, to, 0.99)
+def test_a_raised_floor_does_not_dethrone_and_says_so(register, finished):
+    candidate = finished(960)
+    register(candidate)
+    decision = register(candidate, min_accuracy=0.99)
     assert not decision.promoted
     assert decision.aliases == ("challenger", "champion")
     assert any("keeps the alias champion" in reason for reason in decision.reasons)
 
 
-def test_a_champion_made_by_hand_is_not_compared_with(to, client, finished):
-    by_hand = finished(correct=50)
+def test_a_champion_made_by_hand_is_not_compared_with(register, client, finished):
+    by_hand = finished(500)
     client.create_registered_model("shapes", description="mine")
     client.create_model_version("shapes", by_hand.source, run_id=by_hand.run_id)
     client.set_registered_model_alias("shapes", "champion", "1")
-    decision = release(finished(correct=99), to, 0.95)
+    decision = register(finished(990))
     assert not decision.promoted
     assert "unknown test split" in decision.reasons[0]
     assert client.get_registered_model("shapes").description == "mine"
+    assert aliases(client) == {"champion": 1, "challenger": 2}
 
 
-def test_a_deleted_rival_is_forgotten(to, client, finished):
-    release(finished(correct=96), to, 0.95)
-    better = finished(correct=98)
-    release(better, to, 0.95)
+def test_a_deleted_rival_is_forgotten(register, client, finished):
+    register(finished(960))
+    better = finished(980)
+    register(better)
     client.delete_model_version("shapes", "1")
-    assert release(better, to, 0.95).champion_version is None
+    assert register(better).champion_version is None
+    assert aliases(client) == {"challenger": 2, "champion": 2}
 
 
-def test_three_that_register_at_once_make_one_version(to, client, finished):
-    candidate = finished(correct=98)
-    threads = [threading.Thread(target=release, args=(candidate, to, 0.95)) for _ in range(3)]
+def test_a_rival_whose_predictions_are_gone_stays_and_the_reason_is_told(register, client, finished, to):
+    held = finished(960)
+    register(held)
+    folder = client.get_run(held.run_id).info.artifact_uri.removeprefix("file://")
+    shutil.os.unlink(f"{folder}/predictions.npz")
+    decision = register(finished(990))
+    assert not decision.promoted
+    assert "the predictions of version 1 are gone" in decision.reasons[0]
+
+
+def test_a_rival_whose_predictions_are_gone_is_scored_again_where_that_is_possible(to, rules, client, finished):
+    held = finished(960)
+    release(held, to, rules, compare)
+    kept = held.evidence.predictions
+    folder = client.get_run(held.run_id).info.artifact_uri.removeprefix("file://")
+    shutil.os.unlink(f"{folder}/predictions.npz")
+    decision = release(finished(990), to, rules, compare, rescore=lambda judged: kept)
+    assert decision.promoted
+    assert "better than champion version 1" in decision.reasons[-1]
+
+
+def test_three_that_register_at_once_make_one_version(register, client, finished):
+    candidate = finished(980)
+    threads = [threading.Thread(target=register, args=(candidate,)) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -199,43 +221,52 @@ def test_three_that_register_at_once_make_one_version(to, client, finished):
     assert len(client.search_model_versions("name = 'shapes'")) == 1
 
 
-def test_a_lost_store_gets_version_aliases_and_description_back(to, client, finished, tmp_path, migrated_store):
-    decision = release(finished(correct=98, weights="f" * 64), to, 0.95)
-    shutil.copy(migrated_store, tmp_path / "mlflow.db")
-    again = finished(correct=98, weights="f" * 64)
-    assert restore(again, to, decision) == decision
+def test_a_lost_store_gets_version_aliases_and_description_back(register, to, client, finished, migrated_store):
+    decision = register(finished(980, weights="f" * 64))
+    shutil.copy(migrated_store, to.lock.with_name("mlflow.db"))
+    again = finished(980, weights="f" * 64)
+    assert restore(again, to, decision, compare) == decision
     assert aliases(client) == {"challenger": 1, "champion": 1}
     assert "there is no champion yet" in client.get_model_version("shapes", "1").description
-    assert restore(again, to, decision) is None
+    assert restore(again, to, decision, compare) is None
 
 
-def test_restoring_takes_no_alias_from_another_version(to, client, finished):
-    decision = release(finished(correct=98, weights="f" * 64), to, 0.95)
-    twin = restore(finished(correct=98, weights="f" * 64), to, decision)
+def test_restoring_takes_no_alias_from_another_version(register, to, client, finished):
+    decision = register(finished(980, weights="f" * 64))
+    twin = restore(finished(980, weights="f" * 64), to, decision, compare)
     assert twin is not None
     assert twin.aliases == ()
     assert aliases(client) == {"challenger": 1, "champion": 1}
 
 
-def test_an_evaluation_of_other_weights_is_refused():
+def test_an_evaluation_of_other_weights_is_refused(tmp_path):
+    seen = made_evaluation(980, 1000, weights_digest="2" * 64)
     with pytest.raises(ArtifactError, match="looked at weights 222222222222") as caught:
-        Candidate("run", "model", "/model", training("1" * 64), evaluation(98, "a" * 64, "2" * 64), CARD)
+        Candidate("run", "model", "/model", training("1" * 64), Evidence(seen, None, tmp_path), "card")
     assert caught.value.fix == "run `dvc repro evaluate`"
 
 
-def test_a_dead_server_is_told_without_its_password_and_soon(to, finished):
-    candidate = finished(correct=98)
+def test_a_model_that_is_not_the_one_that_was_trained_is_not_registered(register, client, finished):
+    candidate = finished(980)
+    other = replace(candidate, training=training(candidate.training.weights_digest, "0" * 64))
+    with pytest.raises(ArtifactError, match="is not the one that was trained"):
+        register(other)
+    assert not client.search_model_versions("name = 'shapes'")
+
+
+def test_a_dead_server_is_told_without_its_password_and_soon(to, rules, finished):
+    candidate = finished(980)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         uri = f"http://ann:swordfish@127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(TrackingError, match="does not answer") as caught:
-            release(candidate, replace(to, uri=uri, timeout_s=1), 0.95)
+            release(candidate, replace(to, uri=uri, timeout_s=1), rules, compare)
     assert "swordfish" not in caught.value.problem
     assert "tracking.uri" in caught.value.fix
 
 
-def test_a_server_that_refuses_is_told_with_its_words(to, finished):
-    candidate = finished(correct=98)
+def test_a_server_that_refuses_is_told_with_its_words(to, rules, finished):
+    candidate = finished(980)
 
     class Refusing(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -250,21 +281,11 @@ def test_a_server_that_refuses_is_told_with_its_words(to, finished):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         uri = f"http://ann:swordfish@127.0.0.1:{server.server_port}"
         with pytest.raises(RegistryError, match="not for ann") as caught:
-            release(candidate, replace(to, uri=uri, timeout_s=2), 0.95)
+            release(candidate, replace(to, uri=uri, timeout_s=2), rules, compare)
         server.shutdown()
     assert "swordfish" not in caught.value.problem
 
 
-def test_a_run_that_the_store_does_not_know_is_a_registry_error(to, finished):
+def test_a_run_that_the_store_does_not_know_is_a_registry_error(register, finished):
     with pytest.raises(RegistryError, match="refuses"):
-        release(replace(finished(correct=98), run_id="0" * 32), to, 0.95)
-
-
-def test_a_card_that_is_too_long_for_a_description_is_cut_between_sections_and_says_where_it_goes_on():
-    card = "\n\n".join(["# Title\nsummary", *(f"## Part {number}\n{'x' * 900}" for number in range(8))])
-    found = shortened(card)
-    assert len(found) <= 5000
-    assert "## Part 4\n" in found
-    assert "## Part 5\n" not in found
-    assert "model_card.md" in found.splitlines()[-1]
-    assert shortened("short") == "short"
+        register(replace(finished(980), run_id="0" * 32))

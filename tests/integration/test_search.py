@@ -1,78 +1,27 @@
-"""The search against a real Optuna database and real fits, with its process killed for real."""
+"""The search against a real Optuna database, with a light stand-in for the fit."""
 
 import json
-import os
-import signal
 import sqlite3
-import subprocess
-import sys
-import time
-from functools import cache
 
 import optuna
 import pytest
 
-from glyphline import training, tuning
+from glyphline import tuning
 from glyphline.errors import SearchError, TrainingError
-from glyphline.tuning.space import distributions
-from glyphline.tuning.study import open_study
-from glyphline.tuning.trial import run_trial
-from tests.conftest import ROOT, changed, made_split
-
-SMALL = {
-    "model.filters": (4,),
-    "model.dense_units": 8,
-    "train.batch_size": 16,
-    "tune.trials": 4,
-    "tune.epochs": 2,
-    "tune.startup_trials": 2,
-}
-
-
-class Watched:
-    """Remembers what it is told."""
-
-    def __init__(self):
-        self.trials = {}
-
-    def begin(self, number, values):
-        told = self.trials[number] = {"values": dict(values), "epochs": [], "end": None}
-
-        class Trial:
-            def epoch(self, epoch, metrics):
-                told["epochs"].append((epoch, metrics["val_loss"]))
-
-            def end(self, state, value, reason):
-                told["end"] = (state, value, reason)
-
-        return Trial()
+from tests.searches import STUDY, Watched, bowl, light, run, trials
 
 
 @pytest.fixture(scope="module")
-def small(default_params):
-    return changed(default_params, SMALL)
-
-
-@pytest.fixture(scope="module")
-def setting(small):
-    @cache
-    def made():
-        return training.prepare(small, made_split("train", 66), made_split("val", 30, seed=1))
-
-    return made
-
-
-@pytest.fixture(scope="module")
-def finished(small, setting, tmp_path_factory):
+def finished(tmp_path_factory):
     database = tmp_path_factory.mktemp("study") / "optuna.db"
     watched = Watched()
-    return tuning.search(small, "bars", database, watched, setting), watched, database
+    return run(light(), database, watched), watched, database
 
 
-def test_trial_0_is_params_yaml(finished, small):
+def test_trial_0_is_params_yaml(finished):
     _, watched, _ = finished
-    flat = small.flat()
-    assert watched.trials[0]["values"] == {key: flat[key] for key in small.tune.space}
+    flat = light().flat()
+    assert watched.trials[0]["values"] == {key: flat[key] for key in light().tune.space}
 
 
 def test_the_winner_has_the_lowest_loss_and_is_never_worse_than_params_yaml(finished):
@@ -82,125 +31,265 @@ def test_the_winner_has_the_lowest_loss_and_is_never_worse_than_params_yaml(fini
     assert outcome.values == watched.trials[outcome.number]["values"]
 
 
-def test_the_budget_is_a_total_over_all_runs(finished, small, setting):
+def never():
+    raise AssertionError("a finished search must not train")
+
+
+def test_the_budget_is_a_total_over_all_runs(finished):
     outcome, _, database = finished
-    assert outcome.complete + outcome.pruned + outcome.failed == 4
-
-    def never():
-        raise AssertionError("a finished search must not train")
-
+    assert outcome.complete + outcome.pruned + outcome.failed == 6
     again = Watched()
-    assert tuning.search(small, "bars", database, again, never) == outcome
-    assert sorted(again.trials) == [0, 1, 2, 3]
+    assert run(light(), database, again, prepare=never) == outcome
+    assert sorted(again.trials) == list(range(6))
+    assert {trial["end"][0] for trial in again.trials.values()} == {"COMPLETE", "PRUNED"}
 
 
-def test_the_same_seed_searches_the_same(finished, small, setting, tmp_path):
+def test_the_same_seed_searches_the_same(finished, tmp_path):
     outcome, _, _ = finished
-    assert tuning.search(small, "bars", tmp_path / "optuna.db", Watched(), setting).rows == outcome.rows
+    assert run(light(), tmp_path / "optuna.db").rows == outcome.rows
 
 
-def test_a_search_in_two_parts_is_the_search_in_one(finished, small, setting, tmp_path):
+def test_a_search_in_parts_is_the_search_in_one(finished, tmp_path):
     outcome, _, _ = finished
-    tuning.search(changed(small, {"tune.trials": 2}), "bars", tmp_path / "optuna.db", Watched(), setting)
-    assert tuning.search(small, "bars", tmp_path / "optuna.db", Watched(), setting).rows == outcome.rows
+    for budget in (1, 3, 5):
+        run(light(trials=budget), tmp_path / "optuna.db")
+    assert run(light(), tmp_path / "optuna.db").rows == outcome.rows
 
 
-def diverging(params, values, setting, *, number, on_epoch):
-    if number == 1:
+@pytest.mark.parametrize("pruner", ["median", "hyperband", "none"])
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+def test_every_sampler_and_pruner_gives_the_same_search_in_parts(sampler, pruner, tmp_path):
+    values = {"sampler": sampler, "pruner": pruner, "trials": 14, "epochs": 9}
+    whole = run(light(**values), tmp_path / "whole.db")
+    run(light(**values | {"trials": 8}), tmp_path / "parts.db")
+    assert run(light(**values), tmp_path / "parts.db").rows == whole.rows
+    assert bool(whole.pruned) == (pruner != "none")
+
+
+def test_two_workers_meet_the_budget_and_say_which_of_them_ran_a_trial(tmp_path):
+    watched = Watched()
+    outcome = run(light(workers=2, trials=8), tmp_path / "optuna.db", watched)
+    assert outcome.complete + outcome.pruned == 8
+    assert len({trial["worker"] for trial in watched.trials.values()} - {""}) in {1, 2}
+
+
+def diverging(params, job, setting, *, on_epoch):
+    if job.number == 1:
         raise TrainingError("epoch 1: loss nan, val_loss nan", fix="lower train.learning_rate")
-    return run_trial(params, values, setting, number=number, on_epoch=on_epoch)
+    if job.number == 2:
+        raise MemoryError
+    return bowl(params, job, setting, on_epoch=on_epoch)
 
 
-def test_a_trial_that_diverges_is_failed_with_its_reason_and_the_search_goes_on(small, setting, tmp_path):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_candidate_that_diverges_or_needs_too_much_memory_is_failed_and_the_search_goes_on(workers, tmp_path):
     watched = Watched()
-    outcome = tuning.search(small, "bars", tmp_path / "optuna.db", watched, setting, objective=diverging)
-    assert outcome.failed == 1
+    outcome = run(light(workers=workers), tmp_path / "optuna.db", watched, diverging)
+    assert (outcome.failed, outcome.complete + outcome.pruned) == (2, 4)
     assert watched.trials[1]["end"] == ("FAIL", None, "epoch 1: loss nan, val_loss nan")
+    assert watched.trials[2]["end"] == ("FAIL", None, "out of memory: MemoryError")
 
 
-def test_a_mistake_of_ours_is_recorded_and_raised(small, setting, tmp_path):
-    def broken(params, values, setting, *, number, on_epoch):
-        raise ZeroDivisionError
+def broken(params, job, setting, *, on_epoch):
+    raise ZeroDivisionError("ours")
 
+
+@pytest.mark.parametrize(("workers", "error"), [(1, ZeroDivisionError), (2, RuntimeError)])
+def test_a_mistake_of_ours_is_recorded_and_raised_with_its_traceback(workers, error, tmp_path):
     watched = Watched()
-    with pytest.raises(ZeroDivisionError):
-        tuning.search(small, "bars", tmp_path / "optuna.db", watched, setting, objective=broken)
-    assert watched.trials[0]["end"] == ("FAIL", None, "ZeroDivisionError()")
+    with pytest.raises(error, match="ours"):
+        run(light(workers=workers), tmp_path / "optuna.db", watched, broken)
+    assert watched.trials[0]["end"] == ("FAIL", None, "ZeroDivisionError('ours')")
+    states = [trial.state for trial in trials(tmp_path / "optuna.db")]
+    assert states.count("FAIL") == 1
+    assert "RUNNING" not in states
 
 
-def test_a_search_without_a_finished_trial_says_why(small, setting, tmp_path):
-    late = changed(small, {"tune.timeout_s": 1e-9})
-    with pytest.raises(SearchError, match="none of 0 trials"):
-        tuning.search(late, "bars", tmp_path / "optuna.db", Watched(), setting)
+def refusing():
+    raise TrainingError("train.precision=bfloat16, and there is none", fix="set train.precision to auto")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_machine_that_cannot_train_is_told_as_it_is_and_costs_no_trial(workers, tmp_path):
+    with pytest.raises(TrainingError, match="bfloat16") as caught:
+        run(light(workers=workers), tmp_path / "optuna.db", prepare=refusing)
+    assert caught.value.fix == "set train.precision to auto"
+    assert run(light(), tmp_path / "optuna.db").failed == 0
+
+
+def failing_prepare():
+    raise ZeroDivisionError("ours")
+
+
+def test_a_mistake_before_the_first_trial_is_raised_with_the_workers_traceback(tmp_path):
+    with pytest.raises(RuntimeError, match="ours"):
+        run(light(workers=2), tmp_path / "optuna.db", prepare=failing_prepare)
+
+
+def test_time_is_a_total_over_all_runs_too(tmp_path):
+    assert len(run(light(timeout_s=1e-9), tmp_path / "optuna.db").rows) == 1
+    assert len(run(light(timeout_s=1e-9), tmp_path / "optuna.db", prepare=never).rows) == 1
+
+
+def never_finite(params, job, setting, *, on_epoch):
+    raise TrainingError("too wide" if job.number == 2 else "the fit diverged", fix="")
+
+
+def test_when_all_trials_fail_the_most_common_reason_is_told(tmp_path):
+    with pytest.raises(SearchError, match=r"none of 6 trials .*6 fail.*5 times\): the fit diverged"):
+        run(light(), tmp_path / "optuna.db", objective=never_finite)
+
+
+def too_large(params, job, setting, *, on_epoch):
+    size = params.flat() | dict(job.values)
+    if size["model.dense_units"] > params.tune.max_parameters:
+        surplus = size["model.dense_units"] / params.tune.max_parameters - 1
+        raise tuning.TooLargeError("tune.max_parameters", surplus, "too many parameters")
+    return bowl(params, job, setting, on_epoch=on_epoch)
+
+
+def test_a_limit_is_kept_by_the_winner_and_learnt_by_the_sampler(tmp_path):
+    outcome = run(light(max_parameters=64, trials=20), tmp_path / "optuna.db", objective=too_large)
+    assert outcome.values["model.dense_units"] == 64
+    study = optuna.load_study(study_name=STUDY, storage=f"sqlite:///{tmp_path / 'optuna.db'}")
+    beyond = [trial for trial in study.trials if trial.constraints.get("tune.max_parameters", 0) > 0]
+    assert beyond
+    # The sampler draws the sizes that are too large less often than blindly, two times in three.
+    assert len([trial for trial in beyond if trial.number >= 8]) < 8
+
+
+def test_nothing_within_a_limit_names_the_limit(tmp_path):
+    with pytest.raises(SearchError, match="too many parameters") as caught:
+        run(light(max_parameters=1), tmp_path / "optuna.db", objective=too_large)
+    assert "tune.max_parameters" in caught.value.fix
+
+
+def test_two_objectives_give_a_front_whose_points_no_other_beats(tmp_path):
+    outcome = run(light(objectives=("val_loss", "model_size"), trials=15), tmp_path / "optuna.db")
+    assert outcome.pruned == 0
+    points = [(row["val_loss"], row["model_size"]) for row in outcome.front]
+    assert len(points) > 1
+    assert points == sorted(points)
+    assert [size for _, size in points] == sorted((size for _, size in points), reverse=True)
+    assert outcome.val_loss == points[0][0]
+    everything = [(row["val_loss"], row["model_size"]) for row in outcome.rows]
+    assert not [p for p in points if any(q[0] <= p[0] and q[1] <= p[1] and q != p for q in everything)]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_finalists_are_fitted_again_with_the_same_fresh_seeds_at_full_length(workers, tmp_path):
+    watched = Watched()
+    outcome = run(light(finalists=2, seeds=3, workers=workers), tmp_path / "optuna.db", watched)
+    assert len(watched.finalists) == 6
+    assert {len(trial["epochs"]) for trial in watched.finalists.values()} == {light().train.epochs}
+    first, second = outcome.rechecked
+    assert (first.mean, first.finalist.number) <= (second.mean, second.finalist.number)
+    assert outcome.number == first.finalist.number
+    assert first.shrinkage == first.mean - first.finalist.val_loss
+    assert first.spread > 0
+    again = Watched()
+    assert run(light(finalists=2, seeds=3), tmp_path / "optuna.db", again, prepare=never) == outcome
+    assert sorted(again.finalists) == list(range(6))
+
+
+def lucky(params, job, setting, *, on_epoch):
+    """Trial 1 looks best in the search, and is not with other seeds."""
+    values = bowl(params, job, setting, on_epoch=on_epoch)
+    is_search = job.epochs is not None
+    return values | {"val_loss": 0.0} if is_search and job.number == 1 else values
+
+
+def test_a_lucky_trial_does_not_win_against_its_own_re_check(tmp_path):
+    plain = run(light(), tmp_path / "a.db", objective=lucky)
+    checked = run(light(finalists=3, seeds=2), tmp_path / "b.db", objective=lucky)
+    assert plain.number == 1
+    assert checked.number != 1
+    assert next(one for one in checked.rechecked if one.finalist.number == 1).shrinkage > 0.1
+
+
+def test_the_best_of_an_earlier_study_are_tried_after_params_yaml(finished, tmp_path):
+    outcome, _, database = finished
+    target = tmp_path / "optuna.db"
+    with sqlite3.connect(database) as source, sqlite3.connect(target) as copy:
+        source.backup(copy)
+    params = light(warm_start=STUDY, trials=4)
+    found = tuning.search(params, "next", tuning.Place(target), Watched(), never_needed, identity={}, objective=bowl)
+    best = sorted((row for row in outcome.rows if row["state"] == "COMPLETE"), key=lambda row: row["val_loss"])[:2]
+    tried = [{key: row[key] for key in params.tune.space} for row in found.rows]
+    assert tried[1:3] == [{key: row[key] for key in params.tune.space} for row in best]
+
+
+def never_needed():
+    """The stand-in needs no device."""
+
+
+def test_an_earlier_study_that_is_not_there_is_told_with_those_that_are(tmp_path):
+    run(light(trials=1), tmp_path / "optuna.db")
+    params = light(warm_start="nobody")
+    with pytest.raises(SearchError, match="no study of that name") as caught:
+        tuning.search(params, "n", tuning.Place(tmp_path / "optuna.db"), Watched(), never, identity={})
+    assert STUDY in caught.value.fix
+
+
+def test_a_study_of_the_same_name_and_other_data_is_refused_with_the_difference(finished):
+    _, _, database = finished
+    with pytest.raises(SearchError, match=r'data\.train "a" there, "b" now') as caught:
+        run(light(), database, identity={"data.train": "b", "seed": 42})
+    assert "another name" in caught.value.fix
+
+
+def test_the_settings_of_the_sampler_are_kept_with_the_study(finished):
+    _, _, database = finished
+    study = optuna.load_study(study_name=STUDY, storage=f"sqlite:///{database}")
+    assert study.user_attrs["settings"] == {
+        "optuna": optuna.__version__,
+        "sampler": "tpe",
+        "seed": 42,
+        "pruner": "median",
+        "startup_trials": 2,
+        "multivariate": True,
+        "group": False,
+        "constant_liar": True,
+    }
 
 
 @pytest.mark.parametrize("content", [b"<html>not a database</html>" * 50, b"SQLite format 3\x00" + b"\xff" * 5000])
-def test_a_damaged_database_is_named(small, setting, tmp_path, content):
+def test_a_damaged_database_is_named(tmp_path, content):
     (tmp_path / "optuna.db").write_bytes(content)
     with pytest.raises(SearchError, match=r"optuna\.db") as caught:
-        tuning.search(small, "bars", tmp_path / "optuna.db", Watched(), setting)
+        run(light(), tmp_path / "optuna.db")
     assert "move optuna.db away" in caught.value.fix
 
 
-KILLED = """
-import sys, time
-from pathlib import Path
-from glyphline import params, training, tuning
-from tests.conftest import changed, made_split
-from tests.integration.test_search import SMALL, Watched
-
-small = changed(params.read(Path("params.yaml")), SMALL)
-class Slow(Watched):
-    def begin(self, number, values):
-        told = super().begin(number, values)
-        if number == 1:
-            inner = told.epoch
-            def epoch(e, metrics):
-                inner(e, metrics)
-                print("in trial 1", flush=True)
-                time.sleep(600)
-            told.epoch = epoch
-        return told
-setting = lambda: training.prepare(small, made_split("train", 66), made_split("val", 30, seed=1))
-tuning.search(small, "bars", Path(sys.argv[1]), Slow(), setting)
-"""
+def test_another_programs_database_is_left_alone(tmp_path):
+    with sqlite3.connect(tmp_path / "optuna.db") as database:
+        database.execute("CREATE TABLE experiments (id INTEGER)")
+        database.execute("CREATE TABLE alembic_version (version_num TEXT)")
+    with pytest.raises(SearchError, match="another program's tables") as caught:
+        run(light(), tmp_path / "optuna.db")
+    assert "of their own" in caught.value.fix
+    with sqlite3.connect(tmp_path / "optuna.db") as database:
+        assert database.execute("SELECT count(*) FROM sqlite_master").fetchone() == (2,)
 
 
-def test_a_search_killed_in_a_trial_ends_as_if_it_had_not_been(finished, small, setting, tmp_path):
-    outcome, _, _ = finished
+def test_an_older_schema_is_told_with_the_command_that_lifts_it(tmp_path):
     database = tmp_path / "optuna.db"
-    environment = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
-    process = subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(database)], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline().strip() == "in trial 1"
-    time.sleep(0.2)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    process.stdout.close()
+    run(light(trials=1), database)
     with sqlite3.connect(database) as connection:
-        assert connection.execute("select state from trials order by number").fetchall() == [
-            ("COMPLETE",),
-            ("RUNNING",),
-        ]
-    watched = Watched()
-    resumed = tuning.search(small, "bars", database, watched, setting)
-    assert resumed.rows == outcome.rows
-    assert sorted(watched.trials) == [0, 1, 2, 3]
+        connection.execute("UPDATE alembic_version SET version_num = 'v3.0.0.d'")
+    with pytest.raises(SearchError, match=r"v3\.0\.0\.d") as caught:
+        run(light(), database)
+    assert "optuna storage upgrade" in caught.value.fix
 
 
-def test_a_trial_whose_process_died_twice_is_failed(finished, small, setting, tmp_path):
-    database = tmp_path / "optuna.db"
-    study = open_study(database, "bars", startup_trials=2)
-    trial = study.ask(distributions(small))
-    trial.set_user_attr("attempts", 2)
-    outcome = tuning.search(small, "bars", database, Watched(), setting)
-    assert outcome.failed == 1
-    frozen = study.get_trials()[0]
-    assert (frozen.state, frozen.user_attrs["reason"]) == (optuna.trial.TrialState.FAIL, "its process died 2 times")
+@pytest.mark.parametrize("storage", ["mysql://ann:secret@host/db", "host/db", "sqlite:///x.db"])
+def test_a_storage_that_is_no_postgresql_is_refused_without_its_password(storage, tmp_path):
+    with pytest.raises(SearchError, match="no PostgreSQL") as caught:
+        tuning.place(light(storage=storage), tmp_path / "optuna.db", {})
+    assert "secret" not in f"{caught.value.problem}{caught.value.fix}"
 
 
 def test_values_and_rows_can_be_written_as_json(finished):
     outcome, _, _ = finished
     assert json.loads(json.dumps(outcome.values)) == outcome.values
+    assert "trial,state,val_loss,epochs,train.learning_rate" in tuning.tables(outcome)["trials.csv"]

@@ -30,6 +30,14 @@ def test_metrics_are_one_flat_object_of_numbers(tmp_path):
     assert flat["count"] == 3
 
 
+def test_a_run_gets_the_few_scores_that_models_are_compared_by_sorted_and_none_that_is_not_defined():
+    found = tables.on_the_run(evaluation())
+    assert list(found) == sorted(found)
+    assert set(found) < {f"test_{name}" for name in tables.METRICS}
+    assert "test_corruption_accuracy" not in found
+    assert found["test_accuracy"] == 2 / 3
+
+
 def test_predictions_carry_the_names_of_the_classes(tmp_path):
     path = tmp_path / "predictions.csv"
     tables.write_predictions(path, SPLIT.labels, PROBS.argmax(axis=1), SPLIT.classes)

@@ -1,64 +1,209 @@
-"""The gate in front of `champion`."""
+"""The gate in front of `champion`: rules, honest levels, and what they cost in power."""
 
+import math
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
-from glyphline.registry.gate import Score, decide
+from glyphline.evaluation import paired
+from glyphline.params.releasing import GateParams
+from glyphline.registry.gate import Champion, Measured, Paired, decide, level_of
 
-fractions = st.floats(0, 1)
-digests = st.sampled_from(["aaaa", "bbbb", None])
+RULES = GateParams(
+    min_class_recall=None,
+    max_calibration_error=None,
+    max_robustness_loss=None,
+    max_latency_ms=None,
+    max_model_bytes=None,
+    against_champion="better",
+    alpha=0.05,
+    margin=0.005,
+)
+FLOOR = 0.95
+
+
+def measured(accuracy: float = 0.98, **fields) -> Measured:
+    return Measured(version=9, accuracy=accuracy, test_digest="aaaa", weights_digest="w9", **fields)
+
+
+def table(only_champion: int, only_challenger: int, count: int = 10_000) -> Paired:
+    return Paired(
+        count=count,
+        only_champion=only_champion,
+        only_challenger=only_challenger,
+        p_value=paired.mcnemar(only_champion, only_challenger),
+        interval=lambda level: paired.difference_interval(only_champion, only_challenger, count, level),
+    )
+
+
+def champion(found: Paired | str, split: str | None = "aaaa", weights: str | None = "w1") -> Champion:
+    return Champion(1, split, weights, found)
+
+
+def rules(**fields) -> GateParams:
+    return RULES.model_copy(update=fields)
 
 
 @pytest.mark.parametrize(
-    ("accuracy", "champion", "promote", "reason"),
+    ("accuracy", "rival", "promote", "reason"),
     [
         (0.98, None, True, "there is no champion yet"),
         (0.95, None, True, "reaches registry.min_accuracy 0.95"),
         (0.9499999, None, False, "below registry.min_accuracy 0.95"),
-        (0.98, Score(0.97, "aaaa", 1), True, "better than champion version 1: 0.98 against 0.97"),
-        (0.98, Score(0.98, "aaaa", 1), False, "not better than champion version 1"),
-        (0.9800004, Score(0.98, "aaaa", 1), False, "not better"),
-        (0.98, Score(0.99, "aaaa", 4), False, "not better than champion version 4: 0.98 against 0.99"),
-        (0.94, Score(0.93, "aaaa", 1), False, "below registry.min_accuracy"),
-        (0.98, Score(0.5, "bbbb", 2), False, "version 2 was scored on test split bbbb and this one on test split aaaa"),
-        (0.98, Score(0.5, None, 2), False, "an unknown test split"),
-        (0.98, Score(None, "aaaa", 2), False, "cannot be compared"),
+        (0.98, champion(table(10, 40)), True, "better than champion version 1: +0.0030 on 10,000 images"),
+        (0.98, champion(table(10, 12)), False, "not shown to be better than champion version 1"),
+        (0.98, champion(table(40, 10)), False, "not shown to be better"),
+        (0.94, champion(table(10, 40)), False, "below registry.min_accuracy"),
+        (0.98, champion("other", "bbbb"), False, "scored on test split bbbb and this one on test split aaaa"),
+        (0.98, champion("never", None, None), False, "an unknown test split"),
+        (0.98, champion("its predictions are gone"), False, "were not compared: its predictions are gone"),
+        (
+            0.98,
+            champion(table(0, 0), weights="w9"),
+            False,
+            "not better than champion version 1: it has the same weights",
+        ),
     ],
 )
-def test_the_place_goes_to_who_is_good_enough_and_better(accuracy, champion, promote, reason):
-    verdict = decide(Score(accuracy, "aaaa", 9), champion, 0.95)
+def test_the_place_goes_to_who_is_good_enough_and_shown_to_be_better(accuracy, rival, promote, reason):
+    verdict = decide(measured(accuracy), rival, 1, RULES, FLOOR)
     assert verdict.promote is promote
     assert any(reason in line for line in verdict.reasons)
 
 
+@pytest.mark.parametrize(
+    ("rule", "limit", "name", "good", "bad"),
+    [
+        ("min_class_recall", 0.9, "worst_class_recall", 0.9, 0.89),
+        ("max_calibration_error", 0.02, "calibration_error", 0.02, 0.021),
+        ("max_robustness_loss", 0.1, "robustness_loss", 0.1, 0.11),
+        ("max_latency_ms", 5.0, "latency_ms", 4.9, 5.1),
+        ("max_model_bytes", 1000, "model_bytes", 1000, 1001),
+    ],
+)
+def test_each_rule_is_kept_broken_or_not_measured_and_says_which(rule, limit, name, good, bad):
+    asked = rules(**{rule: limit})
+    assert decide(measured(**{name: good}), None, 1, asked, FLOOR).promote
+    broken = decide(measured(**{name: bad}), None, 1, asked, FLOOR)
+    missing = decide(measured(), None, 1, asked, FLOOR)
+    assert (broken.promote, missing.promote) == (False, False)
+    assert f"registry.gate.{rule} {limit:g}" in broken.reasons[0]
+    assert missing.reasons[0].endswith(f"was not measured, and registry.gate.{rule} asks for it")
+    assert decide(measured(**{name: bad}), None, 1, RULES, FLOOR).promote
+
+
 def test_every_obstacle_is_named_at_once():
-    verdict = decide(Score(0.5, "aaaa", 9), Score(0.9, "aaaa", 1), 0.95)
-    assert len(verdict.reasons) == 2
+    verdict = decide(measured(0.5, latency_ms=9.0), champion(table(9, 9)), 1, rules(max_latency_ms=1.0), FLOOR)
+    assert len(verdict.reasons) == 3
 
 
 def test_another_test_split_says_how_to_let_the_version_in():
-    verdict = decide(Score(0.99, "aaaa", 9), Score(0.5, "bbbb", 1), 0.95)
-    assert "delete the alias champion" in verdict.reasons[0]
+    verdict = decide(measured(), champion("other", "bbbb"), 1, RULES, FLOOR)
+    assert "glyphline promote --force --reason" in verdict.reasons[0]
     assert "another registry.name" in verdict.reasons[0]
 
 
-@given(fractions, fractions, digests, fractions)
-def test_nothing_below_the_floor_and_nothing_worse_is_ever_promoted(accuracy, held, digest, floor):
-    verdict = decide(Score(accuracy, "aaaa", 2), Score(held, digest, 1), floor)
+def test_an_equal_model_may_follow_by_margin_and_a_worse_one_may_not():
+    by_margin = rules(against_champion="non_inferior", margin=0.005)
+    assert decide(measured(), champion(table(20, 20)), 1, by_margin, FLOOR).promote
+    assert decide(measured(), champion(table(25, 20)), 1, by_margin, FLOOR).promote
+    worse = decide(measured(), champion(table(90, 40)), 1, by_margin, FLOOR)
+    assert not worse.promote
+    assert "not shown to be no worse than champion version 1 by 0.005" in worse.reasons[0]
+
+
+def test_few_images_do_not_show_that_a_model_is_no_worse():
+    by_margin = rules(against_champion="non_inferior", margin=0.005)
+    assert not decide(measured(), champion(table(1, 1, count=100)), 1, by_margin, FLOOR).promote
+
+
+def test_the_levels_of_all_comparisons_add_up_to_alpha_and_no_more():
+    assert sum(level_of(0.05, number) for number in range(1, 100_001)) == pytest.approx(0.05, rel=1e-4)
+    assert sum(level_of(0.05, number) for number in range(1, 100_001)) < 0.05
+
+
+def test_the_verdict_shows_which_comparison_it_was_and_its_level():
+    verdict = decide(measured(), champion(table(10, 22)), 3, RULES, FLOOR)
+    assert verdict.level == pytest.approx(0.05 / 12)
+    assert "p 0.0501 at level 0.0042, comparison 3 on this test split" in verdict.reasons[0]
+
+
+@given(st.integers(0, 300), st.integers(0, 300), st.integers(1, 50), st.floats(0, 1))
+def test_nothing_below_the_floor_and_nothing_worse_is_ever_promoted(lost, won, number, accuracy):
+    verdict = decide(measured(accuracy), champion(table(lost, won)), number, RULES, FLOOR)
     assert verdict.reasons
     if verdict.promote:
-        assert accuracy >= floor
-        assert accuracy > held
-        assert digest == "aaaa"
+        assert accuracy >= FLOOR
+        assert won > lost
 
 
-@given(fractions, fractions, fractions)
-def test_two_versions_never_take_the_place_from_each_other(one, other, floor):
-    first, second = Score(one, "aaaa", 1), Score(other, "aaaa", 2)
-    assert not (decide(first, second, floor).promote and decide(second, first, floor).promote)
+@given(st.integers(0, 300), st.integers(0, 300))
+def test_two_versions_never_take_the_place_from_each_other(lost, won):
+    one = decide(measured(), champion(table(lost, won)), 1, RULES, FLOOR)
+    other = decide(measured(), champion(table(won, lost)), 1, RULES, FLOOR)
+    assert not (one.promote and other.promote)
 
 
-@given(fractions, fractions)
-def test_a_model_never_replaces_its_equal(accuracy, floor):
-    assert not decide(Score(accuracy, "aaaa", 2), Score(accuracy, "aaaa", 1), floor).promote
+def simulated(rng: np.random.Generator, accuracy: float, better_by: float, shared: float, count: int) -> Paired:
+    """Two models on the same images.
+
+    Args:
+        rng: where the luck comes from.
+        accuracy: of the champion.
+        better_by: of the challenger, in accuracy.
+        shared: part of the champion's errors that the challenger makes too.
+        count: images.
+    """
+    lost = (1 - accuracy) * (1 - shared) - better_by / 2
+    won = (1 - accuracy) * (1 - shared) + better_by / 2
+    kinds = rng.multinomial(count, [lost, won, 1 - lost - won])
+    return table(int(kinds[0]), int(kinds[1]), count)
+
+
+@pytest.mark.parametrize("shared", [0.0, 0.5, 0.9])
+def test_equal_models_are_promoted_by_luck_no_more_often_than_alpha(shared):
+    # A thousand single comparisons, and a thousand split lives of twenty comparisons each: both stay below alpha.
+    rng = np.random.default_rng(20)
+    wins = sum(
+        decide(measured(), champion(simulated(rng, 0.99, 0.0, shared, 10_000)), 1, RULES, FLOOR).promote
+        for _ in range(1000)
+    )
+    lives = sum(
+        any(
+            decide(measured(), champion(simulated(rng, 0.99, 0.0, shared, 10_000)), number, RULES, FLOOR).promote
+            for number in range(1, 21)
+        )
+        for _ in range(200)
+    )
+    assert wins <= 1000 * RULES.alpha
+    assert lives <= 200 * RULES.alpha
+
+
+def theoretical_power(lost: float, won: float, count: int, level: float) -> float:
+    """Of the exact McNemar test: over the number of disagreements, the chance that enough of them favour the second."""
+    either, power = lost + won, 0.0
+    for disagreements in range(int(count * either * 3) + 20):
+        chance = stats.binom.pmf(disagreements, count, either)
+        needed = next(
+            (
+                k
+                for k in range(disagreements // 2 + 1, disagreements + 1)
+                if paired.mcnemar(disagreements - k, k) <= level
+            ),
+            None,
+        )
+        if needed is not None and chance > 1e-12:
+            power += chance * stats.binom.sf(needed - 1, disagreements, won / either)
+    return power
+
+
+def test_half_a_point_on_ten_thousand_images_is_found_as_often_as_theory_says():
+    rng, count = np.random.default_rng(21), 10_000
+    found = [simulated(rng, 0.98, 0.005, 0.5, count) for _ in range(1000)]
+    promoted = sum(decide(measured(), champion(one), 1, RULES, FLOOR).promote for one in found) / 1000
+    theory = theoretical_power(0.0075, 0.0125, count, level_of(RULES.alpha, 1))
+    assert theory == pytest.approx(0.9, abs=0.1)
+    assert promoted >= theory - 3 * math.sqrt(theory * (1 - theory) / 1000)

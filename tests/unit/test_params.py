@@ -11,7 +11,8 @@ from ruamel.yaml import YAML
 
 from glyphline import params as parameters
 from glyphline.errors import ParamsError
-from glyphline.params.schema import Params, SpaceEntry
+from glyphline.params.schema import Params
+from glyphline.params.searching import SpaceEntry
 
 # Not the project's own file, whose values anybody may change.
 TEXT = """\
@@ -67,7 +68,19 @@ tune:
   trials: 6
   epochs: 3
   timeout_s: null
+  sampler: tpe           # tpe, random
   startup_trials: 3
+  pruner: median         # median, hyperband, none
+  objectives: [val_loss] # and model_size or latency_ms, for a Pareto front
+  max_parameters: null
+  finalists: 0
+  seeds: 3
+  study: null
+  warm_start: null
+  storage: null          # null: mlruns/optuna.db
+  workers: 1
+  launcher: auto         # auto, inline, processes, ray
+  gpus_per_trial: 0.0
   space:
     train.learning_rate: {low: 0.001, high: 0.01, log: true}
     train.batch_size: {choices: [32, 64]}
@@ -85,6 +98,18 @@ evaluate:
 registry:
   name: glyphline
   min_accuracy: 0.95
+  gate:
+    min_class_recall: null
+    max_calibration_error: null
+    max_robustness_loss: null
+    max_latency_ms: null
+    max_model_bytes: null
+    against_champion: better
+    alpha: 0.05
+    margin: 0.005
+  require_signature: false
+  signing_key: null
+  verification_key: null
 
 tracking:
   uri: null
@@ -255,6 +280,9 @@ def test_a_mistake_is_named_with_its_dotted_key_and_the_value_received(refused, 
         (DROPOUTS, "{low: true, high: 0.5}"),
         (DROPOUTS, "{choices: [0.1, .nan]}"),
         ("patience: 8", "patience: 80"),
+        ("slices: [intensity]", "slices: [intensity, intensity]"),
+        ("slices: [intensity]", "slices: [colour]"),
+        ("corruption_images: 1000", "corruption_images: -1"),
     ],
 )
 def test_one_mistake_is_told_once(refused, old, new):

@@ -24,6 +24,10 @@ DECISION = Decision(
     weights_digest="b" * 64,
     champion_version=1,
     champion_accuracy=0.97,
+    rules=(),
+    comparison=1,
+    level=0.025,
+    p_value=0.01,
 )
 
 

@@ -155,9 +155,9 @@ def test_a_model_takes_any_number_of_images_and_knows_its_classes(record, paths)
 def test_a_trial_is_a_child_with_its_best_loss_under_its_own_name(record, paths):
     with record(stage="tune") as recorder:
         parent = recorder.start("shapes/tuning")
-        trial = TrialRuns(recorder, "shapes/tuning", parent).begin(3, {"train.learning_rate": 0.01})
+        trial = TrialRuns(recorder, "shapes/tuning", parent).begin("trial", 3, {"train.learning_rate": 0.01}, "host/7")
         trial.epoch(0, {"val_loss": 0.4})
-        trial.end("PRUNED", 0.4, "hopeless")
+        trial.end("PRUNED", {"val_loss": 0.4}, "hopeless")
     child = list(journal.read(paths.journal("tune")).runs)[1]
     (start,) = told(paths, child, events.Start, "tune")
     assert (start.parent, start.name) == (parent.key, "trial-003")

@@ -1,33 +1,76 @@
-"""The parts of the search that need no fit."""
+"""The parts of the search that need no fit and no database."""
 
 import optuna
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glyphline.tuning.identity import sampler_seed, study_name, trial_seed
-from glyphline.tuning.report import rows
-from glyphline.tuning.space import distributions, hand_set
+from glyphline.errors import ParamsError, SearchError, TrainingError
+from glyphline.tuning.book import CLAIM, SECONDS, seconds_spent
+from glyphline.tuning.conduct import conduct
+from glyphline.tuning.identity import differences, identity, recheck_seed, sampler_seed, study_name, trial_seed
+from glyphline.tuning.launchers.gpus import shares
+from glyphline.tuning.report import rows, tables
+from glyphline.tuning.space import Space
+from glyphline.tuning.trial import Job, TooLargeError
 from tests.conftest import changed
 
 DIGESTS = {"train": "a", "val": "b"}
+JOB = Job(0, {}, 1, 1)
+
+
+def name(params, digests=DIGESTS, code="c"):
+    return study_name(params, identity(params, digests, code))
 
 
 def test_a_range_of_a_whole_number_parameter_is_whole(default_params):
     params = changed(default_params, {"tune.space": {"model.dense_units": {"low": 8, "high": 64, "step": 8}}})
-    assert distributions(params) == {
-        "model.dense_units": optuna.distributions.IntDistribution(8, 128, step=8),
-    }
+    assert Space(params).dimensions["model.dense_units"].distribution == optuna.distributions.IntDistribution(
+        8, max(64, params.model.dense_units), step=8
+    )
 
 
 def test_the_space_reaches_out_to_the_hand_set_value(default_params):
     params = changed(default_params, {"train.learning_rate": 0.05, "train.batch_size": 48})
-    space = distributions(params)
-    assert space["train.learning_rate"].high == 0.05
-    assert space["train.batch_size"].choices == (32, 64, 48)
-    assert all(
-        space[key]._contains(space[key].to_internal_repr(value)) for key, value in hand_set(params, space).items()
-    )
+    space = Space(params)
+    assert space.dimensions["train.learning_rate"].distribution.high == 0.05
+    assert 48 in space.dimensions["train.batch_size"].distribution.choices
+    assert all(space.dimensions[key].holds(value) for key, value in space.hand_set().items())
+
+
+CONDITIONAL = {
+    "train.learning_rate": {"low": 0.001, "high": 0.01},
+    "model.kernel_size": {"choices": [3, 5], "kinds": ["resnet"]},
+    "model.kind": {"choices": ["cnn", "resnet"]},
+}
+
+
+def test_a_parameter_is_searched_only_with_the_networks_that_it_is_for(default_params):
+    space = Space(changed(default_params, {"tune.space": CONDITIONAL}))
+    study = optuna.create_study()
+    seen = [space.draw(study, optuna.samplers.RandomSampler(seed=number), number) for number in range(20)]
+    assert {("model.kernel_size" in values, values["model.kind"]) for values in seen} == {
+        (True, "resnet"),
+        (False, "cnn"),
+    }
+    assert space.is_conditional
+    assert "model.kernel_size" not in space.hand_set()
+
+
+def test_a_parameter_for_another_network_than_the_hand_set_one_is_left_out(default_params):
+    space = Space(changed(default_params, {"tune.space": {key: CONDITIONAL[key] for key in list(CONDITIONAL)[:2]}}))
+    assert list(space.draw(optuna.create_study(), optuna.samplers.RandomSampler(), 0)) == ["train.learning_rate"]
+    assert not space.is_conditional
+
+
+def test_values_of_an_earlier_study_are_adopted_as_far_as_they_fit(default_params):
+    space = Space(changed(default_params, {"tune.space": CONDITIONAL}))
+    assert space.adopt({"train.learning_rate": 0.002, "train.warmup": 0.1}) == {
+        "model.kind": "cnn",
+        "train.learning_rate": 0.002,
+    }
+    assert space.adopt({"train.learning_rate": 0.5}) is None
+    assert space.adopt({"train.warmup": 0.1}) is None
 
 
 @pytest.mark.parametrize(
@@ -37,13 +80,15 @@ def test_the_space_reaches_out_to_the_hand_set_value(default_params):
         {"train.learning_rate": 0.002},
         {"model.filters": (8,)},
         {"tune.epochs": 2},
+        {"tune.pruner": "hyperband"},
+        {"tune.max_parameters": 1000},
         {"data.dataset": "mnist"},
         {"train.augment.shift": 0.1},
         {"train.precision": "float32"},
     ],
 )
 def test_what_changes_a_trial_changes_the_study(default_params, values):
-    assert study_name(changed(default_params, values), DIGESTS, "c") != study_name(default_params, DIGESTS, "c")
+    assert name(changed(default_params, values)) != name(default_params)
 
 
 @pytest.mark.parametrize(
@@ -51,26 +96,116 @@ def test_what_changes_a_trial_changes_the_study(default_params, values):
     [
         {"tune.trials": 9},
         {"tune.timeout_s": 1.0},
+        {"tune.workers": 3},
+        {"tune.finalists": 2},
+        {"tune.storage": "postgresql://host/db"},
         {"registry.min_accuracy": 0.1},
         {"train.memory_mb": 1},
         {"train.gpu_memory_mb": 512},
     ],
 )
 def test_what_changes_no_trial_keeps_the_study(default_params, values):
-    assert study_name(changed(default_params, values), DIGESTS, "c") == study_name(default_params, DIGESTS, "c")
+    assert name(changed(default_params, values)) == name(default_params)
 
 
 def test_other_data_or_other_code_is_another_study(default_params):
-    names = {study_name(default_params, {"train": d, "val": "b"}, c) for d in "xy" for c in "cd"}
-    assert len(names) == 4
+    assert len({name(default_params, {"train": d, "val": "b"}, c) for d in "xy" for c in "cd"}) == 4
+
+
+def test_a_named_study_has_its_name(default_params):
+    assert name(changed(default_params, {"tune.study": "mine"})) == "mine"
+
+
+def test_differences_name_the_key_and_both_values():
+    assert differences({"a": 1, "b": [1], "c": 0}, {"a": 1, "b": [2]}) == [
+        "b [1] there, [2] now",
+        "c 0 there, null now",
+    ]
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 10_000))
 def test_seeds_of_neighbours_differ(seed, number):
     own, next_trial, next_seed = trial_seed(seed, number), trial_seed(seed, number + 1), (seed + 1) % 2**32
-    drawn = {own, next_trial, trial_seed(next_seed, number), sampler_seed(seed, number)}
-    assert len(drawn) == 4
+    drawn = {own, next_trial, trial_seed(next_seed, number), sampler_seed(seed, number), recheck_seed(seed, number)}
+    assert len(drawn) == 5
     assert all(0 <= one < 2**32 for one in drawn)
+
+
+def raising(error):
+    def objective(params, job, setting, *, on_epoch):
+        raise error
+
+    return objective
+
+
+class ResourceExhaustedError(Exception):
+    """Named as TensorFlow's."""
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (TrainingError("the fit diverged at epoch 2", fix="x"), "the fit diverged at epoch 2"),
+        (ParamsError("train.patience is above train.epochs", fix="x"), "train.patience is above train.epochs"),
+        (MemoryError(), "out of memory: MemoryError"),
+        (ResourceExhaustedError("no room\nmore"), "out of memory: no room"),
+        (RuntimeError("CUDA_ERROR_OUT_OF_MEMORY: out of memory"), "out of memory: CUDA_ERROR_OUT_OF_MEMORY"),
+    ],
+)
+def test_a_candidate_that_cannot_be_fitted_is_failed_with_its_reason(error, reason):
+    ended = conduct(raising(error), None, None, JOB, lambda *_: None)
+    assert (ended.state, ended.error) == ("FAIL", None)
+    assert ended.reason.startswith(reason)
+
+
+def test_a_mistake_of_ours_is_kept_with_its_traceback():
+    ended = conduct(raising(ZeroDivisionError("x")), None, None, JOB, lambda *_: None)
+    assert isinstance(ended.error, ZeroDivisionError)
+    assert "raise error" in ended.trace
+    assert ended.without_error().error is None
+
+
+def test_a_candidate_beyond_a_limit_is_pruned_and_says_by_how_much():
+    ended = conduct(raising(TooLargeError("tune.max_parameters", 0.5, "too many")), None, None, JOB, lambda *_: None)
+    assert (ended.state, ended.constraint, ended.surplus) == ("PRUNED", "tune.max_parameters", 0.5)
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
+def test_a_loss_that_is_not_finite_fails_the_candidate_at_its_epoch(loss):
+    def objective(params, job, setting, *, on_epoch):
+        on_epoch(0, {"val_loss": loss})
+
+    ended = conduct(objective, None, None, JOB, lambda *_: None)
+    assert (ended.state, ended.reason) == ("FAIL", f"epoch 1: val_loss {loss}")
+    ended = conduct(lambda *_, **__: {"val_loss": loss}, None, None, JOB, lambda *_: None)
+    assert (ended.state, ended.reason) == ("FAIL", f"val_loss is {loss}")
+
+
+def test_a_candidate_that_reports_no_val_loss_is_a_mistake_and_not_never_pruned():
+    def objective(params, job, setting, *, on_epoch):
+        on_epoch(0, {"loss": 0.5})
+
+    assert isinstance(conduct(objective, None, None, JOB, lambda *_: None).error, KeyError)
+
+
+def spent(*spans):
+    trials = [
+        optuna.trial.create_trial(
+            state=optuna.trial.TrialState.WAITING,
+            user_attrs={CLAIM: {"owner": "me", "attempt": 1, "began": began, "worker": ""}}
+            | ({} if seconds is None else {SECONDS: seconds}),
+        )
+        for began, seconds in spans
+    ]
+    return seconds_spent(trials, now=100.0)
+
+
+def test_time_is_counted_once_however_many_work_and_not_while_nobody_does():
+    assert spent() == 0
+    assert spent((10, 5)) == 5
+    assert spent((10, 5), (12, 5), (13, 1)) == 7
+    assert spent((10, 5), (50, 5)) == 10
+    assert spent((10, 5), (90, None)) == 15
 
 
 def test_rows_hold_no_times():
@@ -82,3 +217,31 @@ def test_rows_hold_no_times():
     assert rows(study.get_trials()) == (
         {"trial": 0, "state": "COMPLETE", "val_loss": 0.25, "epochs": 2, "train.learning_rate": 0.1},
     )
+
+
+def test_tables_of_no_search_have_their_headings():
+    assert tables(None)["trials.csv"] == "trial,state,val_loss,epochs\n"
+    assert tables(None)["finalists.csv"].startswith("trial,first_val_loss,mean_val_loss,spread,shrinkage")
+
+
+@pytest.mark.parametrize(
+    ("per_trial", "workers", "visible", "given"),
+    [
+        (0.0, 3, "", []),
+        (1.0, 2, "", ["0", "1"]),
+        (1.0, 2, "4,7", ["4", "7"]),
+        (2.0, 2, "", ["0,1", "2,3"]),
+        (0.5, 4, "0,1", ["0", "1", "0", "1"]),
+    ],
+)
+def test_gpus_are_shared_out_among_workers(per_trial, workers, visible, given):
+    assert shares(per_trial, workers, ["A100"] * 4, {"CUDA_VISIBLE_DEVICES": visible}) == given
+
+
+@pytest.mark.parametrize(
+    ("per_trial", "workers", "problem"),
+    [(3.0, 1, "gpus_per_trial=3, and there are 2 GPUs"), (1.0, 3, "workers=3"), (0.5, 5, "workers=5")],
+)
+def test_more_gpus_than_there_are_are_refused(per_trial, workers, problem):
+    with pytest.raises(SearchError, match=problem):
+        shares(per_trial, workers, ["A100"] * 2, {})

@@ -64,7 +64,7 @@ class _Finder:
         self._opened: lookup.StoreRuns | None = None
 
     def find(self, reference: str) -> Recorded:
-        version = registry_lookup.parse(reference, self._params.registry.name)
+        version = registry_lookup.parse(reference, self._params.model_name)
         if version is not None:
             uri = store.uri(self._params, self._paths)
             return self._in_store(registry_lookup.source_run(version, uri, self._params.tracking.timeout_s))

@@ -1,6 +1,6 @@
 """The tables of a comparison as plain text cells, the same for terminal, Markdown and HTML."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from glyphline.comparison.findings import ALPHA, Findings, Pair
@@ -161,8 +161,3 @@ _ORIGINS: tuple[tuple[str, Callable[[Subject], str]], ...] = (
     ("seed", lambda subject: _fact(subject, "seed")),
     ("weights", lambda subject: subject.scores.weights_digest[:12]),
 )
-
-
-def cells(grid: Grid) -> Sequence[Sequence[str]]:
-    """Headings and rows together."""
-    return (grid.columns, *grid.rows)

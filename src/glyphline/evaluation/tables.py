@@ -35,6 +35,26 @@ METRICS = (
 """The keys of metrics.json in their order, each a field of `records.Evaluation`; the top-k accuracy comes last."""
 
 
+ON_THE_RUN = (
+    "accuracy",
+    "accuracy_high",
+    "accuracy_low",
+    "brier_score",
+    "calibration_error",
+    "corruption_accuracy",
+    "log_loss",
+    "macro_f1",
+    "worst_class_recall",
+)
+"""Those of METRICS that stand on the run too, as `test_accuracy`: its pages draw a chart per metric."""
+
+
+def on_the_run(evaluation: Evaluation) -> dict[str, float]:
+    """The test scores under the names that they have on a run, sorted; one that is not defined is left out."""
+    found = flat(evaluation)
+    return {f"test_{name}": found[name] for name in ON_THE_RUN if name in found}
+
+
 def flat(evaluation: Evaluation) -> dict[str, float]:
     """The few numbers that runs are compared by; one that is not defined is left out."""
     found = {name: getattr(evaluation, name) for name in METRICS}

@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from glyphline.params.schema import NOT_SEARCHABLE, SEARCHABLE_SECTIONS, Params, SpaceEntry
+from glyphline.params.schema import Params
+from glyphline.params.searching import NOT_SEARCHABLE, SEARCHABLE_SECTIONS, SpaceEntry
 from glyphline.params.section import Section
 from glyphline.redaction import redact
 

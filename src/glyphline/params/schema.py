@@ -4,25 +4,18 @@ Every field states its meaning here once: `glyphline params` and docs/params.md 
 """
 
 import json
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from glyphline.params.fitting import ModelParams, TrainParams
+from glyphline.params.releasing import RegistryParams
+from glyphline.params.searching import TuneParams
 from glyphline.params.section import Section
 from glyphline.values import flatten
 
-Choice = bool | int | float | str
-
 Slice = Literal["contrast", "intensity", "size", "thickness"]
 Side = Annotated[int, Field(ge=8, le=256)]
-
-SEARCHABLE_SECTIONS = ("model", "train")
-# What a process settles once, for all trials that it runs, and the code that they share.
-NOT_SEARCHABLE = {
-    "model.kind",
-    *(f"train.{name}" for name in ("precision", "xla", "deterministic", "memory_mb", "gpu_memory_mb")),
-}
 
 
 class DataParams(Section):
@@ -63,66 +56,6 @@ class PreprocessParams(Section):
         return tuple(value) if isinstance(value, list) else value
 
 
-class SpaceEntry(Section):
-    """The values that the search may give one parameter: a range, or a list of choices."""
-
-    low: int | float | None = Field(default=None, description="Smallest value.")
-    high: int | float | None = Field(default=None, description="Largest value.")
-    log: bool = Field(default=False, description="Draw from the logarithm of the range.")
-    step: int | float | None = Field(default=None, description="Distance between the values that may be drawn.")
-    choices: tuple[Choice, ...] | None = Field(default=None, description="The values to choose from.")
-
-    @field_validator("choices", mode="before")
-    @classmethod
-    def list_as_tuple(cls, value: Any) -> Any:
-        """Take a YAML list where a tuple is kept."""
-        return tuple(value) if isinstance(value, list) else value
-
-    @model_validator(mode="after")
-    def is_a_range_or_a_list(self) -> Self:
-        """An entry is one or the other, and a range has an order."""
-        if self.choices is not None:
-            if self.low is not None or self.high is not None or self.step is not None or self.log:
-                raise ValueError("choices cannot stand beside low, high, step or log")
-            if not self.choices:
-                raise ValueError("choices is empty")
-            return self
-        if self.low is None or self.high is None:
-            raise ValueError("either low and high, or choices, must be given")
-        if self.low > self.high:
-            raise ValueError(f"low={self.low} is above high={self.high}")
-        if self.log and self.low <= 0:
-            raise ValueError(f"log: true needs low above 0, and low is {self.low}")
-        if self.log and self.step is not None:
-            raise ValueError("step cannot stand beside log: true")
-        if self.step is not None and self.step <= 0:
-            raise ValueError(f"step={self.step} must be above 0")
-        if self.step is not None and self.step > self.high - self.low:
-            raise ValueError(f"step={self.step} is wider than the range from {self.low} to {self.high}")
-        return self
-
-    @property
-    def extremes(self) -> tuple[Choice, ...]:
-        """The values that show whether the entry fits its parameter: the ends and the first step, or every choice."""
-        if self.choices is not None:
-            return self.choices
-        assert self.low is not None
-        assert self.high is not None
-        return (self.low, self.high) if self.step is None else (self.low, self.low + self.step, self.high)
-
-
-class TuneParams(Section):
-    """The search for good parameters."""
-
-    trials: int = Field(ge=0, le=100_000, description="Trials of the search in all; 0 uses params.yaml as it is.")
-    epochs: int = Field(ge=1, le=10_000, description="Epochs of one trial.")
-    timeout_s: float | None = Field(gt=0, description="Seconds after which no new trial is begun. Null: no limit.")
-    startup_trials: int = Field(ge=0, description="Finished trials before the sampler models and the pruner prunes.")
-    space: dict[str, SpaceEntry] = Field(
-        description="Dotted key of a model or train parameter -> low, high, log, step, or choices.",
-    )
-
-
 class EvaluateParams(Section):
     """How the test split is looked at."""
 
@@ -155,15 +88,6 @@ class EvaluateParams(Section):
         return value
 
 
-class RegistryParams(Section):
-    """What becomes of a finished model."""
-
-    name: str = Field(
-        min_length=1, max_length=128, pattern=r"^[\w.-]+$", description="Name of the model in MLflow's registry."
-    )
-    min_accuracy: float = Field(ge=0, le=1, description="Test accuracy below which no version becomes champion.")
-
-
 class TrackingParams(Section):
     """Where runs are shown."""
 
@@ -185,6 +109,11 @@ class Params(Section):
     evaluate: EvaluateParams
     registry: RegistryParams
     tracking: TrackingParams
+
+    @property
+    def model_name(self) -> str:
+        """Name of the registered model: models of different data sets never compete."""
+        return self.registry.name or f"glyphline-{self.data.dataset}"
 
     def flat(self) -> dict[str, Any]:
         """Dotted key -> value, as runs show them; the search space is one JSON value."""

@@ -20,6 +20,7 @@ __all__ = [
     "RawManifest",
     "Record",
     "RecordT",
+    "RuleResult",
     "SliceScore",
     "SplitManifest",
     "Training",
@@ -74,6 +75,15 @@ class PreprocessReport(Record):
     pixel_range: tuple[int, int]
 
 
+class Rechecked(Record):
+    """How a finalist did with fresh seeds at full length; losses in nats."""
+
+    seeds: int = Field(description="Fresh seeds that gave a result.")
+    mean_val_loss: float
+    spread: float | None = Field(description="Standard deviation over the seeds; null for one seed.")
+    shrinkage: float = Field(description="Mean minus the loss in the search: above 0, it looked better than it is.")
+
+
 class Best(Record):
     """artifacts/tune/best.json: the overlay that train lays over params.yaml, and where it comes from."""
 
@@ -84,6 +94,9 @@ class Best(Record):
     complete: int
     pruned: int
     failed: int
+    rechecked: Rechecked | None = Field(
+        default=None, description="What fresh seeds say of the winner; null when tune.finalists is 0."
+    )
 
 
 class Training(Record):
@@ -107,6 +120,14 @@ class Training(Record):
     model_sha256: str
 
 
+class RuleResult(Record):
+    """One rule of the gate and what came of it."""
+
+    rule: str = Field(description="Dotted key in params.yaml.")
+    passed: bool
+    reason: str
+
+
 class Decision(Record):
     """artifacts/register/decision.json: what became of the model, and why."""
 
@@ -115,8 +136,12 @@ class Decision(Record):
     aliases: tuple[str, ...]
     promoted: bool
     reasons: tuple[str, ...]
+    rules: tuple[RuleResult, ...]
     accuracy: float
     test_digest: str
     weights_digest: str = Field(description="The model that the decision is about.")
     champion_version: int | None = Field(description="The champion that this version was compared with.")
     champion_accuracy: float | None
+    comparison: int | None = Field(description="Which comparison on this test split; null when none was made.")
+    level: float | None = Field(description="That its p-value had to reach: alpha / (i (i + 1)).")
+    p_value: float | None

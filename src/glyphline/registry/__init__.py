@@ -1,9 +1,26 @@
-"""The model registry: versions, their aliases, and the gate in front of `champion`.
+"""The model registry: versions, their aliases, the gate in front of `champion`, and the history of both.
 
 MLflow is imported when a registry is first spoken to, not when this package is imported.
 """
 
-from glyphline.registry import lookup
-from glyphline.registry.release import Candidate, Destination, release, restore
+from glyphline.registry import loading, lookup, promotion
+from glyphline.registry.evidence import Evidence
+from glyphline.registry.gate import Paired
+from glyphline.registry.release import Candidate, release, restore
+from glyphline.registry.session import Destination, Session, opened
+from glyphline.registry.signing import Keys
 
-__all__ = ["Candidate", "Destination", "lookup", "release", "restore"]
+__all__ = [
+    "Candidate",
+    "Destination",
+    "Evidence",
+    "Keys",
+    "Paired",
+    "Session",
+    "loading",
+    "lookup",
+    "opened",
+    "promotion",
+    "release",
+    "restore",
+]

@@ -1,74 +1,224 @@
-"""May a version become champion? A pure decision with its reasons."""
+"""May a version become champion? Rules declared in params.yaml, a pure decision, a reason per rule.
 
+Each comparison with a champion on one test split spends some of the evidence that the split can give: the more
+challengers are tried on the same images, the surer one of them wins by luck. The level of comparison i is therefore
+alpha / (i (i + 1)). The levels of all comparisons there can ever be add up to alpha, and so, by Bonferroni's
+inequality, the probability that luck alone ever moves the champion on this split is at most alpha.
+
+Source: alpha-spending with the weights 1 / (i (i + 1)); Tian and Ramdas, "Online control of the familywise error rate"
+(Statistical Methods in Medical Research 30, 2021), section 2.
+"""
+
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-# What a version's tags keep. One image more or less moves the accuracy of a test split below a million images by
-# more than this, so two versions are equal here only when they are equal.
+from glyphline.params.releasing import GateParams
+from glyphline.records import RuleResult
+
+SHOWN_DIGITS = 12
+# One image more or less moves an accuracy on fewer than a million images by more than this.
 DECIMALS = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
-    """What a version reached, and on what.
+class Measured:
+    """What was measured of a version; None where it was not.
 
     Attributes:
-        accuracy: fraction of the test split that was told right, in [0, 1]; None when nobody wrote it down.
-        test_digest: the test split; None when nobody wrote it down.
         version: number in the registry.
+        accuracy: fraction of the test split that was told right.
+        test_digest: identity of the test split.
+        weights_digest: identity of the weights.
+        worst_class: the class that is told right least often.
+        worst_class_recall: how often, a fraction.
+        calibration_error: expected calibration error, a fraction.
+        robustness_loss: accuracy minus the accuracy on spoiled images, a fraction.
+        latency_ms: median time for a batch of one image.
+        model_bytes: of the archive.
     """
 
-    accuracy: float | None
-    test_digest: str | None
     version: int
+    accuracy: float
+    test_digest: str
+    weights_digest: str
+    worst_class: str | None = None
+    worst_class_recall: float | None = None
+    calibration_error: float | None = None
+    robustness_loss: float | None = None
+    latency_ms: float | None = None
+    model_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """Champion and challenger on the same images.
+
+    Attributes:
+        count: images.
+        only_champion: images that only the champion gets right.
+        only_challenger: images that only the challenger gets right.
+        p_value: two-sided, exact McNemar.
+        interval: level -> interval of the difference of the accuracies, challenger minus champion.
+    """
+
+    count: int
+    only_champion: int
+    only_challenger: int
+    p_value: float
+    interval: Callable[[float], tuple[float, float]]
+
+    @property
+    def difference(self) -> float:
+        """Of the accuracies, challenger minus champion."""
+        return (self.only_challenger - self.only_champion) / self.count
+
+
+@dataclass(frozen=True, slots=True)
+class Champion:
+    """Who holds the place.
+
+    Attributes:
+        version: number in the registry.
+        test_digest: the split that it was scored on; None when nobody wrote it down.
+        weights_digest: None when nobody wrote it down.
+        paired: the comparison with the candidate, or why there is none.
+    """
+
+    version: int
+    test_digest: str | None
+    weights_digest: str | None
+    paired: Paired | str
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether the candidate takes the place, and why: first what speaks against it, else what speaks for it."""
+    """Whether the candidate takes the place.
+
+    Attributes:
+        promote: all rules are kept.
+        rules: what each says; a rule that params.yaml leaves out does not stand here.
+        level: of the comparison; None when none was made.
+        p_value: of the comparison.
+    """
 
     promote: bool
-    reasons: tuple[str, ...]
+    rules: tuple[RuleResult, ...]
+    level: float | None = None
+    p_value: float | None = None
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """What speaks against, else what speaks for it."""
+        against = tuple(rule.reason for rule in self.rules if not rule.passed)
+        return against or tuple(rule.reason for rule in self.rules)
 
 
-def decide(candidate: Score, champion: Score | None, min_accuracy: float) -> Verdict:
-    """Weigh a candidate against the floor and against the present champion.
+def level_of(alpha: float, number: int) -> float:
+    """The level of the comparison with this number, from 1; the levels of all numbers add up to `alpha`."""
+    if number < 1:
+        raise ValueError(f"comparisons are counted from 1, not {number}")
+    return alpha / (number * (number + 1))
+
+
+def decide(
+    candidate: Measured, champion: Champion | None, number: int, gate: GateParams, min_accuracy: float
+) -> Verdict:
+    """Weigh a candidate against the rules and against the present champion.
 
     Args:
-        candidate: the new version; it must have an accuracy.
+        candidate: the new version.
         champion: the version that holds the place now, if any.
+        number: which comparison on this test split this is, from 1.
+        gate: the rules.
         min_accuracy: fraction in [0, 1] that every champion must reach.
 
     Returns:
-        Promote when the floor is reached and there is no champion, or when the champion is worse on the same test
-        split. An equal champion stays. A champion with another test split stays, because the two numbers do not
-        measure the same thing.
+        Promote when every rule is kept. A rule whose measurement is missing is not kept. A champion of another test
+        split stays, because the two do not measure the same thing; so does one with the same weights.
     """
-    assert candidate.accuracy is not None
-    against, favour = [], []
-    if candidate.accuracy < min_accuracy:
-        against.append(f"accuracy {_text(candidate.accuracy)} is below registry.min_accuracy {min_accuracy}")
+    rules = [*_floors(candidate, gate, min_accuracy)]
+    level = p_value = None
+    if champion is not None and isinstance(champion.paired, Paired) and _is_other(candidate, champion):
+        level, p_value = level_of(gate.alpha, number), champion.paired.p_value
+        rules.append(_against(champion.version, champion.paired, number, level, gate))
     else:
-        favour.append(f"accuracy {_text(candidate.accuracy)} reaches registry.min_accuracy {min_accuracy}")
+        rules.append(_without_comparison(candidate, champion))
+    return Verdict(all(rule.passed for rule in rules), tuple(rules), level, p_value)
+
+
+def _floors(candidate: Measured, gate: GateParams, min_accuracy: float) -> Iterator[RuleResult]:
+    yield _bound("registry.min_accuracy", "accuracy", candidate.accuracy, min_accuracy, is_floor=True)
+    named = f"recall of class {candidate.worst_class}, the worst" if candidate.worst_class else "recall of a class"
+    yield from _optional("min_class_recall", named, candidate.worst_class_recall, gate.min_class_recall, is_floor=True)
+    for name, what, value, limit in (
+        ("max_calibration_error", "calibration error", candidate.calibration_error, gate.max_calibration_error),
+        ("max_robustness_loss", "loss on spoiled images", candidate.robustness_loss, gate.max_robustness_loss),
+        ("max_latency_ms", "milliseconds for one image", candidate.latency_ms, gate.max_latency_ms),
+        ("max_model_bytes", "bytes of the model", candidate.model_bytes, gate.max_model_bytes),
+    ):
+        yield from _optional(name, what, value, limit, is_floor=False)
+
+
+def _optional(
+    name: str, what: str, value: float | None, limit: float | None, *, is_floor: bool
+) -> Iterator[RuleResult]:
+    if limit is not None:
+        yield _bound(f"registry.gate.{name}", what, value, limit, is_floor=is_floor)
+
+
+def _bound(rule: str, what: str, value: float | None, limit: float, *, is_floor: bool) -> RuleResult:
+    if value is None:
+        return RuleResult(rule=rule, passed=False, reason=f"{what} was not measured, and {rule} asks for it")
+    passed = value >= limit if is_floor else value <= limit
+    words = ("reaches" if passed else "is below") if is_floor else ("keeps within" if passed else "is above")
+    return RuleResult(rule=rule, passed=passed, reason=f"{what} {_text(value)} {words} {rule} {limit:g}")
+
+
+def _is_other(candidate: Measured, champion: Champion) -> bool:
+    return champion.test_digest == candidate.test_digest and champion.weights_digest != candidate.weights_digest
+
+
+def _without_comparison(candidate: Measured, champion: Champion | None) -> RuleResult:
+    rule = "registry.gate.against_champion"
     if champion is None:
-        favour.append("there is no champion yet")
-    elif champion.accuracy is None or champion.test_digest != candidate.test_digest:
-        against.append(
-            f"champion version {champion.version} was scored on {_split(champion)} and this one on"
-            f" {_split(candidate)}, so they cannot be compared; to let this one in, delete the alias champion in the"
-            " UI or choose another registry.name, then register again"
+        return RuleResult(rule=rule, passed=True, reason="there is no champion yet")
+    who = f"champion version {champion.version}"
+    if champion.test_digest != candidate.test_digest:
+        held = f"test split {champion.test_digest[:SHOWN_DIGITS]}" if champion.test_digest else "an unknown test split"
+        why = (
+            f"{who} was scored on {held} and this one on test split {candidate.test_digest[:SHOWN_DIGITS]}, so they"
+            " cannot be compared; `glyphline promote --force --reason` lets this one in, as does another registry.name"
         )
+    elif champion.weights_digest == candidate.weights_digest:
+        why = f"not better than {who}: it has the same weights"
     else:
-        pair = f"{_text(candidate.accuracy)} against {_text(champion.accuracy)} on the same test split"
-        if round(candidate.accuracy, DECIMALS) > round(champion.accuracy, DECIMALS):
-            favour.append(f"better than champion version {champion.version}: {pair}")
-        else:
-            against.append(f"not better than champion version {champion.version}: {pair}")
-    return Verdict(promote=not against, reasons=tuple(against or favour))
+        why = f"{who} and this one were not compared: {champion.paired}"
+    return RuleResult(rule=rule, passed=False, reason=why)
 
 
-def _text(accuracy: float) -> str:
-    return f"{round(accuracy, DECIMALS):g}"
+def _against(version: int, paired: Paired, number: int, level: float, gate: GateParams) -> RuleResult:
+    who = f"champion version {version}"
+    spent = f"level {_small(level)}, comparison {number} on this test split"
+    seen = (
+        f"{paired.difference:+.4f} on {paired.count:,} images, {paired.only_challenger} right only here and"
+        f" {paired.only_champion} only there"
+    )
+    if gate.against_champion == "better":
+        passed = paired.difference > 0 and paired.p_value <= level
+        words = "better than" if passed else "not shown to be better than"
+        why = f"{words} {who}: {seen}, p {_small(paired.p_value)} at {spent}"
+    else:
+        # The interval is two-sided; its lower end alone is to hold with probability 1 - level.
+        low = paired.interval(1 - 2 * level)[0]
+        passed = low >= -gate.margin
+        words = "not worse than" if passed else "not shown to be no worse than"
+        why = f"{words} {who} by {gate.margin:g}: {seen}, lower end {low:+.4f} at {spent}"
+    return RuleResult(rule="registry.gate.against_champion", passed=passed, reason=why)
 
 
-def _split(score: Score) -> str:
-    return f"test split {score.test_digest}" if score.test_digest else "an unknown test split"
+def _text(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{round(value, DECIMALS):g}"
+
+
+def _small(value: float) -> str:
+    return f"{value:.4f}" if value >= 0.001 else f"{value:.1e}"

@@ -1,39 +1,22 @@
-"""Register a finished run: one version per run, its tags and description, the aliases, the decision."""
+"""Register a finished run: one version per run, its digests, the gate's decision, the aliases."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-from glyphline import files
 from glyphline.errors import ArtifactError
-from glyphline.records import Decision, Evaluation, Training
-from glyphline.registry import gate, versions
-from glyphline.registry.versions import CHALLENGER, CHAMPION, NOBODY, Registry
+from glyphline.params.releasing import RegistryParams
+from glyphline.records import Decision, Training
+from glyphline.registry import integrity, labels, signing
+from glyphline.registry.events import Event, Judged
+from glyphline.registry.evidence import Compare, Evidence, Rescore
+from glyphline.registry.judging import Case, decision, judge
+from glyphline.registry.labels import DIGEST_CHARACTERS
+from glyphline.registry.session import Destination, Session, beginning
+from glyphline.registry.signing import Keys
+from glyphline.registry.state import CHAMPION, State
+from glyphline.registry.versions import MACHINE_TAG
 
 log = logging.getLogger(__name__)
-
-DIGEST_CHARACTERS = 12
-MAX_DESCRIPTION_CHARACTERS = 5000
-"""What the description of a version holds in MLflow's tables; SQLite alone would take more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """Which registered model, in which store.
-
-    Attributes:
-        uri: database or server.
-        name: the registered model.
-        timeout_s: seconds to wait for a server's answer.
-        lock: file that serialises the processes of this machine that register.
-    """
-
-    uri: str
-    name: str
-    timeout_s: float
-    lock: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +28,7 @@ class Candidate:
         model_id: its logged model.
         source: where the files of the logged model lie.
         training: what train found.
-        evaluation: what evaluate found.
+        evidence: what evaluate found.
         card: the model card, Markdown; `models:/NAME/VERSION` in it stands for the version.
     """
 
@@ -53,11 +36,11 @@ class Candidate:
     model_id: str
     source: str
     training: Training
-    evaluation: Evaluation
+    evidence: Evidence
     card: str
 
     def __post_init__(self) -> None:
-        trained, evaluated = self.training.weights_digest, self.evaluation.weights_digest
+        trained, evaluated = self.training.weights_digest, self.evidence.evaluation.weights_digest
         if trained != evaluated:
             raise ArtifactError(
                 f"evaluate looked at weights {evaluated[:DIGEST_CHARACTERS]}, and train left"
@@ -66,7 +49,15 @@ class Candidate:
             )
 
 
-def release(candidate: Candidate, to: Destination, min_accuracy: float) -> Decision:
+def release(
+    candidate: Candidate,
+    to: Destination,
+    rules: RegistryParams,
+    compare: Compare,
+    *,
+    rescore: Rescore | None = None,
+    keys: Keys | None = None,
+) -> Decision:
     """Make the version of a run, let the gate decide, set the aliases.
 
     Registering the same run twice makes one version and comes to the same decision.
@@ -74,49 +65,34 @@ def release(candidate: Candidate, to: Destination, min_accuracy: float) -> Decis
     Args:
         candidate: what to register.
         to: where.
-        min_accuracy: fraction in [0, 1] below which no version becomes champion.
+        rules: of the gate.
+        compare: two files of predictions.
+        rescore: makes a champion's predictions again when they are gone.
+        keys: to sign with, and to check signatures with.
 
     Raises:
+        ArtifactError: the files of the model are not those that were trained, or not let through.
         TrackingError: the store cannot be reached.
         RegistryError: the store refuses a request.
     """
-    with _alone(to) as registry:
-        commit = registry.commit_of(candidate.run_id)
-        version = registry.ensure(candidate.run_id, candidate.model_id, candidate.source, _tags(candidate, commit))
-        rival = registry.rival(version)
-        verdict = gate.decide(_score(candidate, version), rival, min_accuracy)
-        reasons = verdict.reasons
-        if not verdict.promote and CHAMPION in registry.aliases_of(version):
-            reasons += (f"version {version} keeps the alias champion, which it won before",)
-        # Before the aliases: a process that dies in between leaves a version that knows its rival.
-        registry.tag(version, {"compared_with": str(rival.version) if rival else NOBODY})
-        registry.describe(version, _description(candidate, to.name, version, verdict.promote, reasons))
-        registry.point(CHALLENGER, version)
-        if verdict.promote:
-            registry.point(CHAMPION, version)
-        return Decision(
-            name=to.name,
-            version=version,
-            aliases=registry.aliases_of(version),
-            promoted=verdict.promote,
-            reasons=reasons,
-            accuracy=candidate.evaluation.accuracy,
-            test_digest=candidate.evaluation.test_digest,
-            weights_digest=candidate.evaluation.weights_digest,
-            champion_version=rival.version if rival else None,
-            champion_accuracy=rival.accuracy if rival else None,
-        )
+    with beginning(to, compare, rescore) as (session, history):
+        version, files, signature = _version(session, history, candidate, keys)
+        further = signing.rule(signature, required=rules.require_signature)
+        case = Case(version, candidate.run_id, candidate.evidence, files, rules, further)
+        _, state = session.ledger.commit(lambda state: judge(case, session.shelf, state))
+        return _concluded(session, candidate, version, state)
 
 
-def restore(candidate: Candidate, to: Destination, decision: Decision) -> Decision | None:
+def restore(candidate: Candidate, to: Destination, decided: Decision, compare: Compare) -> Decision | None:
     """Register a run again whose decision outlived its store.
 
     The gate is not asked again. An alias that a version of the store holds already stays where it is.
 
     Args:
-        candidate: the run that `decision` is about.
+        candidate: the run that `decided` is about.
         to: where.
-        decision: what the register stage decided.
+        decided: what the register stage decided.
+        compare: two files of predictions; not used for this.
 
     Returns:
         The decision with the version and the aliases of now, or None because nothing was missing.
@@ -125,61 +101,73 @@ def restore(candidate: Candidate, to: Destination, decision: Decision) -> Decisi
         TrackingError: the store cannot be reached.
         RegistryError: the store refuses a request.
     """
-    with _alone(to) as registry:
-        if registry.version_of(candidate.run_id) is not None:
+    with beginning(to, compare) as (session, history):
+        held = session.registry.version_of(candidate.run_id)
+        if held is not None and session.ledger.settle().judgement(held) is not None:
             return None
-        commit = registry.commit_of(candidate.run_id)
-        tags = _tags(candidate, commit) | {"compared_with": NOBODY}
-        version = registry.ensure(candidate.run_id, candidate.model_id, candidate.source, tags)
-        registry.describe(version, _description(candidate, to.name, version, decision.promoted, decision.reasons))
-        held = registry.aliases()
-        for alias in decision.aliases:
-            if alias not in held:
-                registry.point(alias, version)
-        log.info("registered again: %s version %d, which was version %d", to.name, version, decision.version)
-        return decision.model_copy(update={"version": version, "aliases": registry.aliases_of(version)})
+        version, files, _ = _version(session, history, candidate, None)
+
+        def again(state: State) -> Event:
+            return _remembered(candidate, version, files, decided, state)
+
+        _, state = session.ledger.commit(again)
+        log.info("registered again: %s version %d, which was version %d", to.name, version, decided.version)
+        now = _concluded(session, candidate, version, state)
+        return decided.model_copy(update={"version": version, "aliases": now.aliases})
 
 
-@contextmanager
-def _alone(to: Destination) -> Iterator[Registry]:
-    with files.exclusive(to.lock), versions.connected(to.uri, to.name, to.timeout_s) as registry:
-        yield registry
+def _version(
+    session: Session, history: str, candidate: Candidate, keys: Keys | None
+) -> tuple[int, dict[str, str], str | None]:
+    """The version of the run, the digests of its files, and what is wrong with its signature."""
+    registry, what = session.registry, f"the model of run {candidate.run_id}"
+    commit = registry.commit_of(candidate.run_id)
+    with integrity.fetched(session.to.uri, candidate.source) as folder:
+        integrity.check(folder, what)
+        files = integrity.digests(folder)
+        if files[integrity.ARCHIVE] != candidate.training.model_sha256:
+            raise ArtifactError(f"{what} is not the one that was trained: its digest differs", fix=integrity.FIX)
+        signature = signing.ensure(registry.client, candidate.model_id, folder, keys)
+    tags = labels.tags(candidate.evidence.evaluation, commit)
+    tags |= {MACHINE_TAG: session.ledger.machine, "files": labels.as_text(files), "history": history}
+    version = registry.ensure(candidate.run_id, candidate.model_id, candidate.source, tags)
+    session.ledger.registering.add(version)
+    session.elect(version, history)
+    held = session.ledger.settle().judgement(version)
+    if held is not None and held.files != files:
+        changed = sorted(name for name in files.keys() | held.files.keys() if files.get(name) != held.files.get(name))
+        raise ArtifactError(
+            f"version {version} is not what was registered: {changed[0]} was changed", fix=integrity.FIX
+        )
+    return version, files, signature
 
 
-def _score(candidate: Candidate, version: int) -> gate.Score:
-    found = candidate.evaluation
-    return gate.Score(accuracy=found.accuracy, test_digest=found.test_digest[:DIGEST_CHARACTERS], version=version)
+def _concluded(session: Session, candidate: Candidate, version: int, state: State) -> Decision:
+    found = state.judgement(version)
+    assert found is not None
+    labels.show(session.registry, found, state, candidate.card)
+    return decision(session.to.name, found, state)
 
 
-def _tags(candidate: Candidate, commit: str | None) -> dict[str, str]:
-    found = candidate.evaluation
-    tags = {
-        "dataset": found.dataset,
-        "accuracy": _decimals(found.accuracy),
-        "accuracy_low": _decimals(found.accuracy_low),
-        "accuracy_high": _decimals(found.accuracy_high),
-        "test_digest": found.test_digest[:DIGEST_CHARACTERS],
-        "weights_digest": found.weights_digest[:DIGEST_CHARACTERS],
-    }
-    return tags | ({"commit": commit[:DIGEST_CHARACTERS]} if commit else {})
-
-
-def _decimals(fraction: float) -> str:
-    return f"{fraction:.{gate.DECIMALS}f}"
-
-
-def _description(candidate: Candidate, name: str, version: int, promoted: bool, reasons: tuple[str, ...]) -> str:
-    verdict = "Became champion" if promoted else "Did not become champion"
-    card = candidate.card.replace("models:/NAME", f"models:/{name}").replace(f"{name}/VERSION", f"{name}/{version}")
-    return shortened(f"### Decision\n{verdict}: {'; '.join(reasons)}.\n\n{card}")
-
-
-def shortened(markdown: str, limit: int = MAX_DESCRIPTION_CHARACTERS) -> str:
-    """The sections of a text that fit, in their order, and where the rest is."""
-    if len(markdown) <= limit:
-        return markdown
-    rest = "\n\n*The card goes on in `model_card.md` among the artifacts of the source run.*\n"
-    sections = markdown.split("\n\n## ")
-    while len(sections) > 1 and len("\n\n## ".join(sections)) + len(rest) > limit:
-        sections.pop()
-    return "\n\n## ".join(sections)[: limit - len(rest)] + rest
+def _remembered(candidate: Candidate, version: int, files: dict[str, str], decided: Decision, state: State) -> Judged:
+    found = candidate.evidence.evaluation
+    return Judged(
+        version=version,
+        run_id=candidate.run_id,
+        dataset=found.dataset,
+        accuracy=found.accuracy,
+        test_digest=found.test_digest,
+        weights_digest=found.weights_digest,
+        predictions_sha256=found.predictions_sha256,
+        files=files,
+        promoted=CHAMPION in decided.aliases and state.champion is None,
+        rules=decided.rules,
+        # The numbers of the lost registry mean nothing in this one.
+        champion=None,
+        champion_weights=None,
+        champion_accuracy=None,
+        comparison=None,
+        level=None,
+        p_value=None,
+        restored=True,
+    )

@@ -8,16 +8,15 @@ from typing import Any
 
 from glyphline.errors import PipelineError, RegistryError, TrackingError
 from glyphline.redaction import redact
-from glyphline.registry.gate import Score
 
-CHAMPION = "champion"
-CHALLENGER = "challenger"
-NOBODY = "none"
-
+MACHINE_TAG = "machine"
+MAX_VERSIONS = 10_000
 MODEL_DESCRIPTION = (
     "Image classifier made by Glyphline.\n\n"
-    "- `champion`: the version to use. It passed the gate and is the best so far on its test split.\n"
-    "- `challenger`: the version that was registered last."
+    "- `champion`: the version to use. It passed the gate, or somebody said why it was let in without.\n"
+    "- `challenger`: the version that was registered and evaluated last.\n"
+    "- `previous`: the champion before; `glyphline rollback` goes back to it.\n\n"
+    "`glyphline history` tells how it came to that."
 )
 
 
@@ -33,6 +32,16 @@ class Registry:
         self._client = client
         self._name = name
 
+    @property
+    def name(self) -> str:
+        """Of the registered model."""
+        return self._name
+
+    @property
+    def client(self) -> Any:
+        """The `MlflowClient`."""
+        return self._client
+
     def version_of(self, run_id: str) -> int | None:
         """The version that was made of a run, if there is one."""
         found = self._client.search_model_versions(f"name = '{self._name}' and run_id = '{run_id}'")
@@ -47,7 +56,6 @@ class Registry:
             source: where the files of the logged model lie.
             tags: what the version should carry.
         """
-        self._ensure_model()
         version = self.version_of(run_id)
         if version is None:
             # The location and not models:/<id>: a database store looks such an id up in the process's default store,
@@ -56,9 +64,17 @@ class Registry:
                 self._name, source=source, run_id=run_id, model_id=model_id, tags=dict(tags)
             )
             version = int(made.version)
+            if (first := self.version_of(run_id)) is not None and first < version:
+                # Another machine registered the same run at the same moment, and was first.
+                self._client.delete_model_version(self._name, str(version))
+                version = first
         self._link(model_id, version)
         self.tag(version, tags)
         return version
+
+    def exists(self) -> bool:
+        """Whether there is a registered model of this name."""
+        return bool(self._client.search_registered_models(f"name = '{self._name}'"))
 
     def aliases(self) -> dict[str, int]:
         """Alias -> version."""
@@ -68,21 +84,18 @@ class Registry:
         """The aliases of one version, sorted."""
         return tuple(sorted(alias for alias, holder in self.aliases().items() if holder == version))
 
+    def numbers(self) -> dict[int, Any]:
+        """Number -> MLflow's version, for those that nobody has deleted."""
+        found = self._client.search_model_versions(f"name = '{self._name}'", max_results=MAX_VERSIONS)
+        return {int(version.version): version for version in found}
+
     def point(self, alias: str, version: int) -> None:
         """Give an alias to a version; whoever had it loses it."""
         self._client.set_registered_model_alias(self._name, alias, str(version))
 
-    def rival(self, version: int) -> Score | None:
-        """The champion to compare a version with, if any.
-
-        A version that is champion already is compared with the one that it took the place from, so that registering
-        it again comes to the same decision.
-        """
-        champion = self.aliases().get(CHAMPION)
-        if champion == version:
-            before = self._tags(version).get("compared_with", NOBODY)
-            champion = int(before) if before.isdecimal() else None
-        return None if champion is None else self._score(champion)
+    def unpoint(self, alias: str) -> None:
+        """Take an alias from whoever has it."""
+        self._client.delete_registered_model_alias(self._name, alias)
 
     def tag(self, version: int, tags: Mapping[str, str]) -> None:
         """Set the tags that are missing or differ."""
@@ -100,9 +113,17 @@ class Registry:
         commit = self._client.get_run(run_id).data.tags.get("mlflow.source.git.commit")
         return str(commit) if commit else None
 
-    def _ensure_model(self) -> None:
-        if not self._client.search_registered_models(f"name = '{self._name}'"):
-            self._client.create_registered_model(self._name, description=MODEL_DESCRIPTION)
+    def ensure_model(self) -> None:
+        """Make the registered model when there is none."""
+        if not self.exists():
+            from mlflow.exceptions import MlflowException
+
+            try:
+                self._client.create_registered_model(self._name, description=MODEL_DESCRIPTION)
+            except MlflowException:
+                # Another machine may have made it since; anything else is told.
+                if not self.exists():
+                    raise
 
     def _link(self, model_id: str, version: int) -> None:
         # The page of a run names the versions of its model only if the logged model carries this tag.
@@ -111,14 +132,6 @@ class Registry:
         if not any(link["name"] == self._name and int(link["version"]) == version for link in links):
             links.append({"name": self._name, "version": version})
             self._client.set_logged_model_tags(model_id, {"mlflow.modelVersions": json.dumps(links)})
-
-    def _score(self, version: int) -> Score | None:
-        # A search, because asking for a deleted version by its number is an error.
-        known = {int(found.version) for found in self._client.search_model_versions(f"name = '{self._name}'")}
-        if version not in known:
-            return None
-        tags = self._tags(version)
-        return Score(accuracy=_number(tags.get("accuracy")), test_digest=tags.get("test_digest"), version=version)
 
     def _tags(self, version: int) -> dict[str, str]:
         return dict(self._client.get_model_version(self._name, str(version)).tags)
@@ -155,6 +168,7 @@ def client(uri: str, timeout_s: float) -> Iterator[Any]:
     """
     bounds = {
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "MLFLOW_HTTP_REQUEST_TIMEOUT": str(max(1, round(timeout_s))),
         # By default MLflow tries a dead server for four minutes.
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -192,11 +206,11 @@ def _explained(error: Exception, uri: str) -> PipelineError:
     if "Max retries exceeded" in said or "failed with exception" in said or "OperationalError" in said:
         return TrackingError(
             f"the tracking store {redact(uri)} does not answer: {said}",
-            fix="start it, or correct tracking.uri in params.yaml, and run `dvc repro register` again",
+            fix="start it, or correct tracking.uri in params.yaml; then run the same command again",
         )
     return RegistryError(
         f"the registry in {redact(uri)} refuses: {said}",
-        fix="look at the model in `make ui`, then run `dvc repro register` again",
+        fix="look at the model in `make ui`, then run the same command again",
     )
 
 

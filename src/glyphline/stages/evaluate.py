@@ -1,6 +1,5 @@
 """evaluate: the only stage that opens the test split."""
 
-import json
 import logging
 
 from glyphline import data, evaluation, files, history, records, tracking, training
@@ -76,8 +75,7 @@ def _origin(paths: Paths) -> card.Origin:
 
 
 def _track(tracked: Run, paths: Paths, scores: Evaluation, cost: Cost) -> None:
-    flat = json.loads(paths.metrics.read_text(encoding="utf-8"))
-    tracked.metrics({f"test_{name}": value for name, value in flat.items()})
+    tracked.metrics(evaluation.on_the_run(scores))
     tracked.metrics({f"latency_{speed.batch}_ms": 1000 * speed.median_s for speed in cost.latency})
     tracked.metrics({"model_bytes": cost.model_bytes})
     for figure in sorted((paths.evaluate / "figures").glob("*.png")):

@@ -1,13 +1,19 @@
 """register: a version of the model, its aliases, and the decision about `champion`."""
 
 import logging
+import subprocess
+import sys
+from pathlib import Path
 
 from glyphline import records, registry, tracking
-from glyphline.errors import RegistryError
+from glyphline.errors import ArtifactError, RegistryError
+from glyphline.evaluation import paired, predictions
 from glyphline.params import Params
 from glyphline.paths import Paths
-from glyphline.records import Decision, Evaluation, Training
-from glyphline.registry import Candidate, Destination
+from glyphline.records import Cost, Decision, Evaluation, Training
+from glyphline.registry import Candidate, Destination, Evidence, Keys, Paired
+from glyphline.registry.events import Judged
+from glyphline.registry.evidence import Rescore
 from glyphline.tracking import store
 
 log = logging.getLogger(__name__)
@@ -21,7 +27,10 @@ def run(params: Params, paths: Paths) -> None:
             f"the store holds no model of run {tracking.last_key(paths.journal('train'))}; was it deleted there?",
             fix="restore the run in the UI, or train again with `dvc repro -f -s train`, then `dvc repro`",
         )
-    decision = registry.release(candidate, _destination(params, paths), params.registry.min_accuracy)
+    to = destination(params, paths)
+    decision = registry.release(
+        candidate, to, params.registry, compare, rescore=rescoring(params, paths), keys=keys(params, paths)
+    )
     records.write(paths.decision, decision)
     aliases = ", ".join(decision.aliases)
     log.info("%s version %d (%s): %s", decision.name, decision.version, aliases, "; ".join(decision.reasons))
@@ -38,23 +47,74 @@ def restore(params: Params, paths: Paths) -> Decision | None:
         log.info("decision.json is about an earlier model; `dvc repro` registers the present one")
         return None
     candidate = _candidate(params, paths)
-    return None if candidate is None else registry.restore(candidate, _destination(params, paths), decision)
+    return None if candidate is None else registry.restore(candidate, destination(params, paths), decision, compare)
+
+
+def compare(champion: Path, champion_sha256: str, challenger: Path, challenger_sha256: str) -> Paired:
+    """Champion and challenger image by image.
+
+    Raises:
+        ArtifactError: a file was changed since it was recorded.
+        DataError: they were not scored on the same images.
+    """
+    first, second = predictions.read(champion, champion_sha256), predictions.read(challenger, challenger_sha256)
+    paired.check_comparable(first, second)
+    only_first = int((first.right & ~second.right).sum())
+    only_second = int((~first.right & second.right).sum())
+    return Paired(
+        count=len(first),
+        only_champion=only_first,
+        only_challenger=only_second,
+        p_value=paired.mcnemar(only_first, only_second),
+        interval=lambda level: paired.difference_interval(only_first, only_second, len(first), level),
+    )
+
+
+def destination(params: Params, paths: Paths) -> Destination:
+    """Which registered model, in which store."""
+    return Destination(
+        uri=store.uri(params, paths),
+        name=params.model_name,
+        timeout_s=params.tracking.timeout_s,
+        lock=paths.mlruns / "registry.lock",
+    )
+
+
+def rescoring(params: Params, paths: Paths) -> Rescore:
+    """Score a registered model again on the workspace's test split, in a process of its own that may load TensorFlow.
+
+    Only `glyphline rescore` opens the split; what it makes are the predictions that evaluate made of the same model.
+    """
+
+    def rescore(held: Judged) -> Path:
+        target = paths.mlruns / "rescored" / f"{held.predictions_sha256}.npz"
+        if not target.is_file():
+            command = [sys.executable, "-m", "glyphline", "rescore", f"models:/{params.model_name}/{held.version}"]
+            done = subprocess.run([*command, str(target)], cwd=paths.work, check=False, capture_output=True, text=True)
+            if done.returncode:
+                said = " ".join(done.stderr.split())[-200:]
+                raise ArtifactError(
+                    f"the predictions of version {held.version} are gone, and it cannot be scored again: {said}",
+                    fix="bring its files back with `glyphline sync`, or check out its data",
+                )
+        return target
+
+    return rescore
+
+
+def keys(params: Params, paths: Paths) -> Keys:
+    """Where the keys for signatures are; paths in params.yaml begin at the project's folder."""
+    private, public = params.registry.signing_key, params.registry.verification_key
+    return Keys(paths.home / private if private else None, paths.home / public if public else None)
 
 
 def _candidate(params: Params, paths: Paths) -> Candidate | None:
     training = records.read(paths.training, Training, stage="train")
     evaluation = records.read(paths.evaluation, Evaluation, stage="evaluate")
+    cost = records.read(paths.cost, Cost, stage="evaluate")
     sent = tracking.flush(params, paths).get(tracking.last_key(paths.journal("train")))
     if sent is None or not sent.model_id or not sent.model_location:
         return None
     card = paths.model_card.read_text(encoding="utf-8")
-    return Candidate(sent.run_id, sent.model_id, sent.model_location, training, evaluation, card)
-
-
-def _destination(params: Params, paths: Paths) -> Destination:
-    return Destination(
-        uri=store.uri(params, paths),
-        name=params.registry.name,
-        timeout_s=params.tracking.timeout_s,
-        lock=paths.mlruns / "registry.lock",
-    )
+    evidence = Evidence(evaluation, cost, paths.predictions)
+    return Candidate(sent.run_id, sent.model_id, sent.model_location, training, evidence, card)

@@ -18,6 +18,8 @@ from glyphline.tracking.recorded import Recorded, recorded, trained_runs
 
 WORKSPACE = "workspace"
 NEEDED = ("evaluation.json", "predictions.npz")
+KEY_START = 8
+"""Characters of a run key that are enough to name a run."""
 CURVES = ("loss", "accuracy", "val_loss", "val_accuracy")
 
 
@@ -55,9 +57,6 @@ class Journals:
     def _last(self, histories: list[History]) -> Recorded | None:
         runs = list(trained_runs(histories))
         return recorded(runs[-1], histories, self._shelf) if runs else None
-
-
-KEY_START = 8
 
 
 @dataclass

@@ -24,11 +24,19 @@ class TrialRuns:
         self._experiment = experiment
         self._parent = parent
 
-    def begin(self, number: int, values: Mapping[str, Any]) -> "TrialRun":
-        """Start the run of a trial."""
-        name = f"trial-{number:03d}"
-        tags = {"glyphline.trial": str(number)}
-        run = self._recorder.start(experiment=self._experiment, name=name, parent=self._parent.key, tags=tags)
+    def begin(self, name: str, number: int, values: Mapping[str, Any], worker: str) -> "TrialRun":
+        """Start the run of a trial.
+
+        Args:
+            name: `trial` of the search, or `finalist` that is fitted again.
+            number: within its kind.
+            values: dotted key -> value.
+            worker: host and process that runs it.
+        """
+        tags = {f"glyphline.{name}": str(number), "glyphline.worker": worker}
+        run = self._recorder.start(
+            experiment=self._experiment, name=f"{name}-{number:03d}", parent=self._parent.key, tags=tags
+        )
         run.params(values)
         return TrialRun(run)
 
@@ -43,10 +51,11 @@ class TrialRun:
         """Record the metrics of an epoch."""
         self._run.metrics(metrics, step=epoch)
 
-    def end(self, state: str, value: float | None, reason: str | None) -> None:
-        """Record how the trial ended; the best loss under its own name, because tables show the last value."""
-        if value is not None:
-            self._run.metrics({"best_val_loss": value}, step=0)
+    def end(self, state: str, measured: Mapping[str, float], reason: str | None) -> None:
+        """Record how the trial ended; the best under its own name, because tables show the last value."""
+        best = {"val_loss": "best_val_loss", "val_accuracy": "best_val_accuracy"}
+        if measured:
+            self._run.metrics({best.get(name, name): value for name, value in measured.items()}, step=0)
         if reason is not None:
             self._run.tags({"glyphline.reason": reason})
         self._run.end(STATUS[state])

@@ -1,19 +1,14 @@
 """Models on disk: plain .keras archives, written whole, loaded with care."""
 
 import hashlib
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 
-from glyphline import files
-from glyphline.errors import ArtifactError
+from glyphline import files, keras_archive
 from glyphline.training.loading import load
-
-# Keras' own guard against archives that unpack to far more than they weigh starts at 4 GiB.
-MAX_UNPACKED_BYTES = 1 << 30
 
 
 def save(model: Any, path: Path) -> None:
@@ -26,21 +21,9 @@ def open_model(path: Path) -> Any:
     """Read a model back.
 
     Raises:
-        ArtifactError: the file is missing, is no .keras archive, or unpacks to more than 1 GiB.
+        ArtifactError: the file is missing or damaged, or it is refused because it could do more than predict.
     """
-    fix = "make it again with `dvc repro train`"
-    try:
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(member.file_size for member in archive.infolist())
-            damaged = archive.testzip()
-    except FileNotFoundError:
-        raise ArtifactError(f"{path} does not exist", fix=fix) from None
-    except (zipfile.BadZipFile, OSError) as error:
-        raise ArtifactError(f"{path} is no .keras archive: {error}", fix=fix) from None
-    if damaged:
-        raise ArtifactError(f"{path} is damaged: {damaged} does not match its checksum", fix=fix)
-    if unpacked > MAX_UNPACKED_BYTES:
-        raise ArtifactError(f"{path} unpacks to {unpacked:,} bytes, more than {MAX_UNPACKED_BYTES:,}", fix=fix)
+    keras_archive.check(path, "make it again with `dvc repro train`")
     return load().saving.load_model(path, compile=False, safe_mode=True)
 
 

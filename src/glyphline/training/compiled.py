@@ -43,7 +43,7 @@ def backward(model: Any) -> Callable[[Pixels, Labels], Pixels]:
     if not is_tensorflow():
         raise TrainingError(
             f"explanations need gradients from TensorFlow, and Keras runs on {keras.backend.backend()}",
-            fix="unset KERAS_BACKEND, or set evaluate.explanations to 0",
+            fix="unset KERAS_BACKEND, or set evaluate.explanation_steps to 0",
         )
     import tensorflow as tf
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,29 +11,53 @@ import numpy as np
 from glyphline import training
 from glyphline.params import Params
 from glyphline.training.fit import WITHOUT_EFFECT
+from glyphline.tuning.space import KIND
+from glyphline.values import flatten
 
-# What the best trial depends on; `trials` and `timeout_s` only say when to stop.
-_TUNE_FIELDS = {"epochs", "startup_trials", "space"}
+# What a trial or the choice of it depends on; the others say when to stop, where to work, and what becomes of the best.
+_TUNE_FIELDS = {
+    "epochs",
+    "startup_trials",
+    "sampler",
+    "pruner",
+    "objectives",
+    "max_parameters",
+    "warm_start",
+    "space",
+}
 
 
-def study_name(params: Params, digests: Mapping[str, str], code: str) -> str:
-    """The same name exactly when every trial would do the same.
+def identity(params: Params, digests: Mapping[str, str], code: str) -> dict[str, Any]:
+    """Dotted key -> value of all that the trials of a study depend on.
 
     Args:
         params: the parameters.
         digests: split name -> digest of the data.
         code: digest of the code that a trial runs.
     """
-    parts: dict[str, Any] = {
+    parts = {
         "seed": params.seed,
         "model": params.model.model_dump(mode="json"),
         "train": params.train.model_dump(mode="json", exclude=WITHOUT_EFFECT),
         "tune": params.tune.model_dump(mode="json", include=_TUNE_FIELDS),
-        "data": dict(digests),
+        "data": {"dataset": params.data.dataset, **digests},
         "code": code,
     }
-    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return flatten(parts)
+
+
+def study_name(params: Params, identity: Mapping[str, Any]) -> str:
+    """`tune.study`, else a name that is the same exactly when every trial would do the same."""
+    if params.tune.study is not None:
+        return params.tune.study
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     return f"{params.data.dataset}-{digest[:12]}"
+
+
+def differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
+    """What is not the same, as `train.batch_size 32 there, 64 now`."""
+    keys = [key for key in {**theirs, **ours} if theirs.get(key) != ours.get(key)]
+    return [f"{key} {_short(theirs.get(key))} there, {_short(ours.get(key))} now" for key in keys]
 
 
 def trial_seed(seed: int, number: int) -> int:
@@ -41,7 +65,7 @@ def trial_seed(seed: int, number: int) -> int:
 
     Spawned: seed + number would give trial 1 of seed 7 the stream of trial 0 of seed 8.
     """
-    return int(np.random.SeedSequence(seed, spawn_key=(number,)).generate_state(1)[0])
+    return _stream(seed, number)
 
 
 def sampler_seed(seed: int, number: int) -> int:
@@ -50,18 +74,44 @@ def sampler_seed(seed: int, number: int) -> int:
     The sampler's state is not in the storage. A fresh sampler per trial makes a resumed search draw what an
     uninterrupted one would have drawn.
     """
-    return int(np.random.SeedSequence(seed, spawn_key=(1, number)).generate_state(1)[0])
+    return _stream(seed, 1, number)
 
 
-def code_digest(kind: str = "cnn", project: Path | None = None) -> str:
+def recheck_seed(seed: int, number: int) -> int:
+    """A seed that no trial has had, the same for all finalists, so that they differ by their parameters alone.
+
+    Args:
+        seed: of params.yaml.
+        number: from 0, below `tune.seeds`.
+    """
+    return _stream(seed, 2, number)
+
+
+def code_digest(params: Params, project: Path | None = None) -> str:
     """Digest of the code that a trial runs.
 
     Args:
-        kind: `model.kind`; a function of the user's own is part of the code.
-        project: folder in which that function is looked for.
+        params: `model.kind` and its choices in the space count; a function of the user's own is part of the code.
+        project: folder in which such functions are looked for.
 
     Raises:
         TrainingError: there is no such function's module.
     """
-    own = Path(__file__).with_name("trial.py").read_bytes()
-    return hashlib.sha256(training.code_digest(kind, project).encode() + own).hexdigest()
+    digest = hashlib.sha256(Path(__file__).with_name("trial.py").read_bytes())
+    for kind in _kinds(params):
+        digest.update(training.code_digest(kind, project).encode())
+    return digest.hexdigest()
+
+
+def _kinds(params: Params) -> Iterable[str]:
+    entry = params.tune.space.get(KIND)
+    return dict.fromkeys((params.model.kind, *map(str, (entry.choices if entry else None) or ())))
+
+
+def _stream(seed: int, *key: int) -> int:
+    return int(np.random.SeedSequence(seed, spawn_key=key).generate_state(1)[0])
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True)
+    return text if len(text) <= 60 else f"{text[:57]}..."

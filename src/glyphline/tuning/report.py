@@ -1,15 +1,69 @@
-"""The trials of a study as the rows of a table."""
+"""What a search found, and the tables that show it."""
 
-from collections.abc import Iterable
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
+
+from glyphline.errors import SearchError
+from glyphline.tuning.book import MEASURED, REASON
+from glyphline.tuning.finalists import Rechecked, usable, val_loss
+
+Rows = tuple[dict[str, Any], ...]
+
+TRIAL_COLUMNS = ("trial", "state", "val_loss", "epochs")
+FINALIST_COLUMNS = (
+    "trial",
+    "first_val_loss",
+    "mean_val_loss",
+    "spread",
+    "shrinkage",
+    "mean_val_accuracy",
+    "seeds",
+    "failed",
+)
 
 
-def rows(trials: Iterable[FrozenTrial]) -> tuple[dict[str, Any], ...]:
-    """One mapping per trial: number, state, val_loss, epochs, then the searched parameters.
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a search found.
+
+    Attributes:
+        study: name of the study.
+        number: of the winning trial.
+        values: dotted key -> value of the winner.
+        val_loss: of the winner in the search, in nats.
+        complete, pruned, failed: trials of the search by how they ended.
+        rows: one mapping per trial, for a table.
+        front: the trials of the Pareto front in the same form; with one objective the best alone.
+        rechecked: the finalists, the winner first; empty when none were asked for.
+    """
+
+    study: str
+    number: int
+    values: dict[str, Any]
+    val_loss: float
+    complete: int
+    pruned: int
+    failed: int
+    rows: Rows
+    front: Rows = ()
+    rechecked: tuple[Rechecked, ...] = ()
+
+
+def rows(trials: Iterable[FrozenTrial], measures: Sequence[str] = ()) -> Rows:
+    """One mapping per trial: number, state, val_loss, epochs, what else was measured, then the searched parameters.
 
     No times: the table is an out of the stage, and the same search must give the same file.
+
+    Args:
+        trials: of a study.
+        measures: names of measured values to show.
     """
     return tuple(
         {
@@ -17,7 +71,103 @@ def rows(trials: Iterable[FrozenTrial]) -> tuple[dict[str, Any], ...]:
             "state": trial.state.name,
             "val_loss": min(trial.intermediate_values.values(), default=""),
             "epochs": len(trial.intermediate_values),
+            **{name: trial.user_attrs.get(MEASURED, {}).get(name, "") for name in measures},
             **trial.params,
         }
         for trial in trials
+    )
+
+
+def finalist_rows(found: Iterable[Rechecked]) -> Rows:
+    """One mapping per finalist: which trial, its first val_loss, mean, spread and shrinkage over fresh seeds."""
+    return tuple(
+        dict(
+            zip(
+                FINALIST_COLUMNS,
+                (
+                    one.finalist.number,
+                    one.finalist.val_loss,
+                    one.mean,
+                    "" if one.spread is None else one.spread,
+                    one.shrinkage,
+                    fmean(one.accuracies) if one.accuracies else "",
+                    len(one.losses),
+                    one.failed,
+                ),
+                strict=True,
+            )
+        )
+        for one in found
+    )
+
+
+def tables(found: Outcome | None) -> dict[str, str]:
+    """Name of a file -> its text: all trials, the Pareto front, the finalists.
+
+    Args:
+        found: None for no search; the files then have only their headings.
+    """
+    trials, front, again = (found.rows, found.front, finalist_rows(found.rechecked)) if found else ((), (), ())
+    return {
+        "trials.csv": _csv(trials, TRIAL_COLUMNS),
+        "pareto.csv": _csv(front, TRIAL_COLUMNS),
+        "finalists.csv": _csv(again, FINALIST_COLUMNS),
+    }
+
+
+def _csv(rows: Rows, columns: Sequence[str]) -> str:
+    text = io.StringIO()
+    # A candidate of a conditional space lacks some parameters.
+    names = list(dict.fromkeys(name for row in rows for name in row)) or list(columns)
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def check_usable(trials: Sequence[FrozenTrial]) -> None:
+    """See to it that there is something to choose from.
+
+    Raises:
+        SearchError: no trial was completed within the limits; with the most common reason.
+    """
+    if usable(trials):
+        return
+    if not trials:
+        raise SearchError("none of 0 trials was completed", fix="raise tune.timeout_s")
+    reasons = Counter(str(trial.user_attrs.get(REASON, trial.state.name.lower())) for trial in trials)
+    (reason, count), states = reasons.most_common(1)[0], Counter(trial.state.name for trial in trials)
+    shown = ", ".join(f"{number} {state.lower()}" for state, number in sorted(states.items()))
+    too_large = any(surplus > 0 for trial in trials for surplus in trial.constraints.values())
+    raise SearchError(
+        f"none of {len(trials)} trials was completed ({shown}); most often ({count} times): {reason}",
+        fix="raise tune.max_parameters, or search smaller networks"
+        if too_large
+        else "mend that reason, for example by a lower range of train.learning_rate in tune.space; then tune anew "
+        "with another seed or space",
+    )
+
+
+def outcome(
+    study: str,
+    trials: Sequence[FrozenTrial],
+    front: Sequence[FrozenTrial],
+    rechecked: Sequence[Rechecked],
+    measures: Sequence[str],
+) -> Outcome:
+    """What the search found: the finalist with the lowest mean, else the trial with the lowest val_loss."""
+    number = rechecked[0].finalist.number if rechecked else front[0].number
+    best = next(trial for trial in trials if trial.number == number)
+    states = Counter(trial.state for trial in trials)
+    return Outcome(
+        study=study,
+        number=number,
+        values=dict(best.params),
+        val_loss=val_loss(best),
+        complete=states[TrialState.COMPLETE],
+        pruned=states[TrialState.PRUNED],
+        failed=states[TrialState.FAIL],
+        rows=rows(trials, measures),
+        front=rows(front, measures),
+        rechecked=tuple(rechecked),
     )

@@ -1,61 +1,117 @@
-"""Open the study in its database."""
+"""Open a study: made when it is missing, refused when it is another one of the same name."""
 
-import sqlite3
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import optuna
-from optuna.pruners import MedianPruner
+from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.storages import RDBStorage
 
-from glyphline import files
 from glyphline.errors import SearchError
+from glyphline.params.searching import TuneParams
+from glyphline.tuning.identity import differences, sampler_seed
+
+IDENTITY, SETTINGS = "identity", "settings"
+REDUCTION_FACTOR = 3
+SHOWN_DIFFERENCES = 6
 
 
-def open_study(database: Path, name: str, *, startup_trials: int) -> optuna.Study:
+def open_study(
+    storage: RDBStorage,
+    name: str,
+    *,
+    objectives: Sequence[str],
+    pruner: BasePruner,
+    identity: Mapping[str, Any],
+    settings: Mapping[str, Any],
+) -> optuna.Study:
     """The study `name`, made when it is missing.
 
     Args:
-        database: a SQLite file; its folder is made when it is missing.
-        name: identity of the search.
-        startup_trials: trials that the pruner lets run to their end.
+        storage: where it is.
+        name: of the study.
+        objectives: what is made small.
+        pruner: stops hopeless trials.
+        identity: dotted key -> value of all that its trials depend on.
+        settings: of sampler and pruner, kept with a new study.
 
     Raises:
-        SearchError: the file is no study database, or it cannot be written.
+        SearchError: a study of this name is there, and its trials depend on something else.
     """
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    database.parent.mkdir(parents=True, exist_ok=True)
-    # Two processes that make the tables at once fail with "UNIQUE constraint failed: alembic_version".
-    with files.exclusive(database.with_suffix(".lock")):
-        try:
-            _check(database)
-            storage = RDBStorage(f"sqlite:///{database}", engine_kwargs={"connect_args": {"timeout": 60}})
-            return optuna.create_study(
-                study_name=name,
-                storage=storage,
-                direction="minimize",
-                pruner=MedianPruner(n_startup_trials=startup_trials, n_warmup_steps=0),
-                load_if_exists=True,
-            )
-        except Exception as error:
-            if not _is_about_the_database(error):
-                raise
-            raise SearchError(
-                f"{database} cannot be used: {error}", fix=f"move {database.name} away; the search then starts anew"
-            ) from error
+    study = optuna.create_study(
+        study_name=name, storage=storage, directions=["minimize"] * len(objectives), pruner=pruner, load_if_exists=True
+    )
+    there = study.user_attrs
+    if IDENTITY in there:
+        _refuse_other(name, there[IDENTITY], identity)
+    else:
+        study.set_user_attr(SETTINGS, dict(settings))
+        study.set_user_attr(IDENTITY, dict(identity))
+    if len(study.directions) != len(objectives):
+        raise SearchError(
+            f"the study {name} has {len(study.directions)} objectives, and tune.objectives {len(objectives)}",
+            fix="give tune.study another name, or null for a name of its own",
+        )
+    return study
 
 
-def _check(database: Path) -> None:
-    if database.exists() and database.stat().st_size:
-        with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
-            verdict = connection.execute("PRAGMA quick_check").fetchone()[0]
-        connection.close()
-        if verdict != "ok":
-            raise sqlite3.DatabaseError(verdict)
+def _refuse_other(name: str, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
+    found = differences(theirs, ours)
+    if found:
+        more = f"; and {len(found) - SHOWN_DIFFERENCES} more" if len(found) > SHOWN_DIFFERENCES else ""
+        raise SearchError(
+            f"the study {name} is another one: {'; '.join(found[:SHOWN_DIFFERENCES])}{more}",
+            fix="give tune.study another name for a new study, or null for a name of its own; the old one stays",
+        )
 
 
-def _is_about_the_database(error: Any) -> bool:
-    from optuna.exceptions import StorageInternalError
-    from sqlalchemy.exc import SQLAlchemyError
+def sampler(tune: TuneParams, seed: int, number: int, *, grouped: bool) -> BaseSampler:
+    """A fresh sampler for one trial.
 
-    return isinstance(error, sqlite3.Error | SQLAlchemyError | StorageInternalError)
+    Args:
+        tune: sampler and startup_trials count.
+        seed: of params.yaml.
+        number: of the trial.
+        grouped: model parameters together only where they occur together; for conditional spaces.
+    """
+    drawn = sampler_seed(seed, number)
+    if tune.sampler == "random":
+        return RandomSampler(seed=drawn)
+    return TPESampler(
+        seed=drawn,
+        n_startup_trials=tune.startup_trials,
+        # Optuna 5's defaults, written out: its next version may have others, and the study would not be the same.
+        multivariate=True,
+        group=grouped,
+        constant_liar=True,
+    )
+
+
+def pruner(tune: TuneParams) -> BasePruner:
+    """What stops hopeless trials; with two objectives nothing does, because "worse" is not defined."""
+    if tune.pruner == "none" or len(tune.objectives) > 1:
+        return NopPruner()
+    if tune.pruner == "hyperband":
+        return HyperbandPruner(min_resource=1, max_resource=tune.epochs, reduction_factor=REDUCTION_FACTOR)
+    return MedianPruner(n_startup_trials=tune.startup_trials, n_warmup_steps=0)
+
+
+def settings(tune: TuneParams, seed: int, *, grouped: bool) -> dict[str, Any]:
+    """What sampler and pruner are, for the record."""
+    found: dict[str, Any] = {
+        "optuna": optuna.__version__,
+        "sampler": tune.sampler,
+        "seed": seed,
+        "pruner": tune.pruner if len(tune.objectives) == 1 else "none",
+    }
+    if tune.sampler == "tpe":
+        found |= {
+            "startup_trials": tune.startup_trials,
+            "multivariate": True,
+            "group": grouped,
+            "constant_liar": True,
+        }
+    if found["pruner"] == "hyperband":
+        found |= {"min_resource": 1, "max_resource": tune.epochs, "reduction_factor": REDUCTION_FACTOR}
+    return found

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from glyphline import __version__
+from glyphline.cli import registry
 from glyphline.errors import PipelineError
 
 STAGES = ("fetch", "preprocess", "tune", "train", "evaluate", "register")
@@ -85,6 +86,10 @@ for _name, _summary in zip(
     _add_stage(_name, _summary)
 
 
+for _command in registry.COMMANDS:
+    commands.add_command(_command)
+
+
 @commands.command("params")
 @click.option("--markdown", is_flag=True, help="Print the text of docs/params.md.")
 def show_params(*, markdown: bool) -> None:
@@ -124,6 +129,17 @@ def show_summary() -> None:
 
     paths = Paths.find(Path.cwd())
     summary.show(params.read(paths.params), paths)
+
+
+@commands.command("study")
+@click.argument("name", required=False)
+def show_study(name: str | None) -> None:
+    """Print the state and the trials of a search, running or finished; NAME is another than the present one."""
+    from glyphline import params, study
+    from glyphline.paths import Paths
+
+    paths = Paths.find(Path.cwd())
+    study.show(params.read(paths.params), paths, name)
 
 
 @commands.command("compare")

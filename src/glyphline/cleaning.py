@@ -1,0 +1,147 @@
+"""Remove what nobody will miss: old runs with their files, old studies, files that no run knows.
+
+Nothing goes that an alias, a registered version of any model, or a history refers to. What goes is first listed, as a
+plan, by a pure function; carrying it out does nothing else.
+"""
+
+import logging
+import shutil
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from glyphline.params import Params
+from glyphline.paths import Paths
+from glyphline.registry import versions
+from glyphline.tracking import store
+from glyphline.tracking.inventory import Stored, inventory, pages
+
+log = logging.getLogger(__name__)
+
+HISTORIES = "registry"
+TUNING = "/tuning"
+# Files may lie in their folder a moment before the run that owns them is known.
+YOUNG_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to go.
+
+    Attributes:
+        runs: with their files.
+        strays: folders that no run and no model knows.
+        kept: how many runs stay because a version or a history needs them, though they are old.
+    """
+
+    runs: tuple[Stored, ...]
+    strays: tuple[Path, ...]
+    kept: int
+
+    @property
+    def folders(self) -> list[Path]:
+        """Everything on disk that goes."""
+        owned = [path for run in self.runs for path in (run.folder, *(folder for _, folder in run.models))]
+        return [path for path in (*owned, *self.strays) if path is not None and path.exists()]
+
+
+def planned(runs: Sequence[Stored], referred: frozenset[str], models: frozenset[str], keep: int) -> Plan:
+    """Which runs go: per experiment all but the newest `keep`, studies with their trials.
+
+    Args:
+        runs: of the whole store.
+        referred: ids of runs that a version or a history refers to.
+        models: ids of logged models that a version refers to.
+        keep: newest runs of each experiment that stay in any case.
+    """
+    by_experiment: dict[str, list[Stored]] = {}
+    for run in runs:
+        if run.parent is None and run.experiment != HISTORIES:
+            by_experiment.setdefault(run.experiment, []).append(run)
+    old = [
+        run
+        for found in by_experiment.values()
+        for run in sorted(found, key=lambda run: (run.start_ms, run.run_id), reverse=True)[keep:]
+    ]
+    needed = {run.run_id for run in runs if run.run_id in referred or any(model in models for model, _ in run.models)}
+    parents = {run.parent for run in runs if run.run_id in needed}
+    going = {run.run_id for run in old if run.run_id not in needed | parents and not run.is_running}
+    chosen = [
+        run
+        for run in runs
+        if not run.is_running and run.run_id not in needed and (run.run_id in going or run.parent in going)
+    ]
+    return Plan(tuple(chosen), (), kept=len([run for run in old if run.run_id in needed | parents]))
+
+
+def run(params: Params, paths: Paths, keep: int, *, dry: bool) -> tuple[Plan, int]:
+    """Clean the project's store.
+
+    Args:
+        params: for the store.
+        paths: of the project.
+        keep: newest runs of each experiment that stay in any case.
+        dry: only say what would go.
+
+    Returns:
+        What went, and how many bytes it took.
+
+    Raises:
+        TrackingError: the store cannot be reached.
+        RegistryError: the store refuses a request.
+    """
+    uri = store.uri(params, paths)
+    opened = store.connect(uri, paths, params.tracking.timeout_s)
+    with store.projecting(paths), versions.client(uri, params.tracking.timeout_s) as client:
+        runs, known = inventory(opened)
+        referred, models = _references(client)
+        plan = planned(runs, referred, models, keep)
+        strays = tuple(_strays(paths.mlruns / "artifacts", known)) if opened.artifacts else ()
+        plan = Plan(plan.runs, strays, plan.kept)
+        size = sum(path.stat().st_size for folder in plan.folders for path in folder.rglob("*") if path.is_file())
+        if not dry:
+            _carry_out(client, plan)
+    return plan, size
+
+
+def _carry_out(client: Any, plan: Plan) -> None:
+    for run in plan.runs:
+        # The store first: a run without files would be a riddle, files without a run are strays of the next time.
+        for model_id, _ in run.models:
+            client.delete_logged_model(model_id)
+        client.delete_run(run.run_id)
+    for folder in plan.folders:
+        shutil.rmtree(folder)
+
+
+def _references(client: Any) -> tuple[frozenset[str], frozenset[str]]:
+    from glyphline.registry import log as logs
+    from glyphline.registry.events import Judged, Unjudged
+
+    runs: set[str] = set()
+    models: set[str] = set()
+    for model in pages(lambda token: client.search_registered_models(max_results=100, page_token=token)):
+        for version in client.search_model_versions(f"name = '{model.name}'", max_results=10_000):
+            runs |= {version.run_id} - {None, ""}
+            found = client.get_model_version(model.name, version.version)
+            models |= {found.model_id} - {None, ""}
+        history = logs.find(client, model.name)
+        if history is not None:
+            runs.add(history)
+            for event in logs.Log(client, history, model.name).read().events:
+                if isinstance(event, Judged | Unjudged) and event.run_id:
+                    runs.add(event.run_id)
+    return frozenset(runs), frozenset(models)
+
+
+def _strays(artifacts: Path, known: frozenset[Path]) -> Iterable[Path]:
+    """Folders of runs and models below the project's own artifacts that nothing in the store owns."""
+    parents = {path.parent for path in known}
+    for folder in sorted(path for pattern in ("*/*", "*/models/*") for path in artifacts.glob(pattern)):
+        is_owner_of_some = folder in parents or any(path.is_relative_to(folder) for path in known)
+        if not folder.is_dir() or folder.name == "models" or is_owner_of_some:
+            continue
+        if time.time() - folder.stat().st_mtime > YOUNG_S:
+            yield folder

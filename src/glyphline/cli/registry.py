@@ -1,0 +1,156 @@
+"""The commands about registered models: who is champion, why, and how to change or rebuild it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from glyphline.params import Params
+    from glyphline.paths import Paths
+    from glyphline.registry import Session
+
+
+@contextmanager
+def _session() -> Iterator[tuple["Session", "Params", "Paths"]]:
+    from glyphline import params, registry
+    from glyphline.paths import Paths
+    from glyphline.stages import register
+
+    paths = Paths.find(Path.cwd())
+    values = params.read(paths.params)
+    to = register.destination(values, paths)
+    with registry.opened(to, register.compare, register.rescoring(values, paths)) as session:
+        yield session, values, paths
+
+
+def _wanted(text: str, name: str) -> int | str:
+    from glyphline.errors import RegistryError
+    from glyphline.registry import lookup
+
+    reference = lookup.parse(text, name)
+    if reference is None:
+        return text
+    if reference.name != name:
+        raise RegistryError(
+            f"{text} is a version of {reference.name}, and this project's model is {name}",
+            fix="set registry.name or data.dataset in params.yaml",
+        )
+    return reference.alias or reference.version or text
+
+
+@click.command()
+@click.argument("version")
+@click.option("--to", "alias", default="champion", show_default=True, help="Alias to give.")
+@click.option("--force", is_flag=True, help="Do not ask the gate; needs --reason.")
+@click.option("--reason", default="", help="Why, for the history.")
+def promote(version: str, alias: str, *, force: bool, reason: str) -> None:
+    """Make a version champion when the gate lets it; VERSION is a number, @ALIAS or the id of its run."""
+    from glyphline.registry import promotion
+    from glyphline.stages import register
+
+    with _session() as (session, values, paths):
+        wanted = _wanted(version, session.to.name)
+        if force and alias == "champion":
+            moved = promotion.force(session, wanted, reason)
+        else:
+            keys = register.keys(values, paths)
+            moved = promotion.promote(session, wanted, values.registry, keys, alias=alias)
+    _say(moved)
+
+
+@click.command()
+@click.option("--to", default=None, help="Version to go back to; the champion before when it is not given.")
+@click.option("--reason", default="rolled back by hand", show_default=True, help="Why, for the history.")
+def rollback(to: str | None, reason: str) -> None:
+    """Give champion back to a version that had it before."""
+    from glyphline.registry import promotion
+
+    with _session() as (session, _, _):
+        target = None if to is None else _wanted(to, session.to.name)
+        moved = promotion.roll_back(session, target, reason)
+    _say(moved)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line, the whole log.")
+def history(*, as_json: bool) -> None:
+    """Show everything that ever happened to the versions of the model, oldest first."""
+    from glyphline import chronicle
+
+    with _session() as (session, _, _):
+        session.settled()
+        events = session.ledger.log.read().events
+    if as_json:
+        for line in chronicle.lines(events):
+            click.echo(line)
+    else:
+        chronicle.show(events)
+
+
+@click.command()
+def models() -> None:
+    """Show the registered versions: aliases, accuracy, data, commit, age, verdict."""
+    from glyphline import chronicle
+
+    with _session() as (session, _, _):
+        state = session.settled()
+        found = chronicle.rows(session.registry.numbers(), state)
+        name = session.to.name
+    chronicle.show_models(name, found)
+
+
+@click.command()
+@click.argument("version")
+def reproduce(version: str) -> None:
+    """Build a registered version again from its commit, changes, parameters and data, and compare."""
+    from glyphline import params, reproduction
+    from glyphline.errors import RegistryError
+    from glyphline.paths import Paths
+
+    paths = Paths.find(Path.cwd())
+    found = reproduction.run(params.read(paths.params), paths, version)
+    click.echo(found.text())
+    if found.verdict == reproduction.DIFFERENT:
+        raise RegistryError(f"{version} was rebuilt differently", fix="the lines above say where")
+
+
+@click.command()
+@click.option("--keep", default=20, show_default=True, type=click.IntRange(0), help="Newest runs and studies to keep.")
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+def gc(keep: int, *, dry_run: bool) -> None:
+    """Remove old runs, old studies and stray files; never what a version, an alias or the history needs."""
+    from glyphline import cleaning, params
+    from glyphline.paths import Paths
+
+    paths = Paths.find(Path.cwd())
+    plan, size = cleaning.run(params.read(paths.params), paths, keep, dry=dry_run)
+    verb = "would go" if dry_run else "are gone"
+    click.echo(f"{len(plan.runs)} runs and {len(plan.strays)} stray folders {verb}, {size / 1e6:.1f} MB")
+    if plan.kept:
+        click.echo(f"{plan.kept} old runs stay: versions or the history refer to them")
+
+
+@click.command(hidden=True)
+@click.argument("version")
+@click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
+def rescore(version: str, target: Path) -> None:
+    """Write the predictions of a registered version on the present test split; `register` calls this."""
+    from glyphline import params, rescoring
+    from glyphline.paths import Paths
+
+    paths = Paths.find(Path.cwd())
+    rescoring.run(params.read(paths.params), paths, version, target)
+
+
+def _say(moved: object) -> None:
+    from glyphline.registry.promotion import Moved
+
+    assert isinstance(moved, Moved)
+    before = f", before it version {moved.before}" if moved.before not in {None, moved.version} else ""
+    click.echo(f"{moved.name}: {moved.alias} is version {moved.version}{before}: {moved.reason}")
+
+
+COMMANDS = (promote, rollback, history, models, reproduce, gc, rescore)

@@ -1,0 +1,157 @@
+"""The sections of a model card that are made of tables and lists, each as Markdown."""
+
+from collections.abc import Iterable, Sequence
+
+from glyphline.evaluation.card_facts import Origin, Source
+from glyphline.evaluation.explanations import Explanations
+from glyphline.records import ClassScore, Cost, Evaluation, SliceScore, Training
+
+MOST_CLASSES = 10
+SHORT = 12
+
+
+def metrics(scores: Evaluation) -> str:
+    """Scores of all classes together, with the intervals that there are."""
+    rows: list[tuple[str, float | None, tuple[float, float] | None]] = [
+        ("accuracy", scores.accuracy, (scores.accuracy_low, scores.accuracy_high)),
+        ("macro F1", scores.macro_f1, (scores.macro_f1_low, scores.macro_f1_high)),
+        ("weighted F1", scores.weighted_f1, None),
+        ("log loss (nats)", scores.log_loss, (scores.log_loss_low, scores.log_loss_high)),
+        ("Brier score", scores.brier_score, None),
+        ("expected calibration error", scores.calibration_error, None),
+        ("adaptive calibration error", scores.adaptive_calibration_error, None),
+        ("area under risk-coverage", scores.risk_coverage_area, None),
+    ]
+    if scores.top_k is not None:
+        rows.insert(1, (f"top-{scores.top_k} accuracy", scores.top_k_accuracy, None))
+    return table(
+        ("metric", "value", "95 % interval"),
+        ((name, decimals(value), f"{ends[0]:.4f} to {ends[1]:.4f}" if ends else "") for name, value, ends in rows),
+    )
+
+
+def failures(scores: Evaluation) -> str:
+    """Classes, slices and corruptions, the worst of each in sight."""
+    there = [score for score in scores.classes if score.f1 is not None]
+    worst = sorted(there, key=lambda score: score.f1 or 0.0)[:MOST_CLASSES]
+    text = (
+        f"Worst class: `{plain(scores.worst_class)}`, {scores.worst_class_recall:.4f} of its images found;"
+        f" {scores.class_gap:.4f} less than the best.\n\n"
+    )
+    text += table(("class, worst first", "F1", "precision", "recall", "images"), map(_class_row, worst))
+    if scores.slices:
+        text += "\n\n" + table(
+            ("slice", "accuracy", "95 % interval", "images"),
+            map(_slice_row, scores.slices),
+        )
+    if scores.corruptions:
+        text += f"\n\nSpoiled images, mean accuracy {decimals(scores.corruption_accuracy)}; by severity:\n\n"
+        text += table(("corruption", "1", "2", "3", "4", "5"), _corruption_rows(scores))
+    return text
+
+
+def _corruption_rows(scores: Evaluation) -> Iterable[Sequence[str]]:
+    for name in dict.fromkeys(score.name for score in scores.corruptions):
+        yield name, *(f"{score.accuracy:.3f}" for score in scores.corruptions if score.name == name)
+
+
+def _slice_row(score: SliceScore) -> Sequence[str]:
+    low, high = score.accuracy_interval
+    return f"{score.name} {score.part}", decimals(score.accuracy), f"{low:.4f} to {high:.4f}", f"{score.count:,}"
+
+
+def _class_row(score: ClassScore) -> Sequence[str]:
+    rates = (score.f1, score.precision, score.recall)
+    return f"`{plain(score.name)}`", *map(decimals, rates), f"{score.count:,}"
+
+
+def limits(scores: Evaluation, why: Sequence[Explanations | None]) -> str:
+    """What the numbers do not say."""
+    lines = [
+        f"- Measured on {scores.count:,} images of one source, one seed. Other sources need a test of their own.",
+        f"- Confidence is off by {100 * scores.calibration_error:.2f} percentage points on average.",
+    ]
+    if absent := [score.name for score in scores.classes if not score.count]:
+        lines.append(f"- No test image of {', '.join(map(plain, absent[:MOST_CLASSES]))}: nothing is known about them.")
+    if scores.corruptions:
+        weakest = min(scores.corruptions, key=lambda score: score.accuracy)
+        lines.append(f"- Weakest under {weakest.name} of severity {weakest.severity}: {weakest.accuracy:.3f}.")
+    agreements = [value for part in why if part is not None for value in part.agreements if value is not None]
+    if agreements:
+        mean = sum(agreements) / len(agreements)
+        lines.append(
+            f"- Explanations are hints: integrated gradients and occlusion agree with a rank correlation of {mean:.2f}"
+            f" over {len(agreements)} images."
+        )
+    return "\n".join(lines)
+
+
+def data(trained: Training, scores: Evaluation, source: Source) -> str:
+    """Where the images come from, under which licence, and by which digests they are known."""
+    cited = f"\n- cite: {source.citation}" if source.citation else ""
+    return (
+        f"- {scores.dataset}; licence: {source.licence}{cited}\n"
+        f"- training split `{trained.train_digest[:SHORT]}`, validation split `{trained.val_digest[:SHORT]}`"
+        f" ({trained.val_count:,} images), test split `{scores.test_digest[:SHORT]}` ({scores.count:,} images)\n"
+        "- no choice was made on the test split"
+    )
+
+
+def training(trained: Training, origin: Origin) -> str:
+    """How the model was fitted: epochs, seed and every parameter."""
+    kept = {key: value for key, value in sorted(trained.params.items()) if key.startswith(("model.", "train."))}
+    return (
+        f"{trained.epochs} epochs, the weights of epoch {trained.best_epoch + 1}; validation accuracy"
+        f" {trained.val_accuracy:.4f}, loss {trained.val_loss:.4f}; seed {origin.facts.get('seed', 'unknown')}.\n\n"
+        + "\n".join(f"- `{key}`: {value}" for key, value in kept.items())
+    )
+
+
+def compute(trained: Training, cost: Cost, origin: Origin) -> str:
+    """What the model cost to make and costs to ask."""
+    took = "unknown" if origin.seconds is None else f"{origin.seconds:.1f} s"
+    where = f"{trained.device} ({origin.facts.get('cores', '?')} cores), {trained.precision}"
+    lines = [
+        f"- training run: {took} on {where}; energy was not measured",
+        f"- size: {cost.model_bytes:,} bytes, {cost.parameters:,} parameters",
+    ]
+    lines += [
+        f"- latency in batches of {speed.batch}: median {1000 * speed.median_s:.3f} ms, p99 {1000 * speed.p99_s:.3f} ms"
+        f" per image ({cost.device}, {speed.calls} calls)"
+        for speed in cost.latency
+    ]
+    return "\n".join(lines)
+
+
+def lineage(trained: Training, scores: Evaluation, origin: Origin) -> str:
+    """All that leads from the card to what made the model."""
+    git = origin.facts.get("git", {})
+    state = "" if not git.get("commit") else ", with uncommitted changes" if git.get("dirty") else ", clean"
+    facts = {
+        "run": f"{origin.name}, key {origin.run_key}",
+        "git commit": f"{git.get('commit') or 'not under version control'}{state}",
+        "DVC experiment": origin.facts.get("dvc_experiment"),
+        "weights SHA-256": scores.weights_digest,
+        "model SHA-256": trained.model_sha256,
+        "predictions SHA-256": scores.predictions_sha256,
+        "lock file SHA-256": origin.facts.get("lock_file_sha256"),
+        "Python": origin.facts.get("python"),
+    }
+    lines = [f"- {name}: `{value}`" for name, value in facts.items() if value]
+    return "\n".join([*lines, "- MD5 of every dependency and output: `lineage.json` of the run"])
+
+
+def decimals(value: float | None) -> str:
+    """A rate with four decimals, or that there is none."""
+    return "not defined" if value is None else f"{value:.4f}"
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def plain(name: str) -> str:
+    """A name that cannot break a table or the code that it stands in."""
+    return " ".join(name.split()).replace("|", "/").replace("`", "'")

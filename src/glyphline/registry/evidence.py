@@ -1,0 +1,144 @@
+"""What is known of a version: its evaluation, its costs, its predictions image by image."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from glyphline import records
+from glyphline.errors import ArtifactError, PipelineError
+from glyphline.records import Cost, Evaluation
+from glyphline.registry.events import Judged
+from glyphline.registry.gate import Champion, Measured, Paired
+from glyphline.registry.state import State
+
+EVALUATION = "evaluation.json"
+COST = "cost.json"
+PREDICTIONS = "predictions.npz"
+CARD = "model_card.md"
+
+Compare = Callable[[Path, str, Path, str], Paired]
+"""Champion's predictions and their SHA-256, challenger's and theirs -> the comparison; an error when it cannot be."""
+
+Rescore = Callable[[Judged], Path]
+"""A version whose predictions are gone -> new ones, from the registered model on the same test split."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What evaluate found of a model.
+
+    Attributes:
+        evaluation: its record.
+        cost: null where it was not measured.
+        predictions: the file.
+    """
+
+    evaluation: Evaluation
+    cost: Cost | None
+    predictions: Path
+
+    def measured(self, version: int) -> Measured:
+        """The numbers that the gate looks at."""
+        found = self.evaluation
+        single = [speed for speed in self.cost.latency if speed.batch == 1] if self.cost else []
+        spoiled = found.corruption_accuracy
+        return Measured(
+            version=version,
+            accuracy=found.accuracy,
+            test_digest=found.test_digest,
+            weights_digest=found.weights_digest,
+            worst_class=found.worst_class,
+            worst_class_recall=found.worst_class_recall,
+            calibration_error=found.calibration_error,
+            robustness_loss=None if spoiled is None else found.accuracy - spoiled,
+            latency_ms=1000 * single[0].median_s if single else None,
+            model_bytes=self.cost.model_bytes if self.cost else None,
+        )
+
+
+@dataclass
+class Shelf:
+    """Files of runs in a store, each fetched once; they are gone when it is closed.
+
+    Attributes:
+        client: an `MlflowClient`.
+        compare: of two files of predictions.
+        rescore: makes predictions that are gone; None where nobody can.
+    """
+
+    client: Any
+    compare: Compare
+    rescore: Rescore | None = None
+    _folder: tempfile.TemporaryDirectory[str] = field(
+        default_factory=lambda: tempfile.TemporaryDirectory(prefix="glyphline-evidence-")
+    )
+    _compared: dict[tuple[str, str], Paired | str] = field(default_factory=dict)
+
+    def close(self) -> None:
+        """Remove what was fetched."""
+        self._folder.cleanup()
+
+    def of_run(self, run_id: str) -> Evidence:
+        """What a run's artifacts hold.
+
+        Raises:
+            ArtifactError: the run was not evaluated, or its files are gone.
+        """
+        evaluation = self._fetch(run_id, EVALUATION)
+        predictions = self._fetch(run_id, PREDICTIONS)
+        if evaluation is None or predictions is None:
+            raise ArtifactError(
+                f"run {run_id} has no {EVALUATION if evaluation is None else PREDICTIONS}: it was not evaluated, or"
+                " the file was deleted",
+                fix="evaluate it with `dvc repro evaluate`, or bring its files back with `glyphline sync`",
+            )
+        cost = self._fetch(run_id, COST)
+        return Evidence(
+            records.read(evaluation, Evaluation, stage="evaluate"),
+            records.read(cost, Cost, stage="evaluate") if cost else None,
+            predictions,
+        )
+
+    def card(self, run_id: str) -> str:
+        """The model card of a run, Markdown; empty where it has none."""
+        path = self._fetch(run_id, CARD)
+        return path.read_text(encoding="utf-8") if path else ""
+
+    def champion(self, version: int, state: State, challenger: Evidence) -> Champion:
+        """A version as the rival of a challenger, compared with it where that is possible."""
+        held = state.judgement(version)
+        if held is None:
+            return Champion(version, None, None, "it was never evaluated by Glyphline")
+        paired: Paired | str = "they were scored on different test splits"
+        if held.test_digest == challenger.evaluation.test_digest:
+            pair = (held.predictions_sha256, challenger.evaluation.predictions_sha256)
+            if pair not in self._compared:
+                self._compared[pair] = self._pair(held, challenger)
+            paired = self._compared[pair]
+        return Champion(version, held.test_digest, held.weights_digest, paired)
+
+    def _pair(self, held: Judged, challenger: Evidence) -> Paired | str:
+        found = challenger.evaluation
+        try:
+            theirs, sha256 = self._fetch(held.run_id, PREDICTIONS), held.predictions_sha256
+            if theirs is None and self.rescore is not None:
+                from glyphline import files
+
+                theirs = self.rescore(held)
+                sha256 = files.sha256(theirs)
+            if theirs is None:
+                return f"the predictions of version {held.version} are gone from its run {held.run_id}"
+            return self.compare(theirs, sha256, challenger.predictions, found.predictions_sha256)
+        except PipelineError as error:
+            return error.problem
+
+    def _fetch(self, run_id: str, name: str) -> Path | None:
+        target = Path(self._folder.name) / run_id
+        if (target / name).is_file():
+            return target / name
+        if name not in {item.path for item in self.client.list_artifacts(run_id)}:
+            return None
+        target.mkdir(exist_ok=True)
+        return Path(self.client.download_artifacts(run_id, name, str(target)))

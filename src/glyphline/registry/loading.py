@@ -1,0 +1,74 @@
+"""Get the files of a version, verified: the only way to a registered model that a program should load."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from glyphline.errors import RegistryError
+from glyphline.registry import integrity, lookup, signing, versions
+from glyphline.registry.events import Judged
+from glyphline.registry.session import Destination
+from glyphline.registry.signing import Keys
+from glyphline.registry.state import State, fold
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A version whose files are what was registered.
+
+    Attributes:
+        held: what the log says of it.
+        folder: a copy of its files, gone when the block ends.
+    """
+
+    held: Judged
+    folder: Path
+
+    @property
+    def archive(self) -> Path:
+        """The `.keras` file."""
+        return self.folder / integrity.ARCHIVE
+
+
+@contextmanager
+def verified(to: Destination, reference: str, keys: Keys | None = None) -> Iterator[Verified]:
+    """A version for as long as the block runs; nothing is changed and no lock is held.
+
+    Args:
+        to: the model, in which store.
+        reference: `models:/NAME/3`, `NAME@champion`, `@champion`, `3`.
+        keys: with a public key, the signature must hold too.
+
+    Raises:
+        RegistryError: there is no such version, or it was never evaluated.
+        ArtifactError: its files are not what was registered, or not let through.
+    """
+    with versions.connected(to.uri, to.name, to.timeout_s) as registry:
+        from glyphline.registry import log
+
+        run_id = log.find(registry.client, to.name) if registry.exists() else None
+        state = fold(log.Log(registry.client, run_id, to.name).read().events) if run_id else State()
+        version = _number(reference, to.name, registry.aliases() if registry.exists() else {})
+        held, known = state.judgement(version), registry.numbers() if registry.exists() else {}
+        if held is None or version not in known:
+            raise RegistryError(
+                f"{to.name} has no version {version} that Glyphline registered",
+                fix="`glyphline models` shows the versions",
+            )
+        with integrity.fetched(to.uri, known[version].source) as folder:
+            integrity.verify(folder, held.files, f"version {version} of {to.name}")
+            if keys is not None and keys.public is not None and (wrong := signing.fault(folder, keys.public)):
+                raise RegistryError(f"version {version} of {to.name} is refused: {wrong}", fix=integrity.FIX)
+            yield Verified(held, folder)
+
+
+def _number(reference: str, name: str, aliases: dict[str, int]) -> int:
+    found = lookup.parse(reference, name)
+    if found is None or found.name != name:
+        raise RegistryError(
+            f"{reference} names no version of {name}", fix=f"write models:/{name}@champion, or a number"
+        )
+    if found.alias is not None and found.alias not in aliases:
+        raise RegistryError(f"{name} has no alias {found.alias!r}", fix=f"it has: {', '.join(aliases) or 'none'}")
+    return aliases[found.alias] if found.alias is not None else int(found.version or 0)

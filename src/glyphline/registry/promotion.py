@@ -1,0 +1,197 @@
+"""Move `champion` on purpose: promote a version, or go back to an earlier one."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from glyphline.errors import RegistryError
+from glyphline.params.releasing import RegistryParams
+from glyphline.registry import integrity, labels, signing
+from glyphline.registry.events import MAX_REASON_CHARACTERS, Event, Judged, Pointed, RolledBack
+from glyphline.registry.judging import Case, judge
+from glyphline.registry.session import Session
+from glyphline.registry.signing import Keys
+from glyphline.registry.state import CHALLENGER, CHAMPION, PREVIOUS, State
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What a command did to an alias.
+
+    Attributes:
+        name: of the registered model.
+        alias: that was given.
+        version: that has it now.
+        before: that had it.
+        reason: why, in words.
+    """
+
+    name: str
+    alias: str
+    version: int
+    before: int | None
+    reason: str
+
+
+def promote(
+    session: Session, wanted: int | str, rules: RegistryParams, keys: Keys | None = None, *, alias: str = CHAMPION
+) -> Moved:
+    """Give an alias to a version; `champion` only when the gate lets it.
+
+    Args:
+        session: the open model.
+        wanted: number of a version, an alias of one, or the id of the MLflow run that it was made of.
+        rules: of the gate.
+        keys: to check a signature with.
+        alias: `champion`, or a name of one's own.
+
+    Raises:
+        RegistryError: there is no such version, it was never evaluated, the gate refuses it, or MLflow keeps the alias
+            for itself.
+        ArtifactError: its files are not what was registered.
+    """
+    _check_alias(alias)
+    before = session.settled()
+    version, held = _judged(session, before, wanted)
+    fault = verified(session, held, keys)
+    if alias != CHAMPION:
+        event = Pointed(alias=alias, version=version, forced=False, reason="")
+        session.ledger.commit(lambda state: None if state.aliases.get(alias) == version else event)
+        return Moved(session.to.name, alias, version, before.aliases.get(alias), "as asked for")
+    evidence = session.shelf.of_run(held.run_id)
+    further = signing.rule(fault, required=rules.require_signature)
+    case = Case(version, held.run_id, evidence, held.files, rules, further, asked=True)
+    _, after = session.ledger.commit(lambda state: judge(case, session.shelf, state))
+    found = after.judgement(version)
+    assert found is not None
+    labels.show(session.registry, found, after, session.shelf.card(found.run_id))
+    if not found.promoted and after.champion != version:
+        raise RegistryError(
+            f"version {version} stays out: {'; '.join(found.reasons)}",
+            fix=f"to let it in all the same: `glyphline promote {version} --force --reason '...'`",
+        )
+    return Moved(session.to.name, CHAMPION, version, before.champion, "; ".join(found.reasons))
+
+
+def force(session: Session, wanted: int | str, reason: str) -> Moved:
+    """Make a version champion without asking the gate; the history keeps the reason.
+
+    Even so the version must have been evaluated, and its files must be what was registered.
+
+    Raises:
+        RegistryError: there is no such version, it was never evaluated, or no reason is given.
+        ArtifactError: its files are not what was registered.
+    """
+    reason = _reason(reason)
+    before = session.settled()
+    version, held = _judged(session, before, wanted)
+    verified(session, held, None)
+    event = Pointed(alias=CHAMPION, version=version, forced=True, reason=reason)
+    session.ledger.commit(lambda state: None if state.champion == version else event)
+    return Moved(session.to.name, CHAMPION, version, before.champion, f"forced: {reason}")
+
+
+def roll_back(session: Session, to: int | str | None, reason: str) -> Moved:
+    """Give `champion` back to a version that had it before.
+
+    Args:
+        session: the open model.
+        to: which; None takes the one before the present.
+        reason: why, for the history; it also keeps the gate from letting the undone versions in again by itself.
+
+    Raises:
+        RegistryError: there is no earlier champion, or `to` never was one.
+        ArtifactError: the files of the version are not what was registered.
+    """
+    before = session.settled()
+    target = before.previous if to is None else number(session, before, to)
+    if target is None:
+        raise RegistryError(
+            f"{session.to.name} has had no other champion to go back to",
+            fix="`glyphline history` shows who held the alias; `glyphline promote` takes any version",
+        )
+    if target not in before.line or target == before.champion:
+        earlier = ", ".join(map(str, dict.fromkeys(one for one in before.line if one != before.champion))) or "none"
+        raise RegistryError(
+            f"version {target} is no earlier champion of {session.to.name}",
+            fix=f"earlier champions: {earlier}; `glyphline promote` takes any version",
+        )
+    held = before.judgement(target)
+    if held is not None:
+        verified(session, held, None)
+    event = RolledBack(version=target, reason=_reason(reason))
+
+    def decide(state: State) -> Event | None:
+        # Somebody else may have rolled back meanwhile; going back twice would be one step too many.
+        return event if state.champion == before.champion and target in state.line else None
+
+    written, after = session.ledger.commit(decide)
+    if written is None and after.champion != target:
+        raise RegistryError(
+            f"champion moved to version {after.champion} while this command ran", fix="look at `glyphline history`"
+        )
+    return Moved(session.to.name, CHAMPION, target, before.champion, event.reason)
+
+
+def verified(session: Session, held: Judged, keys: Keys | None) -> str | None:
+    """Check the files of a version against the log; what is wrong with its signature, or None.
+
+    Raises:
+        RegistryError: the version is gone.
+        ArtifactError: a file was changed, added or removed, or is not let through.
+    """
+    known = session.registry.numbers()
+    if held.version not in known:
+        raise _unknown(session, str(held.version))
+    with integrity.fetched(session.to.uri, known[held.version].source) as folder:
+        integrity.verify(folder, held.files, f"version {held.version} of {session.to.name}")
+        return signing.fault(folder, keys.public) if keys else signing.UNSIGNED
+
+
+def number(session: Session, state: State, wanted: int | str) -> int:
+    """The number of a version that was named by its number, an alias, or the run that it was made of.
+
+    Raises:
+        RegistryError: there is none.
+    """
+    known: Mapping[int, Any] = session.registry.numbers()
+    if isinstance(wanted, str) and wanted in state.aliases:
+        return state.aliases[wanted]
+    for version, found in known.items():
+        if wanted == version or (isinstance(wanted, str) and found.run_id and found.run_id == wanted):
+            return version
+    raise _unknown(session, str(wanted))
+
+
+def _judged(session: Session, state: State, wanted: int | str) -> tuple[int, Judged]:
+    version = number(session, state, wanted)
+    held = state.judgement(version)
+    if held is None:
+        raise RegistryError(
+            f"version {version} of {session.to.name} was never evaluated by Glyphline, so nothing speaks for it",
+            fix="train and evaluate it with `dvc repro`; that registers it too",
+        )
+    return version, held
+
+
+def _check_alias(alias: str) -> None:
+    if alias == "latest" or re.fullmatch(r"[vV]\d+", alias):
+        raise RegistryError(f"MLflow keeps the alias {alias!r} for itself", fix="choose another name")
+    if alias in {CHALLENGER, PREVIOUS}:
+        raise RegistryError(f"{alias} follows from the history and is not given by hand", fix="choose another name")
+    if not re.fullmatch(r"[A-Za-z][\w-]{0,62}", alias):
+        raise RegistryError(f"{alias!r} cannot be an alias", fix="letters, digits, _ and -, beginning with a letter")
+
+
+def _reason(text: str) -> str:
+    words = " ".join(text.split())
+    if not words:
+        raise RegistryError("no reason is given", fix="say why, for those who read the history: --reason '...'")
+    return words[:MAX_REASON_CHARACTERS]
+
+
+def _unknown(session: Session, wanted: str) -> RegistryError:
+    versions = sorted(session.registry.numbers())
+    held = f"versions: {', '.join(map(str, versions[-10:]))}" if versions else "it has no version"
+    return RegistryError(f"{session.to.name} has no version {wanted}", fix=f"{held}; `glyphline models` shows them")

@@ -1,0 +1,119 @@
+"""Rebuild a version: worktree, parameters, data, training, evaluation, comparison."""
+
+import importlib.metadata
+import logging
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from glyphline import files, records
+from glyphline.errors import RegistryError
+from glyphline.params import Params
+from glyphline.paths import Paths
+from glyphline.records import Best, Evaluation, SplitManifest, Training
+from glyphline.registry import loading, versions
+from glyphline.reproduction import origin, result, scratch
+from glyphline.reproduction.origin import Origin
+from glyphline.reproduction.result import Result
+from glyphline.stages import register
+from glyphline.tracking.artifacts import cache_folder
+
+log = logging.getLogger(__name__)
+
+SPLITS = {"training": "train", "validation": "val", "test": "test"}
+
+
+def run(params: Params, paths: Paths, reference: str) -> Result:
+    """Rebuild a registered version in a scratch worktree and compare.
+
+    Args:
+        params: for the store.
+        paths: of the project, whose repository must hold the commit.
+        reference: the version, as `models:/NAME@champion`.
+
+    Returns:
+        The comparison; that the result differs is an answer and no error.
+
+    Raises:
+        RegistryError: there is no such version, or something that it was made of is missing.
+        ArtifactError: its files are not what was registered.
+    """
+    to = register.destination(params, paths)
+    with (
+        TemporaryDirectory(prefix="glyphline-origin-") as name,
+        loading.verified(to, reference) as found,
+        versions.client(to.uri, to.timeout_s) as client,
+    ):
+        wanted = origin.read(client, found.held.run_id, found.held.dataset, found.folder, Path(name))
+        log.info("version %d: commit %s%s", found.held.version, wanted.commit[:12], " and a patch" * bool(wanted.patch))
+        with scratch.worktree(paths.work, wanted.commit, wanted.patch) as folder:
+            return _rebuilt(wanted, folder, cache_folder(paths.home))
+
+
+def _rebuilt(wanted: Origin, folder: Path, cache: Path) -> Result:
+    there = Paths(work=folder, home=folder)
+    # The run's own values, also those that an experiment set; the rebuilt run is shown nowhere.
+    scratch.set_params(folder, {"tracking.uri": None, "data.dataset": wanted.dataset, **_own(wanted)})
+    _bring_data(wanted, there, cache)
+    # No search: params.yaml holds what it found by now.
+    records.write(there.best, Best(values={}, trial=None, val_loss=None, study=None, complete=0, pruned=0, failed=0))
+    for stage in ("train", "evaluate"):
+        log.info("%s", stage)
+        if (said := scratch.run(folder, stage)) is not None:
+            raise RegistryError(f"{stage} of commit {wanted.commit[:12]} fails: {said}", fix="see what it says")
+    return result.compare(
+        wanted.evaluation,
+        wanted.predictions,
+        records.read(there.evaluation, Evaluation, stage="evaluate"),
+        there.predictions,
+        training=records.read(there.training, Training, stage="train"),
+        notes=tuple(_notes(wanted, there)),
+    )
+
+
+def _own(wanted: Origin) -> dict[str, object]:
+    sections = ("seed", "preprocess.", "model.", "train.", "evaluate.", "data.path")
+    return {key: value for key, value in wanted.params.items() if key.startswith(sections)}
+
+
+def _bring_data(wanted: Origin, there: Paths, cache: Path) -> None:
+    """The splits, from DVC's cache by their MD5 or else from their source; their digests must be the recorded ones."""
+    needed = [f"data/processed/{name}" for name in SPLITS.values()]
+    in_cache = all(path in wanted.outs for path in needed) and all(
+        scratch.bring(cache, wanted.outs[path], there.work / path) for path in needed
+    )
+    if not in_cache:
+        for stage in ("fetch", "preprocess"):
+            log.info("%s: the splits are not in DVC's cache", stage)
+            if (said := scratch.run(there.work, stage)) is not None:
+                raise RegistryError(
+                    f"the data set {wanted.dataset} is missing: it is not in DVC's cache, and {stage} fails: {said}",
+                    fix="`dvc pull`, or say where the files are: data.mirror or GLYPHLINE_MIRROR",
+                )
+    recorded = {SPLITS[context]: digest for context, digest in wanted.digests.items() if context in SPLITS}
+    recorded["test"] = wanted.evaluation.test_digest
+    for name, digest in recorded.items():
+        found = records.read(there.split(name) / "manifest.json", SplitManifest, stage="preprocess")
+        if not found.digest.startswith(digest):
+            raise RegistryError(
+                f"the {name} split is another than the recorded one: {found.digest[:12]}, not {digest[:12]}",
+                fix="the data set or the code that prepares it has changed; `dvc pull` brings the recorded one",
+            )
+
+
+def _notes(wanted: Origin, there: Paths) -> Iterator[str]:
+    if there.lock_file.is_file() and wanted.lock_sha256 not in {None, files.sha256(there.lock_file)}:
+        yield "requirements.lock is another than the run's"
+    for name, version in wanted.pins.items():
+        try:
+            present = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            present = "none"
+        if present != version:
+            yield f"{name} is {present} here and was {version}"
+    if wanted.python and wanted.python != platform.python_version():
+        yield f"Python is {platform.python_version()} here and was {wanted.python}"
+    for path in wanted.untracked:
+        if not (there.work / path).exists():
+            yield f"{path} was there, unknown to git, and is not in the patch"

@@ -1,0 +1,166 @@
+"""Workers on a Ray cluster: an existing one (RAY_ADDRESS, or `ray start` on this machine), else one begun here."""
+
+import logging
+import os
+import queue
+import socket
+import threading
+import traceback
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import glyphline
+from glyphline.errors import SearchError
+from glyphline.params.searching import TuneParams
+from glyphline.tuning.desk import Desk
+from glyphline.tuning.launchers.crew import Crew, Line, Lost
+from glyphline.tuning.launchers.gpus import too_many
+from glyphline.tuning.launchers.processes import thread_limits
+from glyphline.tuning.launchers.work import Work
+from glyphline.tuning.launchers.worker import Broken, Message, serve
+
+ADDRESS = "RAY_ADDRESS"
+CONNECT_S = 10.0
+NOTHING = "nothing"
+
+
+class Cluster:
+    """Workers that are Ray actors, each with its share of the cluster's processors and GPUs.
+
+    Args:
+        work: what a trial needs; it must be picklable. Its `prepare` must find the data on every node.
+        tune: workers and gpus_per_trial count.
+
+    Raises:
+        SearchError: Ray is not installed, nobody answers at RAY_ADDRESS, or there are too few GPUs.
+    """
+
+    def __init__(self, work: Work, tune: TuneParams) -> None:
+        self._work, self._tune = work, tune
+        self._ray = _load()
+        self._crew = Crew(self, tune.workers)
+        self._is_mine = False
+
+    def __enter__(self) -> Self:
+        if not self._ray.is_initialized():
+            _reach(os.environ.get(ADDRESS))
+            # Every node gets this very code, whatever is installed there.
+            package = str(Path(glyphline.__file__).parent)
+            try:
+                self._ray.init(runtime_env={"py_modules": [package]}, log_to_driver=False, logging_level=logging.ERROR)
+            except (ConnectionError, RuntimeError) as error:
+                raise SearchError(
+                    f"no Ray cluster could be reached or begun ({error})", fix=f"correct or unset {ADDRESS}"
+                ) from None
+            self._is_mine = True
+        there = self._ray.cluster_resources().get("GPU", 0.0)
+        if self._tune.gpus_per_trial > there:
+            raise too_many(self._tune.gpus_per_trial, int(there))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.drop()
+        if self._is_mine:
+            self._ray.shutdown()
+
+    def drop(self) -> None:
+        """Kill the actors."""
+        self._crew.close()
+
+    def run(self, desk: Desk) -> None:
+        """Have the actors take jobs until there are none."""
+        self._crew.run(desk)
+
+    def hire(self) -> Line:
+        """Begin an actor; it waits for a node with room."""
+        processors = int(self._ray.cluster_resources().get("CPU", 1))
+        threads = max(1, processors // self._tune.workers)
+        # No restarts and no retries: what becomes of a trial is for the desk to say.
+        remote = self._ray.remote(
+            num_cpus=threads, num_gpus=self._tune.gpus_per_trial, max_restarts=0, max_task_retries=0
+        )(Actor)
+        return _ActorLine(self._ray, remote.remote(self._work, thread_limits(threads)))
+
+    def listen(self, lines: Iterable[Line], timeout_s: float) -> list[tuple[Line, Message | Lost]]:
+        """What actors said; a dead one, or one on a lost node, says so by its error."""
+        waiting = {line.said: line for line in lines if isinstance(line, _ActorLine)}
+        if not waiting:
+            return []
+        ready, _ = self._ray.wait(list(waiting), num_returns=1, timeout=timeout_s)
+        return [(waiting[said], waiting[said].hear()) for said in ready]
+
+
+class Actor:
+    """A worker in a process of Ray's; its trials run in a thread, so that Ray can ask it things meanwhile."""
+
+    def __init__(self, work: Work, environment: dict[str, str]) -> None:
+        os.environ.update(environment)
+        self._said: queue.Queue[Message] = queue.Queue()
+        self._answers: queue.Queue[Any] = queue.Queue()
+        self._name = f"{socket.gethostname()}/{os.getpid()}"
+        threading.Thread(target=self._serve, args=(work,), daemon=True).start()
+
+    def exchange(self, answer: Any) -> tuple[str, Message]:
+        """Take the answer to the last message in; wait for the next message."""
+        if answer != NOTHING:
+            self._answers.put(answer)
+        return self._name, self._said.get()
+
+    def _serve(self, work: Work) -> None:
+        try:
+            serve(work, self._ask)
+        except Exception:
+            self._said.put(Broken(traceback.format_exc()))
+
+    def _ask(self, message: Message) -> Any:
+        self._said.put(message)
+        return self._answers.get()
+
+
+class _ActorLine:
+    def __init__(self, ray: Any, actor: Any) -> None:
+        self._ray, self._actor = ray, actor
+        self.name = "a Ray actor"
+        self.said = actor.exchange.remote(NOTHING)
+
+    def hear(self) -> Message | Lost:
+        try:
+            found: tuple[str, Message] = self._ray.get(self.said)
+        except self._ray.exceptions.RayError as error:
+            return Lost(str(error).splitlines()[0])
+        self.name, message = found
+        return message
+
+    def answer(self, content: Any) -> None:
+        self.said = self._actor.exchange.remote(content)
+
+    def hang_up(self) -> None:
+        self._ray.kill(self._actor, no_restart=True)
+
+
+def _load() -> Any:
+    # Ray would else report how it is used.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+    except ImportError:
+        raise SearchError(
+            "tune.launcher is ray, and Ray is not installed", fix="pip install 'glyphline[ray]'"
+        ) from None
+    return ray
+
+
+def _reach(address: str | None) -> None:
+    """See that somebody listens at `host:port`; Ray itself would look for a minute."""
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_S).close()
+    except OSError as error:
+        raise SearchError(
+            f"nobody answers at {ADDRESS}={address} ({error})",
+            fix=f"start the cluster with `ray start --head`, or correct {ADDRESS}, or unset it",
+        ) from None

@@ -1,0 +1,136 @@
+"""The desk's side of a launcher with workers elsewhere: one loop, whatever carries the messages."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from glyphline.errors import SearchError
+from glyphline.tuning.conduct import Ended
+from glyphline.tuning.desk import Desk
+from glyphline.tuning.launchers.worker import Broken, Epoch, Message, Ready, Refused
+from glyphline.tuning.trial import Job
+
+log = logging.getLogger(__name__)
+
+# Others may die or leave a trial at any time, and tell nobody.
+LOOK_AGAIN_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A worker is dead."""
+
+    reason: str
+
+
+class Line(Protocol):
+    """The line to one worker.
+
+    Attributes:
+        name: of the worker, for people.
+    """
+
+    name: str
+
+    def answer(self, content: Any) -> None:
+        """Answer its last message; nothing happens when it is dead, which its line will say."""
+
+    def hang_up(self) -> None:
+        """End the worker at once."""
+
+
+class Exchange(Protocol):
+    """Begins workers and listens to them."""
+
+    def hire(self) -> Line:
+        """Begin a worker; it will say `Ready`."""
+
+    def listen(self, lines: Iterable[Line], timeout_s: float) -> list[tuple[Line, Message | Lost]]:
+        """What workers said; empty when nobody said anything for so long."""
+
+
+@dataclass
+class _Worker:
+    line: Line
+    job: Job | None = None
+    is_idle: bool = False
+    was_ready: bool = False
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+class Crew:
+    """Some workers of one kind.
+
+    Args:
+        exchange: reaches them.
+        size: how many there should be.
+    """
+
+    def __init__(self, exchange: Exchange, size: int) -> None:
+        self._exchange, self._size = exchange, size
+        self._workers: list[_Worker] = []
+        self._stillborn = 0
+
+    def run(self, desk: Desk) -> None:
+        """Hand jobs out and take results in, until there are no jobs and all workers are idle."""
+        while True:
+            has_more = self._hand_out(desk)
+            if not has_more and not any(worker.job for worker in self._workers):
+                return
+            lines = [worker.line for worker in self._workers if not worker.is_idle]
+            for line, message in self._exchange.listen(lines, LOOK_AGAIN_S):
+                self._hear(next(worker for worker in self._workers if worker.line is line), message, desk)
+
+    def close(self) -> None:
+        """End all workers at once; what they were at is lost."""
+        for worker in self._workers:
+            worker.line.hang_up()
+        self._workers.clear()
+
+    def _hand_out(self, desk: Desk) -> bool:
+        """Give every idle worker a job; true when a worker that is on its way may still get one."""
+        for worker in self._workers:
+            if worker.is_idle:
+                job = desk.take(worker.line.name)
+                if job is None:
+                    return False
+                worker.job, worker.is_idle = job, False
+                worker.line.answer(job)
+        if len(self._workers) < self._size and not desk.is_stopping() and not desk.is_done():
+            self._workers += [_Worker(self._exchange.hire()) for _ in range(self._size - len(self._workers))]
+        return not desk.is_stopping() and any(worker.job is None for worker in self._workers)
+
+    def _hear(self, worker: _Worker, message: Message | Lost, desk: Desk) -> None:
+        job = worker.job
+        match message:
+            case Lost(reason):
+                self._bury(worker, reason, desk)
+            case Refused():
+                raise message.error()
+            case Broken(trace):
+                raise RuntimeError(f"a worker failed as it began:\n{trace}")
+            case Epoch(epoch, metrics):
+                assert job is not None
+                worker.line.answer(desk.epoch(job, epoch, metrics))
+            case Ready():
+                worker.is_idle, worker.was_ready = True, True
+                self._stillborn = 0
+            case Ended():
+                assert job is not None
+                # Idle first: a mistake of ours is raised here, and the job is over nevertheless.
+                worker.job, worker.is_idle = None, True
+                desk.end(job, message)
+
+    def _bury(self, worker: _Worker, reason: str, desk: Desk) -> None:
+        worker.line.hang_up()
+        self._workers.remove(worker)
+        if worker.job is not None:
+            desk.lost(worker.job, reason)
+        elif not worker.was_ready:
+            self._stillborn += 1
+            if self._stillborn > self._size:
+                raise SearchError(
+                    f"{self._stillborn} workers died before they could begin, the last with {reason}",
+                    fix="lower tune.workers if memory is short; tune.launcher=inline shows what is wrong",
+                )

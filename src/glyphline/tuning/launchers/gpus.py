@@ -1,0 +1,53 @@
+"""Which GPUs a worker may see."""
+
+import os
+from collections.abc import Mapping, Sequence
+
+from glyphline.errors import SearchError
+from glyphline.training.hardware import driver_gpus
+
+
+def shares(
+    per_trial: float,
+    workers: int,
+    shown: Sequence[str] | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> list[str]:
+    """What CUDA_VISIBLE_DEVICES is to be for each worker; empty when trials get no GPUs of their own.
+
+    Args:
+        per_trial: GPUs of one trial; a fraction shares one.
+        workers: how many.
+        shown: names of the GPUs that the driver shows; looked up when it is None.
+        environ: CUDA_VISIBLE_DEVICES limits what may be given out.
+
+    Raises:
+        SearchError: there are fewer than the trials of all workers need.
+    """
+    if not per_trial:
+        return []
+    names = driver_gpus() if shown is None else shown
+    visible = [one for one in environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if one]
+    devices = visible or [str(number) for number in range(len(names))]
+    if per_trial > len(devices):
+        raise too_many(per_trial, len(devices))
+    if per_trial >= 1:
+        whole = int(per_trial)
+        groups = [",".join(devices[at : at + whole]) for at in range(0, len(devices) - whole + 1, whole)]
+        room = len(groups)
+    else:
+        groups, room = devices, len(devices) * int(1 / per_trial)
+    if workers > room:
+        raise SearchError(
+            f"tune.workers={workers} with tune.gpus_per_trial={per_trial:g} need more than {len(devices)} GPUs",
+            fix=f"set tune.workers to {room} or less",
+        )
+    return [groups[number % len(groups)] for number in range(workers)]
+
+
+def too_many(per_trial: float, there: int) -> SearchError:
+    """The error for a trial that needs more GPUs than exist."""
+    return SearchError(
+        f"tune.gpus_per_trial={per_trial:g}, and there are {there} GPUs",
+        fix=f"set tune.gpus_per_trial to {there} or less; `nvidia-smi` lists the GPUs",
+    )

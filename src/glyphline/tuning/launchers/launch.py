@@ -1,0 +1,36 @@
+"""The choice of a launcher."""
+
+import os
+from contextlib import AbstractContextManager
+
+from glyphline.params.searching import TuneParams
+from glyphline.tuning.launchers.work import Launcher, Work
+
+
+def launcher(work: Work, tune: TuneParams) -> AbstractContextManager[Launcher]:
+    """The launcher that `tune.launcher` and `tune.workers` ask for; leaving its context ends its workers.
+
+    Raises:
+        SearchError: it asks for GPUs, for a cluster or for a library that is not there.
+    """
+    kind = tune.launcher
+    if kind == "auto":
+        kind = "inline" if tune.workers == 1 else "processes"
+    if kind == "inline":
+        from glyphline.tuning.launchers.inline import Inline
+
+        return Inline(work)
+    if kind == "ray":
+        from glyphline.tuning.launchers.cluster import Cluster
+
+        return Cluster(work, tune)
+    from glyphline.tuning.launchers.gpus import shares
+    from glyphline.tuning.launchers.processes import Processes
+
+    gpus = shares(tune.gpus_per_trial, tune.workers)
+    return Processes(work, tune.workers, threads=max(1, cores() // tune.workers), gpus=gpus)
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

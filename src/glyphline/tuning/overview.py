@@ -1,0 +1,112 @@
+"""What there is to see of a study, running or finished, without touching it."""
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial
+
+from glyphline.errors import SearchError
+from glyphline.tuning.book import REASON, SECONDS, Book, Claim, seconds_spent
+from glyphline.tuning.finalists import pareto_front
+from glyphline.tuning.progress import summary
+from glyphline.tuning.storage import Place, connect, refusals
+from glyphline.tuning.study import SETTINGS
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One trial.
+
+    Attributes:
+        number, state: as Optuna has them, the state in small letters.
+        val_loss: the lowest so far, in nats; None before the first epoch.
+        epochs: that it has had.
+        seconds: of its last attempt; None while it runs.
+        worker: host and process.
+        values: dotted key -> value.
+        reason: why it was not completed.
+    """
+
+    number: int
+    state: str
+    val_loss: float | None
+    epochs: int
+    seconds: float | None
+    worker: str
+    values: Mapping[str, Any]
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """A study at one moment.
+
+    Attributes:
+        name: of the study.
+        settings: of its sampler and pruner.
+        states: state -> number of trials.
+        summary: the best value and what was lost.
+        seconds: for how long it was worked on.
+        rows: one per trial.
+        front: numbers of the best trials: one, or with two objectives the Pareto front.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    states: Mapping[str, int]
+    summary: str
+    seconds: float
+    rows: tuple[Row, ...]
+    front: tuple[int, ...]
+
+
+def names(place: Place) -> list[str]:
+    """The studies that are there, in the order in which they were made."""
+    if place.url is None and not place.database.exists():
+        return []
+    with refusals(place):
+        return [one for one in optuna.get_all_study_names(connect(place)) if "-finalists-" not in one]
+
+
+def overview(place: Place, name: str) -> Overview:
+    """Look at a study.
+
+    Raises:
+        SearchError: there is none of that name.
+    """
+    known = names(place)
+    if name not in known:
+        shown = f"there are {', '.join(known[-8:])}" if known else "there are none yet"
+        raise SearchError(
+            f"no study {name} in {place}: {shown}", fix="`glyphline tune` begins it; `glyphline study NAME` shows one"
+        )
+    with refusals(place):
+        study = optuna.load_study(study_name=name, storage=connect(place))
+        trials = Book(study).trials()
+        return Overview(
+            name=name,
+            settings=study.user_attrs.get(SETTINGS, {}),
+            states=Counter(trial.state.name.lower() for trial in trials),
+            summary=summary(trials),
+            seconds=seconds_spent(trials, time.time()),
+            rows=tuple(_row(trial) for trial in trials),
+            front=tuple(trial.number for trial in pareto_front(study)),
+        )
+
+
+def _row(trial: FrozenTrial) -> Row:
+    claim = Claim.of(trial)
+    return Row(
+        number=trial.number,
+        state=trial.state.name.lower(),
+        val_loss=min(trial.intermediate_values.values(), default=None),
+        epochs=len(trial.intermediate_values),
+        seconds=trial.user_attrs.get(SECONDS),
+        worker=claim.worker if claim else "",
+        values=trial.params,
+        reason=trial.user_attrs.get(REASON),
+    )

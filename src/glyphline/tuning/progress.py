@@ -1,0 +1,62 @@
+"""How far a search has come: a bar on a terminal, a line per trial in a log."""
+
+import logging
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from optuna.trial import FrozenTrial, TrialState
+
+from glyphline import progress
+
+log = logging.getLogger(__name__)
+
+Ended = Callable[[FrozenTrial, list[FrozenTrial]], None]
+"""Called with a trial that ended, and with all trials."""
+
+
+@contextmanager
+def shown(name: str, total: int, stream: TextIO | None = None) -> Iterator[Ended]:
+    """Show how far a search has come while the block runs.
+
+    Args:
+        name: of one trial.
+        total: how many there are to be.
+        stream: where to; standard error when it is None.
+    """
+    stream = stream or sys.stderr
+    if not stream.isatty():
+        yield lambda frozen, trials: _line(name, total, frozen, trials)
+        return
+    seen = 0
+    with progress.bar(f"{name}s", total, stream=stream) as advance:
+
+        def ended(_frozen: FrozenTrial, trials: list[FrozenTrial]) -> None:
+            nonlocal seen
+            done = sum(trial.state.is_finished() for trial in trials)
+            advance(done - seen, note=summary(trials))
+            seen = done
+
+        yield ended
+
+
+def summary(trials: Iterable[FrozenTrial]) -> str:
+    """As `best 0.0123, 4 pruned, 1 failed`."""
+    trials = list(trials)
+    states = Counter(trial.state for trial in trials)
+    losses = [trial.values[0] for trial in trials if trial.state == TrialState.COMPLETE and trial.values]
+    parts = [f"best {min(losses):.4f}" if losses else "best none yet"]
+    parts += [
+        f"{states[state]} {word}"
+        for state, word in ((TrialState.PRUNED, "pruned"), (TrialState.FAIL, "failed"))
+        if states[state]
+    ]
+    return ", ".join(parts)
+
+
+def _line(name: str, total: int, frozen: FrozenTrial, trials: list[FrozenTrial]) -> None:
+    loss = min(frozen.intermediate_values.values(), default=float("nan"))
+    state = frozen.state.name.lower()
+    log.info("%s %d of %d: %s, val_loss %.4f, %s", name, frozen.number + 1, total, state, loss, summary(trials))

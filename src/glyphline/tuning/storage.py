@@ -1,0 +1,158 @@
+"""Where studies are kept: a SQLite file with one writer, or a PostgreSQL database that several machines share."""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import RDBStorage
+
+from glyphline import files
+from glyphline.errors import SearchError
+from glyphline.params import Params
+from glyphline.redaction import redact
+
+VARIABLE = "GLYPHLINE_STUDY_URL"
+CONNECT_TIMEOUT_S = 10
+SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
+# Tables of Optuna's that no other program has; `alembic_version` is everybody's.
+MARK = "version_info"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the studies are.
+
+    Attributes:
+        database: the SQLite file, which also names the folder for locks.
+        url: SQLAlchemy's, of a PostgreSQL database; None for the file. It may hold a password.
+    """
+
+    database: Path
+    url: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Place({str(self)!r})"
+
+    def __str__(self) -> str:
+        return str(self.database) if self.url is None else redact(self.url).replace("+psycopg", "", 1)
+
+    @property
+    def fix(self) -> str:
+        """What to do when it cannot be used."""
+        if self.url is None:
+            return f"move {self.database.name} away; the search then starts anew"
+        return f"start the server or correct tune.storage or {VARIABLE}; nothing of the study is lost"
+
+
+def place(params: Params, database: Path, environ: Mapping[str, str] = os.environ) -> Place:
+    """`tune.storage`, else GLYPHLINE_STUDY_URL, else the SQLite file.
+
+    Raises:
+        SearchError: it names no PostgreSQL database.
+    """
+    url = params.tune.storage or environ.get(VARIABLE)
+    if not url:
+        return Place(database)
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme not in SCHEMES:
+        raise SearchError(
+            f"the study storage {redact(url)} is no PostgreSQL database",
+            fix=f"write postgresql://user@host/database in tune.storage or {VARIABLE}; null is {database.name}",
+        )
+    return Place(database, f"postgresql+psycopg://{rest}")
+
+
+def connect(place: Place) -> RDBStorage:
+    """Open the storage; a new database gets its tables.
+
+    Raises:
+        SearchError: it cannot be reached or used, holds another program's tables, or an older Optuna's.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    place.database.parent.mkdir(parents=True, exist_ok=True)
+    # Two processes that make the tables at once fail with "UNIQUE constraint failed: alembic_version".
+    with files.exclusive(place.database.with_suffix(".lock")), refusals(place):
+        if place.url is None:
+            _check_file(place.database)
+            url, options = f"sqlite:///{place.database}", {"timeout": 60}
+        else:
+            _load_driver()
+            url, options = place.url, {"connect_timeout": CONNECT_TIMEOUT_S}
+        engine_kwargs = {"connect_args": options}
+        with _one_at_a_time(url, engine_kwargs, place):
+            storage = RDBStorage(url, engine_kwargs=engine_kwargs, skip_compatibility_check=True)
+        _check_version(storage, place)
+    return storage
+
+
+@contextmanager
+def refusals(place: Place) -> Iterator[None]:
+    """Turn what SQLite, PostgreSQL and Optuna raise about the storage into a SearchError without the password."""
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (sqlite3.Error, SQLAlchemyError, StorageInternalError) as error:
+        cause = error.__cause__ if isinstance(error, StorageInternalError) and error.__cause__ else error
+        reason = redact(" ".join(str(getattr(cause, "orig", None) or cause).split()))[:300]
+        # From None: the chain below holds the URL, and a log would show it.
+        raise SearchError(f"the study storage {place} cannot be used: {reason}", fix=place.fix) from None
+
+
+def _check_file(database: Path) -> None:
+    if database.exists() and database.stat().st_size:
+        with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+            verdict = connection.execute("PRAGMA quick_check").fetchone()[0]
+        connection.close()
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(verdict)
+
+
+@contextmanager
+def _one_at_a_time(url: str, engine_kwargs: dict[str, Any], place: Place) -> Iterator[None]:
+    """See that the tables are Optuna's or nobody's; on a shared server let one process make them."""
+    from sqlalchemy import create_engine, inspect, text
+
+    engine = create_engine(url, **engine_kwargs)
+    try:
+        with engine.connect() as connection:
+            if place.url is not None:
+                # Freed when the connection is closed, whatever happens.
+                connection.execute(text("SELECT pg_advisory_lock(hashtext('glyphline studies'))"))
+            tables = inspect(connection).get_table_names()
+            if tables and MARK not in tables:
+                shown = ", ".join(sorted(tables)[:4])
+                raise SearchError(
+                    f"{place} holds another program's tables ({shown}, ...)",
+                    fix="give the studies a database of their own",
+                )
+            if place.url is None:
+                connection.close()
+            yield
+    finally:
+        engine.dispose()
+
+
+def _check_version(storage: RDBStorage, place: Place) -> None:
+    there, here = storage.get_current_version(), storage.get_head_version()
+    if there != here:
+        raise SearchError(
+            f"{place} has the schema {there}, and Optuna {optuna.__version__} has {here}",
+            fix=f"keep a copy, then `optuna storage upgrade --storage {'URL' if place.url else f'sqlite:///{place}'}`",
+        )
+
+
+def _load_driver() -> None:
+    try:
+        import psycopg  # noqa: F401
+    except ImportError:
+        raise SearchError(
+            "tune.storage names a PostgreSQL database, and its driver is not installed",
+            fix="pip install 'glyphline[postgres]'",
+        ) from None

@@ -1,0 +1,70 @@
+"""Promotion and rollback as a person sees them in MLflow's real UI."""
+
+import pytest
+
+from glyphline.paths import Paths
+from glyphline.registry import Destination, opened, promotion, release
+from glyphline.tracking import store
+from tests.registered import Runs, compare
+from tests.stores import served
+
+NAME = "glyphline-digits"
+
+
+@pytest.fixture(scope="module")
+def to(tmp_path_factory, default_params):
+    """Two versions, of which the second is champion."""
+    folder = tmp_path_factory.mktemp("registered")
+    uri = f"sqlite:///{folder / 'mlruns' / 'mlflow.db'}"
+    opened_store = store.connect(uri, Paths(folder, folder), timeout_s=60)
+    to = Destination(uri, NAME, 5, folder / "registry.lock")
+    runs = Runs(opened_store.client, folder / "runs")
+    assert [release(runs.make(correct), to, default_params.registry, compare).promoted for correct in (960, 990)]
+    return to
+
+
+@pytest.fixture(scope="module")
+def small_address(to):
+    with served(to.uri, to.lock.parent) as address:
+        yield address
+
+
+@pytest.fixture
+def alias_on_page(page, small_address):
+    """Open the page of a version and wait for an alias on it."""
+
+    def look(version: int, alias: str) -> None:
+        page.goto("about:blank")
+        page.goto(f"{small_address}/#/models/{NAME}/versions/{version}")
+        # The chip, and not the word in the description.
+        page.get_by_text(f"@ {alias}", exact=True).first.wait_for()
+
+    return look
+
+
+def test_a_promotion_and_its_rollback_are_seen_on_the_pages_of_the_versions(alias_on_page, to):
+    alias_on_page(2, "champion")
+    alias_on_page(1, "previous")
+    with opened(to, compare) as session:
+        promotion.roll_back(session, None, "wrong on sevens")
+    alias_on_page(1, "champion")
+    alias_on_page(2, "challenger")
+    with opened(to, compare) as session:
+        promotion.force(session, 2, "it was the data")
+    alias_on_page(2, "champion")
+    alias_on_page(1, "previous")
+
+
+def test_a_version_says_why_it_became_champion(page, small_address):
+    page.goto(f"{small_address}/#/models/{NAME}/versions/2")
+    page.get_by_text("Decision").first.wait_for()
+    page.get_by_text("better than champion version 1: +0.0300 on 1,000 images").first.wait_for()
+
+
+def test_the_history_is_a_run_whose_parameters_are_the_entries(page, small_address, to):
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(to.uri, to.uri)
+    run = client.get_run(client.get_model_version(NAME, "1").tags["history"])
+    page.goto(f"{small_address}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}")
+    page.get_by_text("event.00000001", exact=True).first.wait_for()

@@ -1,0 +1,146 @@
+"""Many processes register, promote and roll back at once, each as if on a machine of its own, some of them killed.
+
+`make soak` runs the same with 32 processes and 20 rounds.
+"""
+
+import json
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from glyphline.errors import PipelineError
+from glyphline.registry import Destination, opened, promotion, release
+from glyphline.registry.events import Judged, RolledBack
+from glyphline.registry.state import fold
+from tests.registered import Runs, compare
+from tests.stores import postgres, postgres_is_missing, served
+
+# Processes x rounds, as in GLYPHLINE_SOAK=32x20.
+IS_SOAK = "GLYPHLINE_SOAK" in os.environ
+PROCESSES, ROUNDS = map(int, os.environ.get("GLYPHLINE_SOAK", "4x4").split("x"))
+# A lease shorter than a change takes on a busy server has everybody do everybody's work.
+PATIENCE_S = 10.0 if IS_SOAK else 3.0
+LIMIT_S = 3000 if IS_SOAK else 400
+pytestmark = pytest.mark.timeout(LIMIT_S + 200)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def server(request, tmp_path_factory, migrated_store):
+    folder = tmp_path_factory.mktemp(request.param)
+    if request.param == "sqlite":
+        shutil.copy(migrated_store, folder / "mlflow.db")
+        with served(f"sqlite:///{folder / 'mlflow.db'}", folder) as uri:
+            yield uri
+        return
+    if reason := postgres_is_missing():
+        pytest.skip(reason)
+    with postgres() as database, served(database, folder) as uri:
+        yield uri
+
+
+@pytest.fixture
+def crowd(server, tmp_path, request):
+    name = f"shapes-{abs(hash(request.node.name)) % 10_000}"
+    return Destination(uri=server, name=name, timeout_s=120, lock=tmp_path / "own.lock", lease_s=PATIENCE_S)
+
+
+def work(to: Destination, folder: Path, number: int, rules, rounds: int) -> None:
+    """One process: register models of random quality; promote, roll back and ask again in between."""
+    from mlflow.tracking import MlflowClient
+
+    luck = random.Random(f"{number}-{time.time_ns()}")
+    own = replace(to, lock=folder / f"machine-{number}.lock")
+    runs = Runs(MlflowClient(to.uri, to.uri), folder / f"runs-{number}-{time.time_ns()}", experiment=to.name)
+    said = (folder / f"said-{number}-{os.getpid()}.jsonl").open("a")
+    for _ in range(rounds):
+        decided = release(runs.make(luck.randrange(940, 1000)), own, rules, compare)
+        print(json.dumps({"version": decided.version, "promoted": decided.promoted}), file=said, flush=True)
+        try:
+            with opened(own, compare) as session:
+                if luck.random() < 0.7:
+                    promotion.promote(session, luck.randint(1, decided.version), rules)
+                elif luck.random() < 0.5:
+                    promotion.roll_back(session, None, "luck")
+        except PipelineError:
+            # Refused, never evaluated, nothing to go back to: answers, not faults.
+            continue
+
+
+def prepared(to: Destination) -> None:
+    # Parallel first use would race for the experiment, which is not what is tested here.
+    from mlflow.tracking import MlflowClient
+
+    MlflowClient(to.uri, to.uri).create_experiment(to.name)
+
+
+def started(to, folder, rules, number, rounds) -> multiprocessing.Process:
+    # Forked from a process that has loaded MLflow: a fresh interpreter needs seconds for it.
+    process = multiprocessing.get_context("fork").Process(target=work, args=(to, folder, number, rules, rounds))
+    process.start()
+    return process
+
+
+def checked(to: Destination, folder: Path) -> list:
+    """The invariants, after one more command has repaired what was left undone."""
+    time.sleep(3 * to.lease_s + 0.5)
+    with opened(to, compare) as session:
+        state = session.ledger.settle()
+        log = session.ledger.log.read().events
+        aliases, known = session.registry.aliases(), session.registry.numbers()
+    assert state.aliases == aliases
+    assert set(known) <= set(state.judged), "a version without a verdict"
+    assert state.judgement(state.champion).promoted or any(isinstance(event, RolledBack) for event in log)
+    for place, event in enumerate(log):
+        before = fold(log[:place])
+        if isinstance(event, Judged) and event.promoted and before.champion not in {None, event.version}:
+            assert event.champion == before.champion, "decided against a champion of the past"
+            assert event.p_value <= event.level
+            assert event.accuracy > event.champion_accuracy
+        if isinstance(event, RolledBack):
+            assert event.version in before.line
+        after = fold(log[: place + 1])
+        assert after.champion is not None or before.champion is None, "the champion was lost"
+    comparisons = [(event.test_digest, event.comparison) for event in log if isinstance(event, Judged)]
+    numbers = sorted({number for _, number in comparisons if number is not None})
+    assert numbers == list(range(1, len(numbers) + 1)), "a comparison was not counted"
+    judged = {(event.version, event.promoted) for event in log if isinstance(event, Judged)}
+    for path in folder.glob("said-*.jsonl"):
+        for line in path.read_text().splitlines():
+            told = json.loads(line)
+            assert (told["version"], told["promoted"]) in judged, "an acknowledged decision is lost"
+    return list(log)
+
+
+def test_all_at_once_leave_one_history_that_agrees_with_every_answer(crowd, tmp_path, default_params):
+    prepared(crowd)
+    processes = [started(crowd, tmp_path, default_params.registry, number, ROUNDS) for number in range(PROCESSES)]
+    for process in processes:
+        process.join(LIMIT_S)
+        assert process.exitcode == 0
+    log = checked(crowd, tmp_path)
+    registered = {event.version for event in log if isinstance(event, Judged)}
+    assert len(registered) == PROCESSES * ROUNDS
+
+
+def test_whoever_is_killed_leaves_a_state_that_the_next_command_repairs(crowd, tmp_path, default_params):
+    prepared(crowd)
+    luck = random.Random(0)
+    processes = {n: started(crowd, tmp_path, default_params.registry, n, 10_000) for n in range(PROCESSES)}
+    deadline = time.monotonic() + (600 if IS_SOAK else 25)
+    while time.monotonic() < deadline:
+        time.sleep(luck.uniform(0.2, 1.5) * 4 / PROCESSES)
+        number = luck.choice(list(processes))
+        os.kill(processes[number].pid, signal.SIGKILL)
+        processes[number].join()
+        processes[number] = started(crowd, tmp_path, default_params.registry, number, 10_000)
+    for process in processes.values():
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+    checked(crowd, tmp_path)

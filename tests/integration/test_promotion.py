@@ -1,0 +1,339 @@
+"""Promote, roll back, and what hands change meanwhile, against a real MLflow over SQLite."""
+
+import json
+import shutil
+import sqlite3
+from dataclasses import replace
+
+import pytest
+
+from glyphline.chronicle import lines, rows, sentence
+from glyphline.errors import ArtifactError, RegistryError
+from glyphline.registry import Destination, opened, promotion, release
+from glyphline.registry.events import Judged, Noticed, Pointed, RolledBack, Unjudged, decode
+from glyphline.registry.state import fold
+from tests.registered import Runs, compare
+
+
+class Stand:
+    """A store, and what the tests do to it."""
+
+    def __init__(self, folder, template, rules):
+        from mlflow.tracking import MlflowClient
+
+        shutil.copy(template, folder / "mlflow.db")
+        self.database = folder / "mlflow.db"
+        self.to = Destination(f"sqlite:///{self.database}", "shapes", 5, folder / "registry.lock", lease_s=0.2)
+        self.client = MlflowClient(self.to.uri, self.to.uri)
+        self.rules = rules
+        self.runs = Runs(self.client, folder / "runs")
+
+    def register(self, correct, **fields):
+        return release(self.runs.make(correct, **fields), self.to, self.rules, compare)
+
+    def promote(self, wanted, **fields):
+        with opened(self.to, compare) as session:
+            return promotion.promote(session, wanted, self.rules, **fields)
+
+    def force(self, wanted, reason):
+        with opened(self.to, compare) as session:
+            return promotion.force(session, wanted, reason)
+
+    def roll_back(self, to=None, reason="smoke"):
+        with opened(self.to, compare) as session:
+            return promotion.roll_back(session, to, reason)
+
+    def aliases(self):
+        return {key: int(value) for key, value in self.client.get_registered_model("shapes").aliases.items()}
+
+    def log(self):
+        with opened(self.to, compare) as session:
+            session.ledger.settle()
+            return session.ledger.log.read().events
+
+
+@pytest.fixture
+def stand(tmp_path, migrated_store, default_params):
+    return Stand(tmp_path, migrated_store, default_params.registry)
+
+
+@pytest.fixture
+def three(stand):
+    """Three champions in a row."""
+    for correct in (955, 970, 990):
+        assert stand.register(correct).promoted
+    return stand
+
+
+def test_rollback_goes_one_champion_back_and_says_who_and_why(three):
+    moved = three.roll_back(reason="wrong on sevens")
+    assert (moved.version, moved.before) == (2, 3)
+    assert three.aliases() == {"champion": 2, "previous": 1, "challenger": 3}
+    last = three.log()[-1]
+    assert isinstance(last, RolledBack)
+    assert last.reason == "wrong on sevens"
+    assert "@" in last.actor
+
+
+def test_rollback_can_name_any_earlier_champion_and_no_other(three):
+    assert three.roll_back(to=1).version == 1
+    with pytest.raises(RegistryError, match="version 3 is no earlier champion"):
+        three.roll_back(to=3)
+    assert three.aliases() == {"champion": 1, "challenger": 3}
+    with pytest.raises(RegistryError, match="no other champion to go back to"):
+        three.roll_back()
+
+
+def test_registering_again_does_not_undo_a_rollback_but_a_person_may(stand):
+    stand.register(955)
+    candidate = stand.runs.make(990)
+    release(candidate, stand.to, stand.rules, compare)
+    stand.roll_back(reason="wrong on sevens")
+    again = release(candidate, stand.to, stand.rules, compare)
+    assert not again.promoted
+    assert "was rolled back (wrong on sevens)" in again.reasons[0]
+    assert stand.aliases()["champion"] == 1
+    assert stand.promote(2).version == 2
+    assert stand.aliases() == {"champion": 2, "previous": 1, "challenger": 2}
+
+
+def test_the_gate_stands_before_promote_too_and_force_needs_a_reason(stand):
+    stand.register(970)
+    stand.register(971)
+    with pytest.raises(RegistryError, match="stays out: not shown to be better") as caught:
+        stand.promote(2)
+    assert "--force --reason" in caught.value.fix
+    with pytest.raises(RegistryError, match="no reason is given"):
+        stand.force(2, "  ")
+    assert stand.aliases()["champion"] == 1
+    moved = stand.force(2, "smaller and as good")
+    assert moved.reason == "forced: smaller and as good"
+    assert stand.aliases() == {"champion": 2, "previous": 1, "challenger": 2}
+    last = stand.log()[-1]
+    assert isinstance(last, Pointed)
+    assert last.forced
+
+
+def test_asking_again_about_the_same_two_models_spends_no_evidence(stand):
+    stand.register(970)
+    stand.register(971)
+    for _ in range(3):
+        with pytest.raises(RegistryError):
+            stand.promote(2)
+    assert stand.register(972).comparison == 2
+
+
+def test_a_version_is_found_by_number_alias_and_run(three):
+    run_id = three.client.get_model_version("shapes", "1").run_id
+    with opened(three.to, compare) as session:
+        state = session.ledger.settle()
+        assert [promotion.number(session, state, one) for one in (3, "champion", "previous", run_id)] == [3, 3, 2, 1]
+
+
+@pytest.mark.parametrize("wanted", [9, "champoin", "0" * 32])
+def test_an_unknown_version_is_told_with_those_there_are(three, wanted):
+    with pytest.raises(RegistryError, match=f"has no version {wanted}") as caught:
+        three.promote(wanted)
+    assert "versions: 1, 2, 3" in caught.value.fix
+    assert three.aliases()["champion"] == 3
+
+
+@pytest.mark.parametrize(
+    ("alias", "problem"),
+    [
+        ("latest", "MLflow keeps the alias 'latest' for itself"),
+        ("v3", "MLflow keeps the alias 'v3' for itself"),
+        ("previous", "previous follows from the history"),
+        ("a b", "'a b' cannot be an alias"),
+    ],
+)
+def test_an_alias_that_cannot_be_given_is_refused_before_anything_is_done(three, alias, problem):
+    with pytest.raises(RegistryError, match=problem):
+        three.promote(1, alias=alias)
+
+
+def test_an_alias_of_ones_own_is_given_and_remembered(three):
+    three.promote(1, alias="canary")
+    assert three.aliases()["canary"] == 1
+    three.client.set_registered_model_alias("shapes", "canary", "2")
+    last = three.log()[-1]
+    assert isinstance(last, Noticed)
+    assert (last.alias, last.before, last.version) == ("canary", 1, 2)
+
+
+def test_a_version_without_evaluation_is_never_promoted(three):
+    run = three.runs.make(999)
+    three.client.create_model_version("shapes", run.source, run_id=run.run_id)
+    for move in (lambda: three.promote(4), lambda: three.force(4, "because")):
+        with pytest.raises(RegistryError, match="was never evaluated by Glyphline"):
+            move()
+    assert three.aliases()["champion"] == 3
+    assert isinstance(three.log()[-1], Unjudged)
+
+
+def test_a_promotion_made_in_the_ui_is_noticed_once_and_lasts(three):
+    three.client.set_registered_model_alias("shapes", "champion", "1")
+    noticed = [event for event in three.log() if isinstance(event, Noticed)]
+    assert [(event.alias, event.before, event.version) for event in noticed] == [("champion", 3, 1)]
+    assert three.aliases() == {"champion": 1, "previous": 3, "challenger": 3}
+    assert three.log() == three.log()
+
+
+def test_a_champion_deleted_in_the_ui_is_noticed_and_rollback_brings_it_back(three):
+    three.client.delete_registered_model_alias("shapes", "champion")
+    assert isinstance(three.log()[-1], Noticed)
+    assert three.aliases() == {"previous": 3, "challenger": 3}
+    three.roll_back()
+    assert three.aliases() == {"champion": 3, "previous": 2, "challenger": 3}
+
+
+def test_previous_moved_by_hand_is_noted_and_put_back(three):
+    three.client.set_registered_model_alias("shapes", "previous", "1")
+    assert isinstance(three.log()[-1], Noticed)
+    assert three.aliases()["previous"] == 2
+
+
+def test_a_champion_whose_version_is_deleted_leaves_the_others_alone(three):
+    three.client.delete_model_version("shapes", "3")
+    three.log()
+    assert three.aliases() == {"previous": 2}
+
+
+def test_tags_and_descriptions_edited_by_hand_decide_nothing_and_are_shown(three):
+    three.client.set_model_version_tag("shapes", "3", "accuracy", "0.100000")
+    three.client.set_model_version_tag("shapes", "3", "test_digest", "bbbb")
+    three.client.update_model_version("shapes", "3", description="the best")
+    decision = three.register(960)
+    assert decision.champion_accuracy == 0.99
+    assert not decision.promoted
+    with opened(three.to, compare) as session:
+        found = rows(session.registry.numbers(), session.ledger.settle())
+    assert {row.version: row.edited for row in found}[3] == ("accuracy", "test_digest")
+
+
+def test_the_log_cannot_be_rewritten_through_mlflow(three):
+    from mlflow.exceptions import MlflowException
+
+    run_id = three.client.get_model_version("shapes", "1").tags["history"]
+    with pytest.raises(MlflowException, match="not allowed"):
+        three.client.log_param(run_id, "event.00000001", "{}")
+
+
+def test_a_deleted_log_is_told_with_the_way_back(three):
+    run_id = three.client.get_model_version("shapes", "1").tags["history"]
+    three.client.delete_run(run_id)
+    with pytest.raises(RegistryError, match="the history of shapes cannot be read") as caught:
+        three.roll_back()
+    assert "restore the run `history of shapes`" in caught.value.fix
+    assert three.aliases()["champion"] == 3
+    three.client.restore_run(run_id)
+    assert three.roll_back().version == 2
+
+
+def test_the_history_as_json_lines_replays_to_the_same_state(three):
+    three.roll_back()
+    log = three.log()
+    again = [decode(line) for line in lines(log)]
+    assert fold(again) == fold(log)
+    assert [json.loads(line)["kind"] for line in lines(log)] == ["judged"] * 3 + ["rolled_back"]
+    assert sentence(log[-1]) == "champion went back to version 2: smoke"
+
+
+def test_order_does_not_depend_on_clocks(three, monkeypatch):
+    import time
+
+    early = time.time_ns() - 10**18
+    monkeypatch.setattr(time, "time_ns", lambda: early)
+    three.roll_back()
+    log = three.log()
+    assert log[-1].time < log[0].time
+    assert fold(log).champion == 2
+
+
+def test_two_names_for_one_model_are_two_histories(three):
+    candidate = three.runs.make(980)
+    other = replace(three.to, name="others")
+    assert release(candidate, other, three.rules, compare).promoted
+    assert not release(candidate, three.to, three.rules, compare).promoted
+    assert (
+        three.client.get_model_version("others", "1").tags["history"]
+        != (three.client.get_model_version("shapes", "4").tags["history"])
+    )
+
+
+def test_a_store_that_cannot_be_written_leaves_everything_as_it_was(three):
+    before = three.log()
+    with sqlite3.connect(three.database) as database:
+        database.execute(
+            "CREATE TRIGGER no_entry BEFORE INSERT ON params BEGIN SELECT RAISE(ABORT, 'read-only for ann'); END"
+        )
+    with pytest.raises(RegistryError, match="read-only for ann"):
+        three.roll_back()
+    assert three.aliases()["champion"] == 3
+    with sqlite3.connect(three.database) as database:
+        database.execute("DROP TRIGGER no_entry")
+    assert three.log() == before
+
+
+@pytest.mark.parametrize("table", ["registered_model_aliases", "params"])
+def test_whatever_write_fails_the_next_command_finishes_it(three, table):
+    # The entry is written and the aliases cannot be set, or they are set and it cannot be noted.
+    condition = "NEW.key LIKE 'shown.%'" if table == "params" else "1"
+    with sqlite3.connect(three.database) as database:
+        for operation in ("INSERT", "UPDATE"):
+            database.execute(
+                f"CREATE TRIGGER no_{operation} BEFORE {operation} ON {table} WHEN {condition}"
+                " BEGIN SELECT RAISE(ABORT, 'disk on fire'); END"
+            )
+    with pytest.raises(RegistryError, match="disk on fire"):
+        three.roll_back()
+    with sqlite3.connect(three.database) as database:
+        database.execute("DROP TRIGGER no_INSERT")
+        database.execute("DROP TRIGGER no_UPDATE")
+    log = three.log()
+    assert isinstance(log[-1], RolledBack)
+    assert three.aliases() == {"champion": 2, "previous": 1, "challenger": 3}
+
+
+def test_a_registration_that_broke_off_has_a_verdict_after_the_next_command(three):
+    with sqlite3.connect(three.database) as database:
+        database.execute(
+            "CREATE TRIGGER no_entry BEFORE INSERT ON params WHEN NEW.key LIKE 'event.%'"
+            " BEGIN SELECT RAISE(ABORT, 'cut off'); END"
+        )
+    candidate = three.runs.make(999)
+    with pytest.raises(RegistryError, match="cut off"):
+        release(candidate, three.to, three.rules, compare)
+    with sqlite3.connect(three.database) as database:
+        database.execute("DROP TRIGGER no_entry")
+    last = three.log()[-1]
+    assert isinstance(last, Unjudged)
+    assert (last.version, last.why) == (4, "its registration was interrupted")
+    decision = release(candidate, three.to, three.rules, compare)
+    assert (decision.version, decision.promoted) == (4, True)
+    assert isinstance(three.log()[-1], Judged)
+
+
+def test_labels_that_a_killed_command_did_not_write_are_written_by_the_next(three):
+    three.client.set_model_version_tag("shapes", "3", "verdict_entry", "0")
+    three.client.set_model_version_tag("shapes", "3", "verdict", "refused")
+    three.client.update_model_version("shapes", "3", description="")
+    three.roll_back()
+    version = three.client.get_model_version("shapes", "3")
+    assert version.tags["verdict"] == "passed"
+    assert "Became champion: accuracy 0.99" in version.description
+
+
+def test_a_changed_file_keeps_a_version_from_promotion_force_and_rollback(three):
+    from pathlib import Path
+
+    three.roll_back()
+    source = Path(three.client.get_model_version("shapes", "1").source.removeprefix("file://"))
+    archive = source / "data" / "model.keras"
+    content = bytearray(archive.read_bytes())
+    content[len(content) // 2] ^= 1
+    archive.write_bytes(content)
+    for move in (lambda: three.force(1, "because"), lambda: three.roll_back(to=1)):
+        with pytest.raises(ArtifactError, match=r"data/model.keras was changed"):
+            move()
+    assert three.aliases()["champion"] == 2

@@ -1,0 +1,166 @@
+"""A random walk through everything that can happen to a registry, over a real SQLite store."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from glyphline.errors import PipelineError
+from glyphline.registry import Destination, opened, promotion, release
+from glyphline.registry.events import Judged, Noticed, Pointed, RolledBack
+from glyphline.registry.log import Log
+from glyphline.registry.state import fold
+from tests.registered import Runs, compare
+
+TEMPLATE: Path | None = None
+
+
+class Killed(BaseException):
+    """What a process that is killed does next: nothing. Not an Exception, so that no handler of ours sees it."""
+
+
+class DyingLog(Log):
+    """A log whose process is killed before or after one of its writes."""
+
+    left: int
+
+    def _write(self, key, value):
+        if self.left == 0:
+            raise Killed
+        self.left -= 1
+        done = super()._write(key, value)
+        if self.left == 0:
+            raise Killed
+        return done
+
+
+class Registry(RuleBasedStateMachine):
+    """Promote, roll back, register, die, and change aliases by hand, in any order."""
+
+    def __init__(self):
+        super().__init__()
+        from mlflow.tracking import MlflowClient
+
+        self.folder = Path(tempfile.mkdtemp(prefix="glyphline-machine-"))
+        shutil.copy(TEMPLATE, self.folder / "mlflow.db")
+        uri = f"sqlite:///{self.folder / 'mlflow.db'}"
+        self.to = Destination(uri, "shapes", 5, self.folder / "registry.lock", lease_s=0.1)
+        self.client = MlflowClient(uri, uri)
+        self.runs = Runs(self.client, self.folder / "runs")
+        self.hands = 0
+
+    def teardown(self):
+        shutil.rmtree(self.folder)
+
+    @initialize()
+    def begin(self):
+        self.register(970)
+
+    def _settled(self):
+        with opened(self.to, compare) as session:
+            state = session.ledger.settle()
+            return state, session.ledger.log.read().events, session.registry.aliases(), session.registry.numbers()
+
+    @rule(correct=st.integers(940, 999))
+    def register(self, correct):
+        decision = release(self.runs.make(correct), self.to, RULES, compare)
+        assert decision.promoted == ("champion" in decision.aliases)
+
+    def _asked(self, command, *refusals):
+        """Run a command that may be refused with these words and no others."""
+        with opened(self.to, compare) as session:
+            try:
+                command(session)
+            except PipelineError as error:
+                if not any(words in error.problem for words in refusals):
+                    raise
+
+    @rule(version=st.integers(1, 6))
+    def promote(self, version):
+        self._asked(lambda session: promotion.promote(session, version, RULES), "stays out", "has no version")
+
+    @rule(version=st.integers(1, 6))
+    def force(self, version):
+        self._asked(lambda session: promotion.force(session, version, "because"), "has no version")
+
+    @rule()
+    def roll_back(self):
+        self._asked(lambda session: promotion.roll_back(session, None, "because"), "no other champion")
+
+    @rule(writes=st.integers(0, 3), command=st.sampled_from(["force", "roll_back", "promote"]))
+    def die(self, writes, command):
+        with opened(self.to, compare) as session:
+            found = session.ledger.log
+            dying = DyingLog(self.client, found.run_id, "shapes")
+            dying.left = writes
+            session.ledger.log = dying
+            try:
+                if command == "force":
+                    promotion.force(session, 1, "because")
+                elif command == "promote":
+                    promotion.promote(session, 1, RULES)
+                else:
+                    promotion.roll_back(session, None, "because")
+            except (Killed, PipelineError):
+                pass
+
+    @precondition(lambda self: self.hands < 4)
+    @rule(
+        alias=st.sampled_from(["champion", "challenger", "previous"]), version=st.integers(1, 4), delete=st.booleans()
+    )
+    def by_hand(self, alias, version, delete):
+        # On a registry at rest: a hand amid a killed command may look like that command's late write.
+        self._settled()
+        self.hands += 1
+        if delete:
+            if alias in self.client.get_registered_model("shapes").aliases:
+                self.client.delete_registered_model_alias("shapes", alias)
+        elif str(version) in {str(one.version) for one in self.client.search_model_versions("name = 'shapes'")}:
+            self.client.set_registered_model_alias("shapes", alias, str(version))
+
+    @invariant()
+    def the_registry_shows_what_the_log_says_and_the_log_makes_sense(self):
+        if not self.client.search_registered_models("name = 'shapes'"):
+            return
+        state, log, aliases, known = self._settled()
+        assert state.aliases == {key: value for key, value in aliases.items() if key in state.aliases}
+        assert set(aliases) == set(state.aliases)
+        assert set(known) == set(state.judged)
+        for place, event in enumerate(log):
+            before, after = fold(log[:place]), fold(log[: place + 1])
+            moved = after.champion != before.champion
+            if moved and after.champion is None:
+                assert isinstance(event, Noticed), "lost without a hand"
+            if moved and isinstance(event, Judged):
+                assert event.promoted
+                assert before.champion is None or event.p_value <= event.level
+            assert not moved or isinstance(event, Judged | Pointed | RolledBack | Noticed)
+
+
+RULES = None
+
+
+@pytest.mark.timeout(6000)
+def test_no_order_of_commands_deaths_and_hands_breaks_the_registry(migrated_store, default_params):
+    global TEMPLATE, RULES
+    TEMPLATE, RULES = migrated_store, default_params.registry
+    steps = settings(
+        max_examples=200 if os.environ.get("GLYPHLINE_SOAK") else 6,
+        stateful_step_count=30 if os.environ.get("GLYPHLINE_SOAK") else 12,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(Registry, settings=steps)

@@ -1,0 +1,63 @@
+"""A search on a real Ray cluster of two nodes on this machine."""
+
+import os
+import threading
+import time
+
+import pytest
+
+from glyphline import tuning
+from glyphline.errors import SearchError
+from tests.conftest import ROOT
+from tests.kills import states, until
+from tests.searches import Watched, check_sound, light, run, slow_bowl, trials
+
+ray = pytest.importorskip("ray", reason="the extra `ray` is not installed")
+
+
+@pytest.fixture
+def cluster():
+    from ray.cluster_utils import Cluster
+
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    nodes = [made.add_node(num_cpus=1) for _ in range(2)]
+    search_path = f"{ROOT / 'src'}{os.pathsep}{ROOT}"
+    ray.init(address=made.address, log_to_driver=False, runtime_env={"env_vars": {"PYTHONPATH": search_path}})
+    yield made, nodes
+    ray.shutdown()
+    made.shutdown()
+
+
+def test_a_node_that_is_lost_half_way_costs_no_trial(cluster, tmp_path, monkeypatch):
+    monkeypatch.setenv("BOWL_EPOCH_S", "0.2")
+    made, nodes = cluster
+    database, watched = tmp_path / "optuna.db", Watched()
+    before = []
+
+    def lose_a_node():
+        until(lambda: states(database).count("COMPLETE") >= 2 and states(database).count("RUNNING") == 2, 120)
+        before.extend(trials(database))
+        made.remove_node(nodes[0], allow_graceful=False)
+
+    killer = threading.Thread(target=lose_a_node)
+    killer.start()
+    outcome = run(light(workers=2, launcher="ray", trials=12), database, watched, slow_bowl)
+    killer.join()
+    assert before
+    assert outcome.failed == 0
+    check_sound(trials(database), before, 12)
+    assert len({trial["worker"] for trial in watched.trials.values()}) >= 2
+
+
+def test_more_gpus_per_trial_than_the_cluster_has_are_refused(cluster, tmp_path):
+    with pytest.raises(SearchError, match="there are 0 GPUs"):
+        run(light(launcher="ray", gpus_per_trial=1.0), tmp_path / "optuna.db")
+
+
+def test_an_address_with_nobody_there_is_told_at_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
+    began = time.monotonic()
+    with pytest.raises(SearchError, match=r"nobody answers at RAY_ADDRESS=127\.0\.0\.1:9") as caught:
+        run(light(launcher="ray"), tuning.Place(tmp_path / "optuna.db"))
+    assert "ray start" in caught.value.fix
+    assert time.monotonic() - began < 15

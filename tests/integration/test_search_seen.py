@@ -1,0 +1,121 @@
+"""What a person sees of a search: figures, `glyphline study`, progress."""
+
+import io
+import shutil
+
+import pytest
+from rich.console import Console
+
+from glyphline import study, tuning
+from glyphline.errors import SearchError
+from glyphline.paths import Paths
+from glyphline.tuning.overview import names, overview
+from glyphline.tuning.progress import shown
+from tests.searches import IDENTITY, STUDY, Watched, bowl, light, nothing, run
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    path = tmp_path_factory.mktemp("study") / "optuna.db"
+    run(light(trials=8, finalists=1, seeds=2), path)
+    return path
+
+
+def drawn(params, folder):
+    tuning.search(
+        params,
+        STUDY,
+        tuning.Place(folder / "optuna.db"),
+        Watched(),
+        nothing,
+        identity=IDENTITY,
+        objective=bowl,
+        figures=folder / "figures",
+    )
+    return {path.name for path in (folder / "figures").iterdir()}
+
+
+def test_a_study_is_drawn_as_pictures_and_as_one_page_that_needs_no_network(tmp_path):
+    assert drawn(light(trials=8), tmp_path) == {
+        "timeline.png",
+        "optimization_history.png",
+        "intermediate_values.png",
+        "slice.png",
+        "parallel_coordinate.png",
+        "param_importances.png",
+        "study.html",
+    }
+    page = (tmp_path / "figures" / "study.html").read_text(encoding="utf-8")
+    assert "<script src=" not in page
+    assert page.count("Plotly.newPlot(") >= 6
+
+
+def test_a_front_is_drawn_with_the_names_of_the_objectives(tmp_path):
+    found = drawn(light(trials=6, objectives=("val_loss", "model_size")), tmp_path)
+    assert found == {"timeline.png", "pareto_front.png", "study.html"}
+    assert "model_size" in (tmp_path / "figures" / "study.html").read_text(encoding="utf-8")
+
+
+def test_a_study_of_one_trial_is_drawn_without_what_needs_more(tmp_path):
+    found = drawn(light(trials=1), tmp_path)
+    assert {"timeline.png", "optimization_history.png", "study.html"} <= found
+    assert "param_importances.png" not in found
+
+
+def test_an_overview_has_every_trial_and_changes_nothing(database):
+    before = database.read_bytes()
+    found = overview(tuning.Place(database), STUDY)
+    assert [row.number for row in found.rows] == list(range(8))
+    assert sum(found.states.values()) == 8
+    assert found.front == (
+        min((row for row in found.rows if row.state == "complete"), key=lambda r: r.val_loss).number,
+    )
+    assert found.seconds > 0
+    assert names(tuning.Place(database)) == [STUDY]
+    assert database.read_bytes() == before
+
+
+def test_a_study_that_is_not_there_is_told_with_those_that_are(database, tmp_path):
+    with pytest.raises(SearchError, match=f"there are {STUDY}"):
+        overview(tuning.Place(database), "nobody")
+    with pytest.raises(SearchError, match="there are none yet"):
+        overview(tuning.Place(tmp_path / "none.db"), "nobody")
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_the_command_prints_state_settings_and_trials(database, tmp_path):
+    paths = Paths(tmp_path, tmp_path)
+    paths.mlruns.mkdir()
+    shutil.copy(database, paths.study)
+    out = io.StringIO()
+    study.show(light(trials=8), paths, STUDY, Console(file=out, width=200))
+    text = out.getvalue()
+    assert "sampler tpe" in text
+    assert "tune.trials is 8" in text
+    assert "learning_rate" in text
+    assert len([line for line in text.splitlines() if line.split()[:1] and line.split()[0].isdigit()]) == 8
+
+
+def test_a_terminal_gets_a_bar_with_the_best_value_and_what_was_pruned(database):
+    import optuna
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    trials = optuna.load_study(study_name=STUDY, storage=f"sqlite:///{database}").get_trials()
+    out = Terminal()
+    with shown("trial", 8, out) as ended:
+        ended(trials[-1], trials)
+    assert "best 0." in out.getvalue()
+    assert "8/8" in out.getvalue()
+
+
+def test_a_log_gets_a_line_per_trial(database, caplog):
+    import optuna
+
+    trials = optuna.load_study(study_name=STUDY, storage=f"sqlite:///{database}").get_trials()
+    with caplog.at_level("INFO", logger="glyphline"), shown("trial", 8, io.StringIO()) as ended:
+        ended(trials[0], trials)
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith("trial 1 of 8: complete, val_loss 0.")

@@ -1,0 +1,160 @@
+"""Trained and evaluated models for the registry's tests, made in milliseconds and without Keras."""
+
+import hashlib
+import io
+import json
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from glyphline import files, records
+from glyphline.evaluation import predictions
+from glyphline.evaluation.predictions import Predictions
+from glyphline.records import Cost, Latency, Training
+from glyphline.registry import Candidate, Evidence
+from glyphline.stages.register import compare
+from glyphline.tracking import package
+from glyphline.tracking.events import Signature
+from tests.conftest import made_evaluation
+
+__all__ = ["Runs", "compare", "made_archive", "training"]
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+SPLIT = "a" * 64
+COUNT = 1000
+CONFIG = {
+    "module": "keras",
+    "class_name": "Sequential",
+    "config": {
+        "layers": [
+            {"module": "keras.layers", "class_name": "Dense", "config": {"units": 2}, "registered_name": None},
+        ]
+    },
+    "registered_name": "Sequential",
+}
+
+
+def made_archive(
+    path: Path, seed: int = 0, config: dict | None = None, members: dict[str, bytes] | None = None
+) -> None:
+    """A `.keras` file as Keras would write it, of one layer whose weights follow from the seed."""
+    weights = io.BytesIO()
+    with h5py.File(weights, "w") as stored:
+        stored["layers/dense/vars/0"] = np.random.default_rng(seed).normal(size=(3, 2))
+    parts = {
+        "metadata.json": json.dumps({"keras_version": "3.15.1"}).encode(),
+        "config.json": json.dumps(config or CONFIG).encode(),
+        "model.weights.h5": weights.getvalue(),
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in (parts | (members or {})).items():
+            # A date of its own, so that equal models are equal files.
+            archive.writestr(zipfile.ZipInfo(name), content)
+
+
+def training(weights: str, model_sha256: str = "e" * 64) -> Training:
+    return Training(
+        dataset="shapes",
+        params={"train.learning_rate": 0.003, "model.filters": [4], "registry.name": "shapes"},
+        weights_digest=weights,
+        parameters=100,
+        epochs=3,
+        best_epoch=2,
+        val_loss=0.1,
+        val_accuracy=0.97,
+        val_count=50,
+        train_digest="c" * 64,
+        val_digest="d" * 64,
+        device="cpu",
+        precision="float32",
+        why="",
+        xla=False,
+        model_sha256=model_sha256,
+    )
+
+
+def written_predictions(path: Path, right: np.ndarray, split: str, weights: str) -> str:
+    """Predictions on images of two classes, right where `right` is true; returns the SHA-256 of the file."""
+    labels = np.arange(len(right)) % 2
+    said = np.where(right, labels, 1 - labels)
+    probs = np.where(said[:, None] == np.arange(2), 0.9, 0.1).astype(np.float32)
+    return predictions.write(path, Predictions(probs, labels.astype(np.int64), ("no", "yes"), split, weights))
+
+
+def right_on(correct: int, count: int = COUNT) -> np.ndarray:
+    """Right on the first images: of two such models the better is right wherever the worse is."""
+    return np.arange(count) < correct
+
+
+@dataclass
+class Runs:
+    """Makes runs with a logged model and its evaluation, as the tracking room leaves them.
+
+    Attributes:
+        client: of the store.
+        folder: for the files.
+        experiment: its name.
+    """
+
+    client: object
+    folder: Path
+    experiment: str = "shapes"
+    _made: int = field(default=0)
+
+    def make(
+        self, correct: int | np.ndarray, *, split: str = SPLIT, weights: str | None = None, latency_ms: float = 2.0
+    ) -> Candidate:
+        """A run whose model is right on so many of 1,000 images, or on those of an array."""
+        self._made += 1
+        right = right_on(correct) if isinstance(correct, int) else correct
+        run = self.client.create_run(self._experiment(), tags={"mlflow.source.git.commit": COMMIT})
+        run_id = run.info.run_id
+        weights = weights or hashlib.sha256(run_id.encode()).hexdigest()
+        place = self.folder / run_id
+        place.mkdir(parents=True)
+        evidence = self._evidence(place, right, split, weights, latency_ms)
+        for name in ("evaluation.json", "predictions.npz", "cost.json"):
+            self.client.log_artifact(run_id, str(place / name))
+        model, sha256 = self._model(run, place)
+        card = (
+            f"# shapes, accuracy {right.mean():.4f}\n\n## Identity\n\nVersion `models:/NAME/VERSION`.\n\n"
+            '```python\nmlflow.keras.load_model("models:/NAME@champion")\n```\n'
+        )
+        return Candidate(run_id, model.model_id, model.artifact_location, training(weights, sha256), evidence, card)
+
+    def _evidence(self, place: Path, right: np.ndarray, split: str, weights: str, latency_ms: float) -> Evidence:
+        sha256 = written_predictions(place / "predictions.npz", right, split, weights)
+        found = made_evaluation(
+            int(right.sum()), len(right), test_digest=split, weights_digest=weights, predictions_sha256=sha256
+        )
+        speed = Latency(batch=1, calls=100, median_s=latency_ms / 1000, p99_s=latency_ms / 500)
+        cost = Cost(device="cpu", parameters=100, model_bytes=5000, latency=(speed,))
+        records.write(place / "evaluation.json", found)
+        records.write(place / "cost.json", cost)
+        return Evidence(found, cost, place / "predictions.npz")
+
+    def _model(self, run, place: Path):
+        made_archive(place / "model.keras", seed=self._made)
+        model = self.client.create_logged_model(
+            run.info.experiment_id, name="classifier", source_run_id=run.info.run_id
+        )
+        content = place / "packed"
+        content.mkdir()
+        shape = Signature(input_shape=(-1, 8, 8, 1), output_shape=(-1, 2))
+        package.write(content, place / "model.keras", shape, {"classes": ["no", "yes"]}, model_id=model.model_id)
+        self.client.log_model_artifacts(model.model_id, str(content))
+        self.client.finalize_logged_model(model.model_id, "READY")
+        return model, files.sha256(place / "model.keras")
+
+    def _experiment(self) -> str:
+        found = self.client.get_experiment_by_name(self.experiment)
+        if found is not None:
+            return found.experiment_id
+        return self.client.create_experiment(self.experiment, (self.folder / "artifacts").as_uri())
+
+    def folder_of(self, candidate: Candidate) -> Path:
+        """Where the files of a run's logged model lie."""
+        return Path(candidate.source.removeprefix("file://"))

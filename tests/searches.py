@@ -1,0 +1,280 @@
+"""Searches for tests: a light stand-in for the fit, a watcher that remembers, and processes killed for real."""
+
+import math
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+
+from glyphline import params as parameters
+from glyphline import tracking, tuning
+from glyphline.params import Params
+from glyphline.paths import Paths
+from glyphline.tracking import journal
+from glyphline.tracking.launch import Projector
+from glyphline.tracking.trials import TrialRuns
+from glyphline.tuning.book import Claim
+from glyphline.tuning.report import Outcome
+from tests.conftest import ROOT, changed
+
+BASE = parameters.read(ROOT / "params.yaml")
+SPACE = {
+    "train.learning_rate": {"low": 0.001, "high": 0.01, "log": True},
+    "model.dense_units": {"choices": [64, 128, 256]},
+    "model.dropout": {"low": 0.0, "high": 0.5},
+}
+LIGHT = {
+    "tune.trials": 6,
+    "tune.epochs": 3,
+    "tune.startup_trials": 2,
+    "tune.space": SPACE,
+    "tune.finalists": 0,
+    "train.epochs": 8,
+    "train.patience": 8,
+    "train.learning_rate": 0.005,
+    "model.dense_units": 128,
+    "model.dropout": 0.3,
+}
+IDENTITY = {"data.train": "a", "seed": 42}
+STUDY = "bowls"
+
+
+def light(**values: Any) -> Params:
+    """Parameters of a search that needs no network; `trials=3` is short for `tune.trials`."""
+    return changed(BASE, LIGHT | {f"tune.{name}": value for name, value in values.items()})
+
+
+def nothing() -> None:
+    """What the stand-in needs of device and data."""
+
+
+def bowl(params: Params, job: tuning.Job, setting: Any, *, on_epoch: Any) -> dict[str, float]:
+    """A loss with its lowest point within the space, some noise from the seed, and epochs that come near it."""
+    values = params.flat() | dict(job.values)
+    rate, dropout = math.log10(values["train.learning_rate"]), values["model.dropout"]
+    floor = (rate + 2.5) ** 2 + (dropout - 0.2) ** 2 + 10 / values["model.dense_units"]
+    floor += 0.02 * np.random.default_rng(job.seed).random()
+    losses = []
+    for epoch in range(job.epochs or params.train.epochs):
+        losses.append(floor + 0.5**epoch)
+        on_epoch(epoch, {"loss": losses[-1], "val_loss": losses[-1], "val_accuracy": 1 / (1 + losses[-1])})
+    size = float(values["model.dense_units"])
+    return {"val_loss": min(losses), "val_accuracy": 0.9, "model_size": size, "latency_ms": size / 100}
+
+
+def slow_bowl(params: Params, job: tuning.Job, setting: Any, *, on_epoch: Any) -> dict[str, float]:
+    """The same, with epochs that take a while."""
+
+    def after(epoch: int, metrics: Mapping[str, float]) -> None:
+        time.sleep(float(os.environ.get("BOWL_EPOCH_S", "0.05")))
+        on_epoch(epoch, metrics)
+
+    return bowl(params, job, setting, on_epoch=after)
+
+
+class Watched:
+    """Remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.trials: dict[int, dict[str, Any]] = {}
+        self.finalists: dict[int, dict[str, Any]] = {}
+
+    def begin(self, name: str, number: int, values: Mapping[str, Any], worker: str) -> Any:
+        told = {"values": dict(values), "epochs": [], "end": None, "worker": worker}
+        kept = {"trial": self.trials, "finalist": self.finalists}[name]
+        assert number not in kept, f"{name} {number} is told twice"
+        kept[number] = told
+
+        class Trial:
+            def epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
+                told["epochs"].append((epoch, metrics["val_loss"]))
+
+            def end(self, state: str, measured: Mapping[str, float], reason: str | None) -> None:
+                assert told["end"] is None
+                told["end"] = (state, measured.get("val_loss"), reason)
+
+        return Trial()
+
+
+def run(
+    params: Params,
+    place: tuning.Place | Path,
+    watcher: Any = None,
+    objective: Any = bowl,
+    *,
+    prepare: Callable[[], Any] = nothing,
+    identity: Mapping[str, Any] = IDENTITY,
+) -> Outcome:
+    """A search in the study `bowls`."""
+    place = tuning.Place(place) if isinstance(place, Path) else place
+    watcher = watcher or Watched()
+    return tuning.search(params, STUDY, place, watcher, prepare, identity=identity, objective=objective)
+
+
+def recorded(
+    params: Params,
+    place: tuning.Place | Path,
+    folder: Path,
+    objective: Any = bowl,
+    prepare: Callable[[], Any] = nothing,
+) -> Outcome:
+    """A search whose trials are written to a journal, as the stage writes them."""
+    paths = Paths(work=folder, home=folder)
+    with tracking.record(params, paths, stage="tune", environ={}, launcher=lambda *_: Projector()) as recorder:
+        parent = recorder.start(experiment="bars/tuning", name=STUDY)
+        found = run(params, place, TrialRuns(recorder, "bars/tuning", parent), objective, prepare=prepare)
+        parent.end()
+    return found
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A trial of the study, as plain values."""
+
+    number: int
+    state: str
+    values: tuple[float, ...]
+    params: tuple[tuple[str, Any], ...]
+    curve: tuple[tuple[int, float], ...]
+    owner: str | None = field(compare=False, default=None)
+    attempt: int = field(compare=False, default=0)
+
+
+def trials(place: tuning.Place | Path, name: str = STUDY) -> list[Trial]:
+    """All trials that the storage holds; none when there is no study yet."""
+    url = f"sqlite:///{place}" if isinstance(place, Path) else place.url
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        study = optuna.load_study(study_name=name, storage=url)
+    except KeyError:
+        return []
+    found = study.get_trials(deepcopy=False)
+    return [_plain(trial, Claim.of(trial)) for trial in found]
+
+
+def _plain(trial: Any, claim: Claim | None) -> Trial:
+    assert claim is not None
+    assert claim.attempt <= 2
+    return Trial(
+        trial.number,
+        trial.state.name,
+        tuple(trial.values or ()),
+        tuple(sorted(trial.params.items())),
+        tuple(sorted(trial.intermediate_values.items())),
+        claim.owner,
+        claim.attempt,
+    )
+
+
+def finished(found: list[Trial]) -> dict[int, Trial]:
+    return {trial.number: trial for trial in found if trial.state in {"COMPLETE", "PRUNED", "FAIL"}}
+
+
+def check_sound(found: list[Trial], before: list[Trial], budget: int) -> None:
+    """The budget is met exactly, nothing finished is lost or changed, nothing is left open, nothing is double."""
+    assert [trial.number for trial in found] == list(range(budget))
+    assert {trial.state for trial in found} <= {"COMPLETE", "PRUNED", "FAIL"}
+    now = finished(found)
+    for number, trial in finished(before).items():
+        assert now[number] == trial
+    for trial in before:
+        assert set(trial.params) <= set(now[trial.number].params)
+
+
+def check_journal(folder: Path, found: list[Trial]) -> None:
+    """The children of the last journal's parent are the trials of the study, one to one."""
+    history = journal.read(Paths(work=folder, home=folder).journal("tune"))
+    assert history is not None
+    parent, *children = history.runs.values()
+    assert parent[0].parent is None
+    states = {"FINISHED": "COMPLETE", "KILLED": "PRUNED", "FAILED": "FAIL"}
+    told = {}
+    for events in children:
+        assert events[0].parent == parent[0].run
+        number = int(events[0].tags["glyphline.trial"])
+        assert number not in told
+        end = [event.status for event in events if event.kind == "end"]
+        curve = tuple(
+            (event.step, event.values["val_loss"])
+            for event in events
+            if event.kind == "metrics" and "val_loss" in event.values
+        )
+        told[number] = (states[end[0]] if len(end) == 1 else end, curve)
+    assert told == {trial.number: (trial.state, trial.curve) for trial in found}
+
+
+def forked(work: Callable[[], Any]) -> int:
+    """Run in a copy of this process, whose libraries are loaded; returns how it ended, as `subprocess` says it."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        except BaseException:
+            import traceback
+
+            traceback.print_exc()
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status)
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@dataclass
+class Death:
+    """Kills its process at a statement to the database.
+
+    Attributes:
+        after: it has been executed, though not committed.
+        at: the number of the statement among those that match; the first is 0.
+        words: what the statement holds; by default, anything that writes.
+        ask: words among its parameters.
+    """
+
+    after: bool
+    at: int = 0
+    words: str = ""
+    ask: str = ""
+    seen: int = 0
+
+    def install(self) -> None:
+        from sqlalchemy import event
+        from sqlalchemy.engine import Engine
+
+        when = "after_cursor_execute" if self.after else "before_cursor_execute"
+        event.listen(Engine, when, self._statement)
+
+    def _statement(self, _connection, _cursor, statement, values, _context, _many) -> None:
+        if statement.startswith(("INSERT", "UPDATE")) and self.words in statement and self.ask in str(values):
+            if self.seen == self.at:
+                die()
+            self.seen += 1
+
+
+def writes(work: Callable[[], Any]) -> int:
+    """How many statements a piece of work writes with."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    count = Death(after=False, at=-1)
+    event.listen(Engine, "before_cursor_execute", count._statement)
+    try:
+        work()
+    finally:
+        event.remove(Engine, "before_cursor_execute", count._statement)
+    return count.seen

@@ -1,0 +1,106 @@
+"""What the log of a model adds up to."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glyphline.records import RuleResult
+from glyphline.registry import events
+from glyphline.registry.events import Judged, Noticed, Pointed, Removed, RolledBack, Unjudged
+from glyphline.registry.state import State, fold
+
+
+def judged(version: int, *, promoted: bool, champion: int | None = None, comparison: int | None = None) -> Judged:
+    return Judged(
+        version=version,
+        run_id="r" * 32,
+        dataset="shapes",
+        accuracy=0.98,
+        test_digest="aaaa",
+        weights_digest=f"w{version}",
+        predictions_sha256="p" * 64,
+        files={"MLmodel": "f" * 64},
+        promoted=promoted,
+        rules=(RuleResult(rule="registry.min_accuracy", passed=promoted, reason="said"),),
+        champion=champion,
+        champion_weights=None if champion is None else f"w{champion}",
+        champion_accuracy=None,
+        comparison=comparison,
+        level=None,
+        p_value=None,
+    )
+
+
+def numbered(*found: events.Event) -> list[events.Event]:
+    return [event.model_copy(update={"seq": number}) for number, event in enumerate(found, start=1)]
+
+
+def state_of(*found: events.Event) -> State:
+    return fold(numbered(*found))
+
+
+def test_who_passes_is_champion_and_who_was_before_is_previous():
+    state = state_of(judged(1, promoted=True), judged(2, promoted=False), judged(3, promoted=True))
+    assert state.aliases == {"champion": 3, "previous": 1, "challenger": 3}
+    assert state.seq == 3
+
+
+def test_a_rollback_takes_the_later_champions_off_the_line():
+    three = (judged(1, promoted=True), judged(2, promoted=True), judged(3, promoted=True))
+    state = state_of(*three, RolledBack(version=2, reason="smoke"))
+    assert (state.champion, state.previous) == (2, 1)
+    assert state.withdrawn == {3: "smoke"}
+    further = state_of(*three, RolledBack(version=1, reason="fire"))
+    assert (further.champion, further.previous) == (1, None)
+    assert set(further.withdrawn) == {2, 3}
+
+
+def test_a_version_that_was_rolled_back_and_is_promoted_again_is_withdrawn_no_more():
+    two = (judged(1, promoted=True), judged(2, promoted=True), RolledBack(version=1, reason="smoke"))
+    assert state_of(*two, Pointed(alias="champion", version=2, forced=True, reason="fixed")).withdrawn == {}
+
+
+def test_a_champion_deleted_by_hand_leaves_the_place_empty_and_is_remembered():
+    state = state_of(judged(1, promoted=True), Noticed(alias="champion", before=1, version=None))
+    assert state.champion is None
+    assert state.previous == 1
+
+
+def test_a_deleted_version_holds_nothing_any_more():
+    state = state_of(judged(1, promoted=True), judged(2, promoted=True), Removed(version=2))
+    assert state.aliases == {"previous": 1}
+
+
+def test_a_comparison_is_counted_once_per_pair_of_models():
+    state = state_of(
+        judged(1, promoted=True),
+        judged(2, promoted=False, champion=1, comparison=1),
+        judged(2, promoted=False, champion=1, comparison=1),
+        judged(3, promoted=False, champion=1, comparison=2),
+    )
+    assert state.number_of("aaaa", ("w2", "w1")) == 1
+    assert state.number_of("aaaa", ("w4", "w1")) == 3
+    assert state.number_of("bbbb", ("w4", "w1")) == 1
+
+
+kinds = st.one_of(
+    st.builds(judged, st.integers(1, 5), promoted=st.booleans()),
+    st.builds(lambda version: RolledBack(version=version, reason="x"), st.integers(1, 5)),
+    st.builds(lambda version: Noticed(alias="champion", before=None, version=version), st.none() | st.integers(1, 5)),
+    st.builds(lambda version: Pointed(alias="champion", version=version, forced=True, reason="x"), st.integers(1, 5)),
+    st.builds(lambda version: Removed(version=version), st.integers(1, 5)),
+    st.builds(lambda version: Unjudged(version=version, run_id=None, why="x"), st.integers(1, 5)),
+)
+
+
+@given(st.lists(kinds, max_size=30), st.integers(0, 30))
+def test_a_log_read_back_from_its_lines_in_two_parts_gives_the_same_state(found, cut):
+    log = numbered(*found)
+    again = [events.decode(events.encode(event)) for event in log]
+    assert fold(again[cut:], fold(again[:cut])) == fold(log)
+
+
+def test_an_entry_that_would_be_cut_off_by_the_store_is_not_written():
+    long = judged(1, promoted=True).model_copy(update={"dataset": "x" * 6000})
+    with pytest.raises(ValueError, match="does not fit"):
+        events.encode(long)

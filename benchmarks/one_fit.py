@@ -48,7 +48,9 @@ def main(folder: Path, *, seed: int, test: bool, tracked: bool) -> None:
         model = folder / f"model-{seed}.keras"
         fitted.save(model)
         split = data.load(paths.split("test"))
-        probs = training.predict(model, split, batch_size=params.evaluate.batch_size).probs
+        probs = training.open_classifier(model, split, batch_size=params.evaluate.batch_size).probabilities(
+            split.images
+        )
         said["test_accuracy"] = float(np.mean(probs.argmax(axis=1) == split.labels))
     click.echo(json.dumps(said))
 

@@ -5,8 +5,7 @@ Importing the package loads neither; each function loads them when it is called.
 
 from glyphline.training.classifier import Classifier, open_classifier
 from glyphline.training.fit import Fitted, fit
-from glyphline.training.loading import forget
 from glyphline.training.setting import Setting, prepare
 from glyphline.training.source import code_digest
 
-__all__ = ["Classifier", "Fitted", "Setting", "code_digest", "fit", "forget", "open_classifier", "prepare"]
+__all__ = ["Classifier", "Fitted", "Setting", "code_digest", "fit", "open_classifier", "prepare"]

@@ -26,14 +26,6 @@ def load() -> ModuleType:
     return sys.modules["keras"]
 
 
-def forget() -> None:
-    """Let go of the networks of earlier fits: Keras keeps what they were built and traced with for the whole process.
-
-    Networks that are still in use keep working; images on the device stay.
-    """
-    load().utils.clear_session(free_memory=True)
-
-
 def is_tensorflow() -> bool:
     """True when Keras runs on TensorFlow."""
     return str(load().backend.backend()) == "tensorflow"

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from glyphline.params import Params, overlay
-from glyphline.training import Setting, fit, forget
+from glyphline.training import Setting, fit
 from glyphline.training.networks import build
 from glyphline.values import EpochHook
 
@@ -69,8 +69,6 @@ def run_trial(params: Params, job: Job, setting: Setting, *, on_epoch: EpochHook
     Raises:
         TooLargeError: the network has more weights than `tune.max_parameters`.
     """
-    # A worker fits hundreds of networks; what is left of the last one, however it ended, would add up to gigabytes.
-    forget()
     candidate = overlay(params, job.values)
     _check_size(candidate, setting)
     fitted = fit(candidate, setting, seed=job.seed, epochs=job.epochs, on_epoch=on_epoch)

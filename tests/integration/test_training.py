@@ -49,8 +49,49 @@ def test_it_learns_what_is_there_to_learn(small, setting):
 def test_the_weights_are_those_of_the_best_epoch(small, setting):
     fitted = training.fit(changed(small, {"train.epochs": 6, "train.learning_rate": 0.5}), setting, seed=0)
     probs = probabilities(fitted.model, setting.val.images, 64)
-    assert cross_entropy(probs, setting.val.labels) == pytest.approx(fitted.best["val_loss"], rel=1e-5)
+    smoothing = small.train.label_smoothing
+    assert cross_entropy(probs, setting.val.labels, smoothing) == pytest.approx(fitted.best["val_loss"], rel=1e-5)
     assert fitted.best["val_loss"] == min(row["val_loss"] for row in fitted.rows)
+
+
+class Settling:
+    """A network that is first certain and sometimes wrong, then less certain and always right."""
+
+    def __init__(self, labels):
+        self.labels, self.asked = labels, 0
+
+    def get_weights(self):
+        return []
+
+    def predict_on_batch(self, images):
+        self.asked += 1
+        right = 0.999 if self.asked == 1 else 0.9
+        probs = np.full((len(images), 3), (1 - right) / 2, dtype=np.float32)
+        probs[np.arange(len(images)), self.labels] = right
+        if self.asked == 1:
+            probs[::20] = (0.32, 0.34, 0.34)
+        return probs
+
+
+def test_the_best_epoch_is_the_one_with_the_lowest_loss_of_the_kind_that_is_minimised(setting):
+    plain, smoothed = (
+        Epochs(Settling(setting.val.labels), setting.val, label_smoothing=smoothing, patience=2, hook=None)
+        for smoothing in (0.0, 0.1)
+    )
+    for course in (plain, smoothed):
+        course.finished(0.1, 0.9, 0.01)
+        course.finished(0.1, 0.9, 0.01)
+    assert (plain.best_epoch, smoothed.best_epoch) == (0, 1)
+
+
+def test_smoothed_cross_entropy_is_that_of_keras():
+    from glyphline.training.loading import load
+
+    keras = load()
+    probs = np.random.default_rng(0).dirichlet(np.ones(4), size=9).astype(np.float32)
+    labels = np.arange(9) % 4
+    theirs = keras.losses.CategoricalCrossentropy(label_smoothing=0.2)(np.eye(4)[labels], probs)
+    assert cross_entropy(probs, labels, 0.2) == pytest.approx(float(theirs), rel=1e-5)
 
 
 class Fading:

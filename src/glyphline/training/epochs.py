@@ -20,6 +20,8 @@ class Epochs:
     Args:
         model: what is validated, uint8 images -> probabilities, in the precision of the fit.
         val: the validation split.
+        label_smoothing: of the loss that the fit minimises. Without it the first, overconfident epochs would win: a fit
+            with it ends less certain and more often right.
         patience: epochs without a lower val_loss after which the fit should stop.
         hook: told of every epoch.
         trained: gives the weights that `model` is to have after an epoch; None when it shares them anyway.
@@ -35,6 +37,7 @@ class Epochs:
         model: Any,
         val: Split,
         *,
+        label_smoothing: float = 0.0,
         patience: int,
         hook: EpochHook | None,
         trained: Callable[[], Arrays] | None = None,
@@ -42,7 +45,8 @@ class Epochs:
         self.rows: list[dict[str, float]] = []
         self.best_epoch = 0
         self.best: Arrays = []
-        self._model, self._val, self._patience, self._hook, self._trained = model, val, patience, hook, trained
+        self._model, self._val, self._smoothing = model, val, label_smoothing
+        self._patience, self._hook, self._trained = patience, hook, trained
 
     @property
     def hopeless(self) -> bool:
@@ -61,7 +65,7 @@ class Epochs:
         row = {
             "loss": loss,
             "accuracy": accuracy,
-            "val_loss": cross_entropy(probs, self._val.labels),
+            "val_loss": cross_entropy(probs, self._val.labels, self._smoothing),
             "val_accuracy": float(np.mean(probs.argmax(axis=1) == self._val.labels)),
             "learning_rate": learning_rate,
         }
@@ -88,13 +92,15 @@ def diverged(what: str) -> TrainingError:
     return TrainingError(f"the fit diverged at {what}", fix="lower train.learning_rate or raise train.warmup")
 
 
-def cross_entropy(probs: Probs, labels: Labels) -> float:
-    """Mean negative log-likelihood in nats.
+def cross_entropy(probs: Probs, labels: Labels, label_smoothing: float = 0.0) -> float:
+    """Mean cross-entropy in nats; without smoothing the mean negative log-likelihood.
 
     Args:
         probs: float32 (n, classes).
         labels: int64 (n,).
+        label_smoothing: part of each label that is spread over all classes.
     """
-    likelihood = probs[np.arange(len(labels)), labels].astype(np.float64)
     # float32 cannot tell less than this from 0, and one certain mistake must not make the mean infinite. A NaN stays.
-    return float(-np.log(np.maximum(likelihood, np.finfo(np.float32).tiny)).mean())
+    surprise = -np.log(np.maximum(probs.astype(np.float64), np.finfo(np.float32).tiny))
+    right = surprise[np.arange(len(labels)), labels].mean()
+    return float((1 - label_smoothing) * right + label_smoothing * surprise.mean())

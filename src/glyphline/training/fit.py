@@ -112,6 +112,7 @@ def fit(
     course = Epochs(
         alone or network.model,
         setting.val,
+        label_smoothing=params.train.label_smoothing,
         patience=params.train.patience if epochs is None else total,
         hook=on_epoch,
         trained=trainer.weights if alone else None,

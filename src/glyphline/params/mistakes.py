@@ -77,7 +77,7 @@ def space_mistakes(tree: Mapping[str, Any]) -> list[str]:
         if key in SEARCHABLE_SECTIONS and isinstance(entry, Mapping):
             found += [f"tune.space.{key}: write the key in one piece, as `{key}.{name}: ...`" for name in entry]
         elif key in NOT_SEARCHABLE:
-            found.append(f"tune.space.{key}: cannot be searched, because all trials share it")
+            found.append(f"tune.space.{key}: cannot be searched, because {NOT_SEARCHABLE[key]}")
         elif key not in known:
             found.append(f"tune.space.{key}: no parameter of model or train{_did_you_mean(_nearest(str(key), known))}")
         else:

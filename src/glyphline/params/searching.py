@@ -11,11 +11,14 @@ Choice = bool | int | float | str
 Objectives = Annotated[tuple[Literal["val_loss", "model_size", "latency_ms"], ...], Field(min_length=1, max_length=2)]
 
 SEARCHABLE_SECTIONS = ("model", "train")
-# What a process settles once, for all trials that it runs.
-# The smoothing of labels is part of val_loss, by which trials are compared.
 NOT_SEARCHABLE = {
-    f"train.{name}" for name in ("label_smoothing", "precision", "xla", "deterministic", "memory_mb", "gpu_memory_mb")
+    **dict.fromkeys(
+        (f"train.{name}" for name in ("precision", "xla", "deterministic", "memory_mb", "gpu_memory_mb")),
+        "all trials share it",
+    ),
+    "train.label_smoothing": "it changes what val_loss means, so trials could not be compared",
 }
+"""Dotted key -> why no search may move it."""
 
 
 class SpaceEntry(Section):

@@ -20,9 +20,10 @@ class Epochs:
     Args:
         model: what is validated, uint8 images -> probabilities, in the precision of the fit.
         val: the validation split.
+        label_smoothing: of the loss that the fit minimises. Without it the first, overconfident epochs would win: a fit
+            with it ends less certain and more often right.
         patience: epochs without a lower val_loss after which the fit should stop.
         hook: told of every epoch.
-        smoothing: of the labels in val_loss, the same as in the loss of the fit.
         trained: gives the weights that `model` is to have after an epoch; None when it shares them anyway.
 
     Attributes:
@@ -36,16 +37,16 @@ class Epochs:
         model: Any,
         val: Split,
         *,
+        label_smoothing: float = 0.0,
         patience: int,
         hook: EpochHook | None,
-        smoothing: float = 0.0,
         trained: Callable[[], Arrays] | None = None,
     ) -> None:
         self.rows: list[dict[str, float]] = []
         self.best_epoch = 0
         self.best: Arrays = []
-        self._model, self._val, self._patience, self._hook, self._trained = model, val, patience, hook, trained
-        self._smoothing = smoothing
+        self._model, self._val, self._smoothing = model, val, label_smoothing
+        self._patience, self._hook, self._trained = patience, hook, trained
 
     @property
     def hopeless(self) -> bool:
@@ -91,18 +92,15 @@ def diverged(what: str) -> TrainingError:
     return TrainingError(f"the fit diverged at {what}", fix="lower train.learning_rate or raise train.warmup")
 
 
-def cross_entropy(probs: Probs, labels: Labels, smoothing: float = 0.0) -> float:
-    """Mean negative log-likelihood in nats, of labels that are smoothed as those of the fit are.
-
-    A network trained on smoothed labels learns to be sure of less than 1. Against hard labels its loss rises while its
-    accuracy still grows, and the epoch that it points at is one of the first.
+def cross_entropy(probs: Probs, labels: Labels, label_smoothing: float = 0.0) -> float:
+    """Mean cross-entropy in nats; without smoothing the mean negative log-likelihood.
 
     Args:
         probs: float32 (n, classes).
         labels: int64 (n,).
-        smoothing: part of each label that is spread over all classes alike, in [0, 1).
+        label_smoothing: part of each label that is spread over all classes.
     """
     # float32 cannot tell less than this from 0, and one certain mistake must not make the mean infinite. A NaN stays.
-    losses = -np.log(np.maximum(probs.astype(np.float64), np.finfo(np.float32).tiny))
-    of_label = losses[np.arange(len(labels)), labels]
-    return float(((1 - smoothing) * of_label + smoothing * losses.mean(axis=1)).mean())
+    surprise = -np.log(np.maximum(probs.astype(np.float64), np.finfo(np.float32).tiny))
+    right = surprise[np.arange(len(labels)), labels].mean()
+    return float((1 - label_smoothing) * right + label_smoothing * surprise.mean())

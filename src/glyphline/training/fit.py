@@ -112,9 +112,9 @@ def fit(
     course = Epochs(
         alone or network.model,
         setting.val,
+        label_smoothing=params.train.label_smoothing,
         patience=params.train.patience if epochs is None else total,
         hook=on_epoch,
-        smoothing=params.train.label_smoothing,
         trained=trainer.weights if alone else None,
     )
     checkpoint = Checkpoint(checkpoints, _identity(params, setting, seed, total)) if checkpoints else None

@@ -85,6 +85,8 @@ def test_the_times_are_those_of_the_journal_not_of_the_sending(default_params, p
 def test_the_model_folder_is_what_mlflow_would_have_written(default_params, project, train_split, opened):
     from mlflow.models import Model
 
+    # Another test of this process may have loaded Keras.
+    was_loaded = "keras" in sys.modules
     key = record_model(default_params, project, train_split)
     sent = tracking.flush(default_params, project)[key]
     folder = Path(sent.model_location.removeprefix("file://"))
@@ -100,7 +102,7 @@ def test_the_model_folder_is_what_mlflow_would_have_written(default_params, proj
     pinned = (folder / "requirements.txt").read_text().splitlines()
     assert {line.split("==")[0] for line in pinned} >= {"keras", "mlflow", "numpy"}
     assert opened.client.get_logged_model(sent.model_id).status == "READY"
-    assert "keras" not in sys.modules
+    assert ("keras" in sys.modules) == was_loaded
 
 
 def test_our_names_in_the_model_folder_are_those_of_the_installed_mlflow():

@@ -75,10 +75,14 @@ def test_a_version_from_a_clean_commit_is_rebuilt_identically_also_without_the_c
 def test_a_commit_that_is_gone_is_named(project, tmp_path):
     client = store(project)
     run_id = client.get_model_version(NAME, "2").run_id
-    facts = json.loads((tmp_path / client.download_artifacts(run_id, "lineage.json", str(tmp_path))).read_text())
+    told = (tmp_path / client.download_artifacts(run_id, "lineage.json", str(tmp_path))).read_text()
+    facts = json.loads(told)
     facts["git"]["commit"] = "0" * 40
     client.log_text(run_id, json.dumps(facts), "lineage.json")
-    ended = project.attempt("python", "-m", "glyphline", "reproduce", f"models:/{NAME}/2")
+    try:
+        ended = project.attempt("python", "-m", "glyphline", "reproduce", f"models:/{NAME}/2")
+    finally:
+        client.log_text(run_id, told, "lineage.json")
     assert ended.code == 7
     assert f"commit {'0' * 40} is not in this repository" in ended.err
 

@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 unexport PYTHONHOME
-BENCHMARKS := time_to_accuracy recipes pipeline scaling tracking_cost evaluation search_cost
+BENCHMARKS := time_to_accuracy recipes pipeline scaling tracking_cost evaluation search_cost many_runs
 # `make setup GPU=1` installs CUDA's libraries with TensorFlow.
 LOCK := $(if $(GPU),requirements-gpu.lock,requirements.lock)
 PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3 python,$(shell $(name) -c \

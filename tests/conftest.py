@@ -1,6 +1,7 @@
 """What every suite shares: parameters shrunk to seconds, made images, and the project's root."""
 
 import os
+import signal
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,9 @@ FOREIGN = (
 )
 for _name in FOREIGN:
     os.environ.pop(_name, None)
+# A shell without job control starts background jobs deaf to Ctrl-C, and their children inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DO_NOT_TRACK"] = "true"
 

@@ -76,7 +76,9 @@ class TrainParams(Section):
         description="The step size after the warm-up; cosine after a warm-up of a quarter is known as one-cycle."
     )
     warmup: float = Field(ge=0, lt=1, description="Part of all steps in which the step size rises to its peak.")
-    label_smoothing: float = Field(ge=0, lt=1, description="Part of each label that is spread over all classes.")
+    label_smoothing: float = Field(
+        ge=0, lt=1, description="Part of each label that is spread over all classes, in loss and val_loss."
+    )
     patience: int = Field(ge=1, le=10_000, description="Epochs without a better val_loss before the fit stops.")
     augment: AugmentParams
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(

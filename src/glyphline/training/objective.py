@@ -49,7 +49,8 @@ def steady_steps() -> Any:
             self.steps.assign_add(self.steady)
 
         def result(self) -> Any:
-            return self.steps
+            # A tensor: JAX takes no variable out of a compiled program.
+            return ops.convert_to_tensor(self.steps)
 
         def reset_state(self) -> None:
             self.steady.assign(1.0)

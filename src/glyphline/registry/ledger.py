@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 LEASE_S = 20.0
 """How long the writer of an entry on another machine may take to set the aliases before somebody else does."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 4.0
+UNFINISHED_S = 600.0
 WAIT_S = 600.0
 """How long a change waits for others to let it in."""
 INSTEAD = "instead-"
@@ -49,6 +50,7 @@ class Ledger:
         log: what decides.
         machine: identity of this machine; every other process of it that writes has ended while this one is open.
         lease_s: patience with writers on other machines.
+        unfinished_s: age from which a version of another machine that was not judged counts as broken off.
         id: of this writer.
         registering: versions that this process has made and not judged yet.
     """
@@ -57,6 +59,7 @@ class Ledger:
     log: "Log"
     machine: str
     lease_s: float = LEASE_S
+    unfinished_s: float = UNFINISHED_S
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     registering: set[int] = field(default_factory=set)
     _seen: dict[str, float] = field(default_factory=dict)
@@ -191,7 +194,7 @@ class Ledger:
             if machine is None:
                 return Unjudged(version=version, run_id=found.run_id or None, why="made without Glyphline")
             age_s = time.time() - found.creation_timestamp / 1000
-            if version not in self.registering and (machine == self.machine or age_s > 3 * self.lease_s):
+            if version not in self.registering and (machine == self.machine or age_s > self.unfinished_s):
                 return Unjudged(version=version, run_id=found.run_id, why="its registration was interrupted")
         return None
 

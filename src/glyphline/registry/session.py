@@ -8,7 +8,7 @@ from pathlib import Path
 from glyphline.errors import RegistryError
 from glyphline.registry import labels, ledger, versions
 from glyphline.registry.evidence import Compare, Rescore, Shelf
-from glyphline.registry.ledger import LEASE_S, Ledger
+from glyphline.registry.ledger import LEASE_S, UNFINISHED_S, Ledger
 from glyphline.registry.state import State
 from glyphline.registry.versions import Registry
 
@@ -23,6 +23,7 @@ class Destination:
         timeout_s: seconds to wait for a server's answer.
         lock: file that serialises the processes of this machine that change it; it also holds the machine's identity.
         lease_s: how long a process of another machine may leave a change unfinished.
+        unfinished_s: how long it may take to judge a version that it has made.
     """
 
     uri: str
@@ -30,6 +31,7 @@ class Destination:
     timeout_s: float
     lock: Path
     lease_s: float = LEASE_S
+    unfinished_s: float = UNFINISHED_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,6 @@ def _session(to: Destination, registry: Registry, machine: str, run_id: str, she
 
     history = log.Log(registry.client, run_id, to.name)
     try:
-        yield Session(to, registry, Ledger(registry, history, machine, to.lease_s), shelf)
+        yield Session(to, registry, Ledger(registry, history, machine, to.lease_s, to.unfinished_s), shelf)
     finally:
         shelf.close()

@@ -25,7 +25,7 @@ run: $(STAMP)  ## rebuild what changed, from images to a registered model, and p
 test: $(STAMP)  ## every test: unit, contract, integration, end to end, browser
 	@pytest tests/unit tests/contract && pytest tests/integration && pytest tests/e2e tests/browser
 
-soak: $(STAMP)  ## hundreds of kill -9 of a search, and the registry under 32 processes with random kills; over an hour
+soak: $(STAMP)  ## hundreds of kill -9 of a search, and the registry under 32 processes with random kills; hours
 	@pytest -q -s tests/soak
 	@GLYPHLINE_SOAK=32x20 pytest tests/integration/test_contention.py tests/integration/test_registry_machine.py
 

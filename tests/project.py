@@ -176,6 +176,8 @@ def table(project: Project) -> dict[str, list[dict[str, object]]]:
                     "models": len(run.outputs.model_outputs) if run.outputs else 0,
                 }
                 for run in runs
+                # The history of the registry is a run as well, and no journal's.
+                if "glyphline.run_key" in run.data.tags
             ),
             key=lambda row: row["key"],
         )

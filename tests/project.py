@@ -147,7 +147,10 @@ def store(project: Project):
     """A client of the project's own MLflow store."""
     from mlflow import MlflowClient
 
-    return MlflowClient(tracking_uri=f"sqlite:///{project.folder}/mlruns/mlflow.db")
+    client = MlflowClient(tracking_uri=f"sqlite:///{project.folder}/mlruns/mlflow.db")
+    # MLflow keeps a connection per address, and it would go on reading a file that was removed and made anew.
+    client._tracking_client.store.engine.dispose()
+    return client
 
 
 def table(project: Project) -> dict[str, list[dict[str, object]]]:

@@ -40,7 +40,7 @@ def test_queued_experiments_appear_beside_the_first_run_and_survive_the_loss_of_
     shutil.rmtree(shrunk.folder / "mlruns")
     shrunk.glyphline("sync")
     assert table(shrunk) == was
-    champion = store(shrunk).get_model_version_by_alias("glyphline", "champion")
+    champion = store(shrunk).get_model_version_by_alias("glyphline-digits", "champion")
     assert champion.run_id
     again = shrunk.glyphline("sync").out
     assert again.splitlines()[0] == "0 runs made, 0 events sent"

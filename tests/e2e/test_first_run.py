@@ -93,10 +93,10 @@ def test_the_champion_loads_by_its_alias_and_repeats_its_score(finished):
 import sys
 import mlflow, numpy as np
 mlflow.set_tracking_uri(sys.argv[1])
-model = mlflow.keras.load_model("models:/glyphline@champion")
+model = mlflow.keras.load_model("models:/glyphline-digits@champion")
 images, labels = (np.load(f"data/processed/test/{name}.npy") for name in ("images", "labels"))
 print("accuracy", float((np.asarray(model(images)).argmax(axis=1) == labels).mean()))
-served = mlflow.pyfunc.load_model("models:/glyphline@champion")
+served = mlflow.pyfunc.load_model("models:/glyphline-digits@champion")
 print("served", np.asarray(served.predict(images[:5])).shape)
 """
     uri = f"sqlite:///{finished.folder}/mlruns/mlflow.db"

@@ -81,17 +81,18 @@ def test_a_model_for_other_images_or_classes_is_refused_by_name(saved, split, pr
 
 
 def test_the_gradient_is_the_slope_that_small_steps_find(model, val):
-    images = val.images[:4].astype(np.float32)
-    slopes = model.gradients(images, val.labels[:4])
-    image, row, column = 2, 3, 4
-    # The network takes whole pixels when it predicts, so the slope is compared along a step of one.
-    low, high = val.images[:4].copy(), val.images[:4].copy()
-    low[image, row, column] = max(0, int(images[image, row, column, 0]) - 1)
-    high[image, row, column] = int(low[image, row, column, 0]) + 2
-    label = val.labels[image]
-    measured = (model.probabilities(high)[image, label] - model.probabilities(low)[image, label]) / 2
-    assert slopes.shape == images.shape
-    assert slopes[image, row, column, 0] == pytest.approx(measured, rel=0.05, abs=2e-6)
+    # The image that the model is least sure of: a probability near one hides its slope in the rounding of float32.
+    least_sure = model.probabilities(val.images).max(axis=1).argmin()
+    image, label = np.clip(val.images[least_sure], 1, 254), val.labels[least_sure]
+    slopes = model.gradients(image[None].astype(np.float32), np.array([label]))
+    # The network takes whole pixels when it predicts, so the slope is compared along a step of one, for every pixel:
+    # a single one may sit where a ReLU or a maximum switches over, and there no slope exists.
+    steps = np.eye(image.size, dtype=np.uint8).reshape(-1, *image.shape)
+    high, low = (model.probabilities(stepped)[:, label] for stepped in (image + steps, image - steps))
+    measured = ((high - low) / 2).reshape(image.shape)
+    assert slopes.shape == (1, *image.shape)
+    assert np.median(np.abs(slopes[0] - measured)) < 0.02 * np.abs(measured).max()
+    assert np.corrcoef(slopes.ravel(), measured.ravel())[0, 1] > 0.95
 
 
 def test_integrated_gradients_add_up_to_the_difference_of_the_probability(model, val):

@@ -74,6 +74,7 @@ class Shelf:
     _folder: tempfile.TemporaryDirectory[str] = field(
         default_factory=lambda: tempfile.TemporaryDirectory(prefix="glyphline-evidence-")
     )
+    _listed: dict[str, set[str]] = field(default_factory=dict)
     _compared: dict[tuple[str, str], Paired | str] = field(default_factory=dict)
 
     def close(self) -> None:
@@ -138,7 +139,9 @@ class Shelf:
         target = Path(self._folder.name) / run_id
         if (target / name).is_file():
             return target / name
-        if name not in {item.path for item in self.client.list_artifacts(run_id)}:
+        if run_id not in self._listed:
+            self._listed[run_id] = {item.path for item in self.client.list_artifacts(run_id)}
+        if name not in self._listed[run_id]:
             return None
         target.mkdir(exist_ok=True)
         return Path(self.client.download_artifacts(run_id, name, str(target)))

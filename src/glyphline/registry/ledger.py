@@ -78,6 +78,7 @@ class Ledger:
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     registering: set[int] = field(default_factory=set)
     _seen: dict[str, float] = field(default_factory=dict)
+    _has_looked: bool = False
 
     def settle(self) -> State:
         """The present state, after what was left undone is done and what hands changed is noted.
@@ -103,11 +104,9 @@ class Ledger:
             The entry and the state that it led to.
         """
         pauses = _pauses()
-        since: Since = _unheard
         for pause_s in pauses:
-            before, look = self._agreed(pauses, since)
-            # Who has to try again has looked at the versions already; many who wait would only hold up the server.
-            since = _nothing
+            # Once per command is enough; many who wait would only hold up the server.
+            before, look = self._agreed(pauses, _nothing if self._has_looked else _unheard)
             wanted = decide(before)
             if wanted is None:
                 return None, before
@@ -140,6 +139,7 @@ class Ledger:
             look = self._look(state, since(state))
             found = differences.first(entries, look, Observer(self.machine, self.unfinished_s, self.registering))
             if found is None:
+                self._has_looked |= look.since is not None
                 return state, look
             event = self._signed(found, state.seq + 1)
             if self.log.append(event):

@@ -69,7 +69,7 @@ class Session:
                 if tags.get(labels.ENTRY_TAG) != str(held.seq) and not self.ledger.is_recent(held):
                     labels.show(self.registry, held, now.state, self.shelf.card(held.run_id))
             elif held is not None and tags.get(labels.VERDICT_TAG) != labels.NEVER:
-                self.registry.tag(number, {labels.VERDICT_TAG: labels.NEVER})
+                self.registry.label(number, {labels.VERDICT_TAG: labels.NEVER})
         return now
 
     def elect(self, version: int, mine: str) -> None:
@@ -86,7 +86,7 @@ class Session:
         chosen = log.find(self.registry.client, self.to.name)
         if chosen is not None and chosen != mine:
             self.ledger.log = _log(self.to, self.registry, chosen)
-            self.registry.tag(version, {log.RUN_TAG: chosen})
+            self.registry.label(version, {log.RUN_TAG: chosen})
             self.registry.client.delete_run(mine)
 
 

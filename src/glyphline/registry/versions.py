@@ -70,7 +70,7 @@ class Registry:
                 self._client.delete_model_version(self._name, str(version))
                 version = first
         self._link(model_id, version)
-        self.tag(version, tags)
+        self.label(version, tags)
         return version
 
     def exists(self) -> bool:
@@ -95,16 +95,14 @@ class Registry:
         """Take an alias from whoever has it."""
         self._client.delete_registered_model_alias(self._name, alias)
 
-    def tag(self, version: int, tags: Mapping[str, str]) -> None:
-        """Set the tags that are missing or differ."""
-        present = self._tags(version)
+    def label(self, version: int, tags: Mapping[str, str], description: str | None = None) -> None:
+        """Set the description and the tags that differ from what a version has, the tags in their order."""
+        present = self._client.get_model_version(self._name, str(version))
+        if description is not None and present.description != description:
+            self._client.update_model_version(self._name, str(version), description=description)
         for key, value in tags.items():
-            if present.get(key) != value:
+            if present.tags.get(key) != value:
                 self._client.set_model_version_tag(self._name, str(version), key, value)
-
-    def describe(self, version: int, markdown: str) -> None:
-        """Set the description of a version."""
-        self._client.update_model_version(self._name, str(version), description=markdown)
 
     def commit_of(self, run_id: str) -> str | None:
         """The git commit that a run was made at, if the run carries one."""
@@ -130,6 +128,3 @@ class Registry:
         if not any(link["name"] == self._name and int(link["version"]) == version for link in links):
             links.append({"name": self._name, "version": version})
             self._client.set_logged_model_tags(model_id, {"mlflow.modelVersions": json.dumps(links)})
-
-    def _tags(self, version: int) -> dict[str, str]:
-        return dict(self._client.get_model_version(self._name, str(version)).tags)

@@ -20,7 +20,9 @@ from glyphline.tracking import package
 from glyphline.tracking.events import Signature
 from tests.conftest import made_evaluation
 
-__all__ = ["Runs", "compare", "made_archive", "training"]
+__all__ = ["DyingClient", "Killed", "Runs", "compare", "made_archive", "training"]
+
+WRITES = ("create_", "delete_", "log_", "set_", "update_")
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 SPLIT = "a" * 64
@@ -158,3 +160,36 @@ class Runs:
     def folder_of(self, candidate: Candidate) -> Path:
         """Where the files of a run's logged model lie."""
         return Path(candidate.source.removeprefix("file://"))
+
+
+class Killed(BaseException):
+    """What a process that is killed does next: nothing. Not an Exception, so that no handler of ours sees it."""
+
+
+@dataclass
+class DyingClient:
+    """An `MlflowClient` whose process is killed after so many writes, of whatever kind.
+
+    Attributes:
+        client: the real one.
+        left: writes that are still done.
+    """
+
+    client: object
+    left: int
+
+    def __getattr__(self, name: str):
+        found = getattr(self.client, name)
+        if not name.startswith(WRITES):
+            return found
+
+        def write(*values, **named):
+            if self.left == 0:
+                raise Killed
+            done = found(*values, **named)
+            self.left -= 1
+            if self.left == 0:
+                raise Killed
+            return done
+
+        return write

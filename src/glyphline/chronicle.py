@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from glyphline.registry import events
+from glyphline.registry.differences import told
 from glyphline.registry.events import Event, Judged, Noticed, Pointed, Removed, Repaired, RolledBack, Unjudged
 from glyphline.registry.labels import DIGEST_CHARACTERS
-from glyphline.registry.ledger import told
 from glyphline.registry.state import State
 
 WIDTH = 160

@@ -14,7 +14,7 @@ from typing import Any
 
 from glyphline.params import Params
 from glyphline.paths import Paths
-from glyphline.registry import versions
+from glyphline.registry import connection
 from glyphline.tracking import store
 from glyphline.tracking.inventory import Stored, inventory, pages
 
@@ -94,7 +94,7 @@ def run(params: Params, paths: Paths, keep: int, *, dry: bool) -> tuple[Plan, in
     """
     uri = store.uri(params, paths)
     opened = store.connect(uri, paths, params.tracking.timeout_s)
-    with store.projecting(paths), versions.client(uri, params.tracking.timeout_s) as client:
+    with store.projecting(paths), connection.client(uri, params.tracking.timeout_s) as client:
         runs, known = inventory(opened)
         referred, models = _references(client)
         plan = planned(runs, referred, models, keep)
@@ -129,10 +129,9 @@ def _references(client: Any) -> tuple[frozenset[str], frozenset[str]]:
             models |= {found.model_id} - {None, ""}
         history = logs.find(client, model.name)
         if history is not None:
-            runs.add(history)
-            for event in logs.Log(client, history, model.name).read().events:
-                if isinstance(event, Judged | Unjudged) and event.run_id:
-                    runs.add(event.run_id)
+            whole = logs.Log(client, history, model.name)
+            judged = [event for event in whole.read().events if isinstance(event, Judged | Unjudged)]
+            runs |= {*whole.run_ids, *(event.run_id for event in judged if event.run_id)}
     return frozenset(runs), frozenset(models)
 
 

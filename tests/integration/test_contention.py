@@ -4,6 +4,7 @@
 """
 
 import json
+import math
 import multiprocessing
 import os
 import random
@@ -28,6 +29,8 @@ PROCESSES, ROUNDS = map(int, os.environ.get("GLYPHLINE_SOAK", "4x4").split("x"))
 # A lease shorter than a change takes on a busy server has everybody do everybody's work.
 PATIENCE_S = 10.0 if IS_SOAK else 3.0
 LIMIT_S = 3000 if IS_SOAK else 400
+# Few enough that the history goes through several runs.
+ENTRIES_PER_RUN = 64 if IS_SOAK else 5
 pytestmark = pytest.mark.timeout(LIMIT_S + 200)
 
 
@@ -48,7 +51,8 @@ def server(request, tmp_path_factory, migrated_store):
 @pytest.fixture
 def crowd(server, tmp_path, request):
     name = f"shapes-{abs(hash(request.node.name)) % 10_000}"
-    return Destination(uri=server, name=name, timeout_s=120, lock=tmp_path / "own.lock", lease_s=PATIENCE_S)
+    lock = tmp_path / "own.lock"
+    return Destination(server, name, 120, lock, lease_s=PATIENCE_S, entries_per_run=ENTRIES_PER_RUN)
 
 
 def work(to: Destination, folder: Path, number: int, rules, rounds: int) -> None:
@@ -93,8 +97,11 @@ def checked(to: Destination, folder: Path) -> list:
     with opened(replace(to, unfinished_s=0.1), compare) as session:
         state = session.ledger.settle()
         log = session.ledger.log.read().events
+        runs = session.ledger.log.run_ids
         aliases, known = session.registry.aliases(), session.registry.numbers()
     assert state.aliases == aliases
+    # One more where a process was killed between the link to a run and the first entry in it.
+    assert len(runs) - math.ceil(len(log) / ENTRIES_PER_RUN) in {0, 1}, "a run of the history is not full, or too long"
     assert set(known) <= set(state.judged), "a version without a verdict"
     assert state.judgement(state.champion).promoted or any(isinstance(event, RolledBack) for event in log)
     for place, event in enumerate(log):

@@ -126,8 +126,8 @@ def test_asking_again_about_the_same_two_models_spends_no_evidence(stand):
 def test_a_version_is_found_by_number_alias_and_run(three):
     run_id = three.client.get_model_version("shapes", "1").run_id
     with opened(three.to, compare) as session:
-        state = session.ledger.settle()
-        assert [promotion.number(session, state, one) for one in (3, "champion", "previous", run_id)] == [3, 3, 2, 1]
+        now = session.settled()
+        assert [promotion.number(session, now, one) for one in (3, "champion", "previous", run_id)] == [3, 3, 2, 1]
 
 
 @pytest.mark.parametrize("wanted", [9, "champoin", "0" * 32])

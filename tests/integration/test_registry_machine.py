@@ -22,28 +22,12 @@ from glyphline.registry import Destination, opened, promotion, release
 from glyphline.registry.events import Judged, Noticed, Pointed, RolledBack
 from glyphline.registry.log import Log
 from glyphline.registry.state import fold
-from tests.registered import Runs, compare
+from glyphline.registry.versions import Registry as Versions
+from tests.registered import DyingClient, Killed, Runs, compare
 
+# So small that a walk goes through several runs of the history, and ends amid the change from one to the next.
+ENTRIES_PER_RUN = 3
 TEMPLATE: Path | None = None
-
-
-class Killed(BaseException):
-    """What a process that is killed does next: nothing. Not an Exception, so that no handler of ours sees it."""
-
-
-class DyingLog(Log):
-    """A log whose process is killed before or after one of its writes."""
-
-    left: int
-
-    def _write(self, key, value):
-        if self.left == 0:
-            raise Killed
-        self.left -= 1
-        done = super()._write(key, value)
-        if self.left == 0:
-            raise Killed
-        return done
 
 
 class Registry(RuleBasedStateMachine):
@@ -56,7 +40,8 @@ class Registry(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(prefix="glyphline-machine-"))
         shutil.copy(TEMPLATE, self.folder / "mlflow.db")
         uri = f"sqlite:///{self.folder / 'mlflow.db'}"
-        self.to = Destination(uri, "shapes", 5, self.folder / "registry.lock", lease_s=0.1)
+        lock = self.folder / "registry.lock"
+        self.to = Destination(uri, "shapes", 5, lock, lease_s=0.1, entries_per_run=ENTRIES_PER_RUN)
         self.client = MlflowClient(uri, uri)
         self.runs = Runs(self.client, self.folder / "runs")
         self.hands = 0
@@ -99,13 +84,13 @@ class Registry(RuleBasedStateMachine):
     def roll_back(self):
         self._asked(lambda session: promotion.roll_back(session, None, "because"), "no other champion")
 
-    @rule(writes=st.integers(0, 3), command=st.sampled_from(["force", "roll_back", "promote"]))
+    # A change from one run to the next is three writes, an entry one, its aliases up to three, and the note one.
+    @rule(writes=st.integers(0, 8), command=st.sampled_from(["force", "roll_back", "promote"]))
     def die(self, writes, command):
         with opened(self.to, compare) as session:
-            found = session.ledger.log
-            dying = DyingLog(self.client, found.run_id, "shapes")
-            dying.left = writes
-            session.ledger.log = dying
+            dying = DyingClient(self.client, writes)
+            session.ledger.log = Log(dying, session.ledger.log.run_id, "shapes", ENTRIES_PER_RUN)
+            session.ledger.registry = Versions(dying, "shapes")
             try:
                 if command == "force":
                     promotion.force(session, 1, "because")

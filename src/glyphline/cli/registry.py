@@ -96,8 +96,8 @@ def models() -> None:
     from glyphline import chronicle
 
     with _session() as (session, _, _):
-        state = session.settled()
-        found = chronicle.rows(session.registry.numbers(), state)
+        now = session.settled()
+        found = chronicle.rows(now.versions, now.state)
         name = session.to.name
     chronicle.show_models(name, found)
 

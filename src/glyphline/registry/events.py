@@ -11,6 +11,8 @@ from glyphline.records import RuleResult
 # MLflow cuts a value off at 6,000 characters; the rest is left for the escapes of JSON in JSON.
 MAX_CHARACTERS = 5500
 MAX_REASON_CHARACTERS = 300
+ENTRIES_PER_RUN = 128
+"""How many entries of a log one MLflow run takes; a run is always read as a whole."""
 
 
 class _Entry(BaseModel):

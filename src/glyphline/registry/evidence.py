@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from glyphline import records
@@ -74,6 +74,7 @@ class Shelf:
     _folder: tempfile.TemporaryDirectory[str] = field(
         default_factory=lambda: tempfile.TemporaryDirectory(prefix="glyphline-evidence-")
     )
+    _places: dict[str, dict[str, str]] = field(default_factory=dict)
     _compared: dict[tuple[str, str], Paired | str] = field(default_factory=dict)
 
     def close(self) -> None:
@@ -135,10 +136,18 @@ class Shelf:
             return error.problem
 
     def _fetch(self, run_id: str, name: str) -> Path | None:
+        from mlflow import artifacts
+
         target = Path(self._folder.name) / run_id
         if (target / name).is_file():
             return target / name
-        if name not in {item.path for item in self.client.list_artifacts(run_id)}:
+        if run_id not in self._places:
+            # By the place of the files and not by the run: MLflow would ask for the run and its models at each of them.
+            place = self.client.get_run(run_id).info.artifact_uri
+            found = artifacts.list_artifacts(artifact_uri=place, tracking_uri=self.client.tracking_uri)
+            self._places[run_id] = {PurePosixPath(item.path).name: place for item in found}
+        if name not in self._places[run_id]:
             return None
         target.mkdir(exist_ok=True)
-        return Path(self.client.download_artifacts(run_id, name, str(target)))
+        uri = f"{self._places[run_id][name]}/{name}"
+        return Path(artifacts.download_artifacts(uri, dst_path=str(target), tracking_uri=self.client.tracking_uri))

@@ -42,16 +42,14 @@ def show(registry: Registry, found: Judged, state: State, card: str) -> None:
     reasons = "; ".join(found.reasons)
     if kept:
         reasons += f"; version {found.version} keeps the alias champion, which it won before"
-    registry.describe(found.version, description(card, registry.name, found.version, found.promoted, reasons))
-    # Last: a process that dies before this leaves a version whose labels are written again.
-    registry.tag(
-        found.version,
-        {
-            VERDICT_TAG: "passed" if found.promoted else "refused",
-            "reasons": reasons[:MAX_TAG_CHARACTERS],
-            ENTRY_TAG: str(found.seq),
-        },
-    )
+    shown = {
+        VERDICT_TAG: "passed" if found.promoted else "refused",
+        "reasons": reasons[:MAX_TAG_CHARACTERS],
+        # Last: a process that dies before this leaves a version whose labels are written again.
+        ENTRY_TAG: str(found.seq),
+    }
+    about = description(card, registry.name, found.version, found.promoted, reasons)
+    registry.label(found.version, shown, about)
 
 
 def description(card: str, name: str, version: int, promoted: bool, reasons: str) -> str:

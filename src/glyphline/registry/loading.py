@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glyphline.errors import RegistryError
-from glyphline.registry import integrity, lookup, signing, versions
+from glyphline.registry import connection, integrity, lookup, signing
 from glyphline.registry.events import Judged
 from glyphline.registry.session import Destination
 from glyphline.registry.signing import Keys
-from glyphline.registry.state import State, fold
+from glyphline.registry.state import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,13 @@ def verified(to: Destination, reference: str, keys: Keys | None = None) -> Itera
         RegistryError: there is no such version, or it was never evaluated.
         ArtifactError: its files are not what was registered, or not let through.
     """
-    with versions.connected(to.uri, to.name, to.timeout_s) as registry:
+    with connection.connected(to.uri, to.name, to.timeout_s) as registry:
         from glyphline.registry import log
 
-        run_id = log.find(registry.client, to.name) if registry.exists() else None
-        state = fold(log.Log(registry.client, run_id, to.name).read().events) if run_id else State()
-        version = _number(reference, to.name, registry.aliases() if registry.exists() else {})
-        held, known = state.judgement(version), registry.numbers() if registry.exists() else {}
+        run_id = log.find(registry.client, to.name)
+        state = log.Log(registry.client, run_id, to.name).read().state if run_id else State()
+        version = _number(reference, to.name, registry.aliases() if run_id or registry.exists() else {})
+        held, known = state.judgement(version), registry.numbers(version)
         if held is None or version not in known:
             raise RegistryError(
                 f"{to.name} has no version {version} that Glyphline registered",

@@ -1,29 +1,21 @@
-"""The log of a model: append-only, in the store itself, one entry per parameter of an MLflow run.
+"""The log of a model: append-only, in the store itself, one segment after another.
 
-MLflow lets a parameter of a run be written once: its table has a unique key, a second value for it is refused by every
-kind of store and by the server, and nothing in the interface takes one back. So `append` is a compare-and-set between
-any number of machines: of all who want to write entry 17, one succeeds. docs/decisions/ says why it is built like this.
+A segment takes a bounded number of entries, because a run is always read as a whole: what was read of a closed segment
+is kept, and looking for news costs one request for the last one. docs/decisions/ says why the log is built like this.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from mlflow.exceptions import MlflowException
+from glyphline.registry import events, segment
+from glyphline.registry.events import ENTRIES_PER_RUN, Event
+from glyphline.registry.segment import Segment, damaged
+from glyphline.registry.state import State, fold
 
-from glyphline.errors import RegistryError
-from glyphline.registry import events
-from glyphline.registry.events import Event
-
-EXPERIMENT = "registry"
-MODEL_TAG = "glyphline.history_of"
 RUN_TAG = "history"
-_ENTRY = "event."
-_DONE = "shown."
-_DIGITS = 8
-NOTE = (
-    "Everything that ever happened to the versions of **{name}**: each parameter `event.*` is one entry, in order."
-    " `glyphline history` shows it. Do not delete this run: it is what says which version is champion, and why."
-)
+# The first version nearly always has the tag; the rest is for models that had versions before their history began.
+_VERSIONS_AT_ONCE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +25,14 @@ class Entries:
     Attributes:
         events: in order, without a gap.
         shown_by: place of an entry -> id of the writer that brought the aliases in line with it.
+        before: what all entries but the last add up to.
+        state: what all entries add up to.
     """
 
-    events: tuple[Event, ...]
-    shown_by: dict[int, str]
+    events: tuple[Event, ...] = ()
+    shown_by: Mapping[int, str] = field(default_factory=dict)
+    before: State = field(default_factory=State)
+    state: State = field(default_factory=State)
 
 
 class Log:
@@ -44,13 +40,27 @@ class Log:
 
     Args:
         client: an `MlflowClient`.
-        run_id: the run that holds it.
+        run_id: the run that holds its first segment.
         name: of the registered model.
+        capacity: entries that a segment takes; logs may be read and continued with any.
     """
 
-    def __init__(self, client: Any, run_id: str, name: str) -> None:
-        self.run_id = run_id
-        self._client, self._name = client, name
+    def __init__(self, client: Any, run_id: str, name: str, capacity: int = ENTRIES_PER_RUN) -> None:
+        if capacity < 1:
+            raise ValueError(f"a segment takes at least one entry, not {capacity}")
+        self._client, self._name, self._capacity = client, name, capacity
+        self._segments = [Segment(client, name, run_id, first=1)]
+        self._known = Entries()
+
+    @property
+    def run_id(self) -> str:
+        """The run of the first segment; versions name it."""
+        return self._segments[0].run_id
+
+    @property
+    def run_ids(self) -> tuple[str, ...]:
+        """The runs of all segments that were read."""
+        return tuple(part.run_id for part in self._segments)
 
     def read(self) -> Entries:
         """All entries.
@@ -58,75 +68,69 @@ class Log:
         Raises:
             RegistryError: the log was damaged.
         """
-        run = self._client.get_run(self.run_id)
-        held = run.data.params
-        found = [decoded(held[key], self._name) for key in sorted(key for key in held if key.startswith(_ENTRY))]
-        if [event.seq for event in found] != list(range(1, len(found) + 1)) or (
-            run.data.tags.get(MODEL_TAG) != self._name
-        ):
-            raise damaged(self._name, "entries are missing or it belongs to another model")
-        shown = {int(key.removeprefix(_DONE)): by for key, by in held.items() if key.startswith(_DONE)}
-        return Entries(tuple(found), shown)
+        while (link := self._continue()) is not None:
+            self._segments.append(Segment(self._client, self._name, link, first=len(self._known.events) + 1))
+        return self._known
 
     def append(self, event: Event) -> bool:
-        """Write an entry at `event.seq`; false when another writer was there first."""
-        return self._write(f"{_ENTRY}{event.seq:0{_DIGITS}}", events.encode(event))
+        """Write an entry at `event.seq`, the place after those that were read; false when another writer was first."""
+        if event.seq != len(self._known.events) + 1:
+            raise ValueError(f"entry {event.seq} does not follow the {len(self._known.events)} that were read")
+        last = self._segments[-1]
+        if event.seq - last.first >= self._capacity:
+            made = segment.create(self._client, self._name, event.seq)
+            if not last.close(event.seq, made):
+                # Another writer closed it, or has added an entry: its run is the one that counts.
+                self._client.delete_run(made)
+                return False
+            last = Segment(self._client, self._name, made, first=event.seq)
+            self._segments.append(last)
+        return last.add(event.seq, events.encode(event))
 
     def note_shown(self, seq: int, by: str) -> bool:
         """Note that the aliases show the state after an entry; false when another writer noted it first."""
-        return self._write(f"{_DONE}{seq:0{_DIGITS}}", by)
+        return next(part for part in reversed(self._segments) if part.first <= seq).note_shown(seq, by)
 
-    def _write(self, key: str, value: str) -> bool:
-        try:
-            self._client.log_param(self.run_id, key, value, synchronous=True)
-        except MlflowException as error:
-            # Whatever the error says: what stands in the log now is what counts, also when the answer was lost.
-            held = self._client.get_run(self.run_id).data.params.get(key)
-            if held is None:
-                raise error from None
-            return bool(held == value)
-        return True
-
-
-def create(client: Any, name: str) -> str:
-    """Make the run for a log that may be needed; returns its id."""
-    try:
-        experiment_id = client.create_experiment(
-            EXPERIMENT, tags={"mlflow.note.content": "The histories of the registered models, a run per model."}
-        )
-    except MlflowException:
-        found = client.get_experiment_by_name(EXPERIMENT)
-        if found is None:
-            raise
-        experiment_id = found.experiment_id
-    tags = {MODEL_TAG: name, "mlflow.note.content": NOTE.format(name=name)}
-    run = client.create_run(experiment_id, run_name=f"history of {name}", tags=tags)
-    client.set_terminated(run.info.run_id, "FINISHED")
-    return str(run.info.run_id)
+    def _continue(self) -> str | None:
+        """Take in what is new in the last segment; the run where the log goes on, if it does."""
+        last, known = self._segments[-1], self._known
+        content = last.read()
+        place = len(known.events) + 1
+        new = [decoded(text, self._name) for text in content.entries[place - last.first :]]
+        is_shorter = last.first + len(content.entries) < place
+        if is_shorter or [event.seq for event in new] != list(range(place, place + len(new))):
+            raise damaged(self._name, f"entries of run {last.run_id} are missing or not in their places")
+        before = fold(new[:-1], known.state) if new else known.before
+        state = fold(new[-1:], before) if new else known.state
+        shown = {**known.shown_by, **content.shown_by}
+        self._known = Entries((*known.events, *new), shown, before, state)
+        return content.link
 
 
 def find(client: Any, name: str) -> str | None:
-    """The run that holds the log of a model, by the tag of its oldest version; None when no version has one.
+    """The run of the first segment of a model's log, by the tag of its oldest version; None when no version has one.
 
     A version gets the tag in the request that makes it, and numbers are given out in order. So the oldest version
     settles which run it is, however many were made at once.
     """
-    versions = client.search_model_versions(f"name = '{name}'", max_results=10_000)
-    runs = [version.tags[RUN_TAG] for version in sorted(versions, key=_number) if version.tags.get(RUN_TAG)]
-    for run_id in dict.fromkeys(runs):
-        if _is_log(client, run_id, name):
-            return str(run_id)
-    if runs:
+    named: dict[str, None] = {}
+    token = None
+    while True:
+        found = client.search_model_versions(
+            f"name = '{name}'", max_results=_VERSIONS_AT_ONCE, order_by=["version_number ASC"], page_token=token
+        )
+        for version in found:
+            run_id = version.tags.get(RUN_TAG)
+            if run_id and run_id not in named:
+                if segment.is_segment(client, run_id, name):
+                    return str(run_id)
+                named[run_id] = None
+        token = found.token
+        if not token:
+            break
+    if named:
         raise damaged(name, "the run that holds it is deleted, or the tag `history` of the versions was edited")
     return None
-
-
-def _is_log(client: Any, run_id: str, name: str) -> bool:
-    try:
-        run = client.get_run(run_id)
-    except MlflowException:
-        return False
-    return bool(run.info.lifecycle_stage == "active" and run.data.tags.get(MODEL_TAG) == name)
 
 
 def decoded(text: str, name: str) -> Event:
@@ -139,15 +143,3 @@ def decoded(text: str, name: str) -> Event:
         return events.decode(text)
     except ValueError as error:
         raise damaged(name, " ".join(str(error).split())[:120]) from None
-
-
-def damaged(name: str, why: str) -> RegistryError:
-    """The error about a log that cannot be read."""
-    return RegistryError(
-        f"the history of {name} cannot be read: {why}",
-        fix=f"restore the run `history of {name}` in the experiment `{EXPERIMENT}`, or use the release that wrote it",
-    )
-
-
-def _number(version: Any) -> int:
-    return int(version.version)

@@ -6,7 +6,7 @@ from typing import Any
 
 from glyphline.errors import RegistryError
 from glyphline.nearest import nearest
-from glyphline.registry import versions
+from glyphline.registry import connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def source_run(reference: VersionReference, uri: str, timeout_s: float) -> str:
         RegistryError: there is no such model, version or alias; the nearest are named.
         TrackingError: the store cannot be reached.
     """
-    with versions.client(uri, timeout_s) as client:
+    with connection.client(uri, timeout_s) as client:
         known = client.search_registered_models(f"name = '{reference.name}'", max_results=1)
         if not known:
             names = [model.name for model in client.search_registered_models(max_results=1000)]

@@ -1,15 +1,14 @@
 """Move `champion` on purpose: promote a version, or go back to an earlier one."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from glyphline.errors import RegistryError
 from glyphline.params.releasing import RegistryParams
 from glyphline.registry import integrity, labels, signing
 from glyphline.registry.events import MAX_REASON_CHARACTERS, Event, Judged, Pointed, RolledBack
 from glyphline.registry.judging import Case, judge
+from glyphline.registry.ledger import Survey
 from glyphline.registry.session import Session
 from glyphline.registry.signing import Keys
 from glyphline.registry.state import CHALLENGER, CHAMPION, PREVIOUS, State
@@ -52,9 +51,10 @@ def promote(
         ArtifactError: its files are not what was registered.
     """
     _check_alias(alias)
-    before = session.settled()
-    version, held = _judged(session, before, wanted)
-    fault = verified(session, held, keys)
+    now = session.settled()
+    before = now.state
+    version, held = _judged(session, now, wanted)
+    fault = verified(session, now, held, keys)
     if alias != CHAMPION:
         event = Pointed(alias=alias, version=version, forced=False, reason="")
         session.ledger.commit(lambda state: None if state.aliases.get(alias) == version else event)
@@ -84,12 +84,12 @@ def force(session: Session, wanted: int | str, reason: str) -> Moved:
         ArtifactError: its files are not what was registered.
     """
     reason = _reason(reason)
-    before = session.settled()
-    version, held = _judged(session, before, wanted)
-    verified(session, held, None)
+    now = session.settled()
+    version, held = _judged(session, now, wanted)
+    verified(session, now, held, None)
     event = Pointed(alias=CHAMPION, version=version, forced=True, reason=reason)
     session.ledger.commit(lambda state: None if state.champion == version else event)
-    return Moved(session.to.name, CHAMPION, version, before.champion, f"forced: {reason}")
+    return Moved(session.to.name, CHAMPION, version, now.state.champion, f"forced: {reason}")
 
 
 def roll_back(session: Session, to: int | str | None, reason: str) -> Moved:
@@ -104,8 +104,9 @@ def roll_back(session: Session, to: int | str | None, reason: str) -> Moved:
         RegistryError: there is no earlier champion, or `to` never was one.
         ArtifactError: the files of the version are not what was registered.
     """
-    before = session.settled()
-    target = before.previous if to is None else number(session, before, to)
+    now = session.settled()
+    before = now.state
+    target = before.previous if to is None else number(session, now, to)
     if target is None:
         raise RegistryError(
             f"{session.to.name} has had no other champion to go back to",
@@ -119,7 +120,7 @@ def roll_back(session: Session, to: int | str | None, reason: str) -> Moved:
         )
     held = before.judgement(target)
     if held is not None:
-        verified(session, held, None)
+        verified(session, now, held, None)
     event = RolledBack(version=target, reason=_reason(reason))
 
     def decide(state: State) -> Event | None:
@@ -134,39 +135,37 @@ def roll_back(session: Session, to: int | str | None, reason: str) -> Moved:
     return Moved(session.to.name, CHAMPION, target, before.champion, event.reason)
 
 
-def verified(session: Session, held: Judged, keys: Keys | None) -> str | None:
+def verified(session: Session, now: Survey, held: Judged, keys: Keys | None) -> str | None:
     """Check the files of a version against the log; what is wrong with its signature, or None.
 
     Raises:
         RegistryError: the version is gone.
         ArtifactError: a file was changed, added or removed, or is not let through.
     """
-    known = session.registry.numbers()
-    if held.version not in known:
-        raise _unknown(session, str(held.version))
-    with integrity.fetched(session.to.uri, known[held.version].source) as folder:
+    if held.version not in now.versions:
+        raise _unknown(session, now, str(held.version))
+    with integrity.fetched(session.to.uri, now.versions[held.version].source) as folder:
         integrity.verify(folder, held.files, f"version {held.version} of {session.to.name}")
         return signing.fault(folder, keys.public) if keys else signing.UNSIGNED
 
 
-def number(session: Session, state: State, wanted: int | str) -> int:
+def number(session: Session, now: Survey, wanted: int | str) -> int:
     """The number of a version that was named by its number, an alias, or the run that it was made of.
 
     Raises:
         RegistryError: there is none.
     """
-    known: Mapping[int, Any] = session.registry.numbers()
-    if isinstance(wanted, str) and wanted in state.aliases:
-        return state.aliases[wanted]
-    for version, found in known.items():
+    if isinstance(wanted, str) and wanted in now.state.aliases:
+        return now.state.aliases[wanted]
+    for version, found in now.versions.items():
         if wanted == version or (isinstance(wanted, str) and found.run_id and found.run_id == wanted):
             return version
-    raise _unknown(session, str(wanted))
+    raise _unknown(session, now, str(wanted))
 
 
-def _judged(session: Session, state: State, wanted: int | str) -> tuple[int, Judged]:
-    version = number(session, state, wanted)
-    held = state.judgement(version)
+def _judged(session: Session, now: Survey, wanted: int | str) -> tuple[int, Judged]:
+    version = number(session, now, wanted)
+    held = now.state.judgement(version)
     if held is None:
         raise RegistryError(
             f"version {version} of {session.to.name} was never evaluated by Glyphline, so nothing speaks for it",
@@ -191,7 +190,7 @@ def _reason(text: str) -> str:
     return words[:MAX_REASON_CHARACTERS]
 
 
-def _unknown(session: Session, wanted: str) -> RegistryError:
-    versions = sorted(session.registry.numbers())
+def _unknown(session: Session, now: Survey, wanted: str) -> RegistryError:
+    versions = sorted(now.versions)
     held = f"versions: {', '.join(map(str, versions[-10:]))}" if versions else "it has no version"
     return RegistryError(f"{session.to.name} has no version {wanted}", fix=f"{held}; `glyphline models` shows them")

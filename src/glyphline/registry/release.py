@@ -79,7 +79,12 @@ def release(
         version, files, signature = _version(session, history, candidate, keys)
         further = signing.rule(signature, required=rules.require_signature)
         case = Case(version, candidate.run_id, candidate.evidence, files, rules, further)
-        _, state = session.ledger.commit(lambda state: judge(case, session.shelf, state))
+
+        def decide(state: State) -> Event | None:
+            _check_files(version, files, state)
+            return judge(case, session.shelf, state)
+
+        _, state = session.ledger.commit(decide)
         return _concluded(session, candidate, version, state)
 
 
@@ -108,6 +113,7 @@ def restore(candidate: Candidate, to: Destination, decided: Decision, compare: C
         version, files, _ = _version(session, history, candidate, None)
 
         def again(state: State) -> Event:
+            _check_files(version, files, state)
             return _remembered(candidate, version, files, decided, state)
 
         _, state = session.ledger.commit(again)
@@ -133,13 +139,16 @@ def _version(
     version = registry.ensure(candidate.run_id, candidate.model_id, candidate.source, tags)
     session.ledger.registering.add(version)
     session.elect(version, history)
-    held = session.ledger.settle().judgement(version)
+    return version, files, signature
+
+
+def _check_files(version: int, files: dict[str, str], state: State) -> None:
+    held = state.judgement(version)
     if held is not None and held.files != files:
         changed = sorted(name for name in files.keys() | held.files.keys() if files.get(name) != held.files.get(name))
         raise ArtifactError(
             f"version {version} is not what was registered: {changed[0]} was changed", fix=integrity.FIX
         )
-    return version, files, signature
 
 
 def _concluded(session: Session, candidate: Candidate, version: int, state: State) -> Decision:

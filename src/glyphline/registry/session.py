@@ -4,13 +4,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from glyphline.errors import RegistryError
-from glyphline.registry import labels, ledger, versions
+from glyphline.registry import connection, labels
+from glyphline.registry.events import ENTRIES_PER_RUN, Judged
 from glyphline.registry.evidence import Compare, Rescore, Shelf
-from glyphline.registry.ledger import LEASE_S, UNFINISHED_S, Ledger
-from glyphline.registry.state import State
+from glyphline.registry.ledger import LEASE_S, UNFINISHED_S, Ledger, Survey
 from glyphline.registry.versions import Registry
+from glyphline.registry.writer import locked
+
+if TYPE_CHECKING:
+    from glyphline.registry.log import Log
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,7 @@ class Destination:
         lock: file that serialises the processes of this machine that change it; it also holds the machine's identity.
         lease_s: how long a process of another machine may leave a change unfinished.
         unfinished_s: how long it may take to judge a version that it has made.
+        entries_per_run: how much of the history one run takes.
     """
 
     uri: str
@@ -32,6 +38,7 @@ class Destination:
     lock: Path
     lease_s: float = LEASE_S
     unfinished_s: float = UNFINISHED_S
+    entries_per_run: int = ENTRIES_PER_RUN
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +50,27 @@ class Session:
         registry: its versions and aliases.
         ledger: its history.
         shelf: the evidence about its versions.
+        is_new: no version named a history when it was opened, so that others may have begun one at the same moment.
     """
 
     to: Destination
     registry: Registry
     ledger: Ledger
     shelf: Shelf
+    is_new: bool = False
 
-    def settled(self) -> State:
-        """The present state; what a killed command left undone is done, the labels of versions too."""
-        state = self.ledger.settle()
-        for version, found in self.registry.numbers().items():
-            held = state.judgement(version)
-            if held is not None and found.tags.get(labels.ENTRY_TAG) != str(held.seq):
-                labels.show(self.registry, held, state, self.shelf.card(held.run_id))
-            elif held is None and found.tags.get(labels.VERDICT_TAG) != labels.NEVER:
-                self.registry.tag(version, {labels.VERDICT_TAG: labels.NEVER})
-        return state
+    def settled(self) -> Survey:
+        """The model as it is; what a killed command left undone is done, the labels of versions too."""
+        now = self.ledger.survey()
+        for number, version in now.versions.items():
+            held, tags = now.state.judged.get(number), version.tags
+            if isinstance(held, Judged):
+                # Whoever judged it a moment ago is about to write them.
+                if tags.get(labels.ENTRY_TAG) != str(held.seq) and not self.ledger.is_recent(held):
+                    labels.show(self.registry, held, now.state, self.shelf.card(held.run_id))
+            elif held is not None and tags.get(labels.VERDICT_TAG) != labels.NEVER:
+                self.registry.label(number, {labels.VERDICT_TAG: labels.NEVER})
+        return now
 
     def elect(self, version: int, mine: str) -> None:
         """After a first version was made: settle with other machines on the one log that counts.
@@ -70,10 +81,12 @@ class Session:
         """
         from glyphline.registry import log
 
+        if not self.is_new:
+            return
         chosen = log.find(self.registry.client, self.to.name)
         if chosen is not None and chosen != mine:
-            self.ledger.log = log.Log(self.registry.client, chosen, self.to.name)
-            self.registry.tag(version, {log.RUN_TAG: chosen})
+            self.ledger.log = _log(self.to, self.registry, chosen)
+            self.registry.label(version, {log.RUN_TAG: chosen})
             self.registry.client.delete_run(mine)
 
 
@@ -85,10 +98,10 @@ def opened(to: Destination, compare: Compare, rescore: Rescore | None = None) ->
         TrackingError: the store cannot be reached.
         RegistryError: the store refuses a request, there is no such model, or none of its versions is Glyphline's.
     """
-    with ledger.locked(to.lock) as machine, versions.connected(to.uri, to.name, to.timeout_s) as registry:
+    with locked(to.lock) as machine, connection.connected(to.uri, to.name, to.timeout_s) as registry:
         from glyphline.registry import log
 
-        run_id = log.find(registry.client, to.name) if registry.exists() else None
+        run_id = log.find(registry.client, to.name)
         if run_id is None:
             raise RegistryError(
                 f"{to.name} has no version that Glyphline registered",
@@ -105,21 +118,30 @@ def beginning(to: Destination, compare: Compare, rescore: Rescore | None = None)
     Yields:
         The session, and the run that versions are to name as their log.
     """
-    with ledger.locked(to.lock) as machine, versions.connected(to.uri, to.name, to.timeout_s) as registry:
-        from glyphline.registry import log
+    with locked(to.lock) as machine, connection.connected(to.uri, to.name, to.timeout_s) as registry:
+        from glyphline.registry import log, segment
 
-        registry.ensure_model()
-        run_id = log.find(registry.client, to.name) or log.create(registry.client, to.name)
-        with _session(to, registry, machine, run_id, Shelf(registry.client, compare, rescore)) as session:
+        found = log.find(registry.client, to.name)
+        if found is None:
+            registry.ensure_model()
+        run_id = found or segment.create(registry.client, to.name)
+        shelf = Shelf(registry.client, compare, rescore)
+        with _session(to, registry, machine, run_id, shelf, is_new=found is None) as session:
             yield session, run_id
 
 
 @contextmanager
-def _session(to: Destination, registry: Registry, machine: str, run_id: str, shelf: Shelf) -> Iterator[Session]:
-    from glyphline.registry import log
-
-    history = log.Log(registry.client, run_id, to.name)
+def _session(
+    to: Destination, registry: Registry, machine: str, run_id: str, shelf: Shelf, *, is_new: bool = False
+) -> Iterator[Session]:
+    ledger = Ledger(registry, _log(to, registry, run_id), machine, to.lease_s, to.unfinished_s)
     try:
-        yield Session(to, registry, Ledger(registry, history, machine, to.lease_s, to.unfinished_s), shelf)
+        yield Session(to, registry, ledger, shelf, is_new)
     finally:
         shelf.close()
+
+
+def _log(to: Destination, registry: Registry, run_id: str) -> "Log":
+    from glyphline.registry import log
+
+    return log.Log(registry.client, run_id, to.name, to.entries_per_run)

@@ -1,5 +1,6 @@
 """What the log of a model adds up to: who holds which alias, what was judged, how often each test split was used."""
 
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -61,6 +62,11 @@ class State:
         """Which comparison on a test split this one is, from 1; a repetition is no new one."""
         done = self.compared.get(test_digest, ())
         return done.index(pair) + 1 if pair in done else len(done) + 1
+
+    @property
+    def first_unheard(self) -> int:
+        """The lowest number of a version that no entry is about."""
+        return next(number for number in itertools.count(1) if number not in self.judged)
 
     def judgement(self, version: int) -> Judged | None:
         """What the gate said of a version last, if it was asked."""

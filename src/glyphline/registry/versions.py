@@ -1,13 +1,8 @@
 """Versions and aliases of one registered model, in MLflow's registry."""
 
 import json
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
-
-from glyphline.errors import PipelineError, RegistryError, TrackingError
-from glyphline.redaction import redact
 
 MACHINE_TAG = "machine"
 MAX_VERSIONS = 10_000
@@ -61,7 +56,13 @@ class Registry:
             # The location and not models:/<id>: a database store looks such an id up in the process's default store,
             # which need not be this one.
             made = self._client.create_model_version(
-                self._name, source=source, run_id=run_id, model_id=model_id, tags=dict(tags)
+                self._name,
+                source=source,
+                run_id=run_id,
+                model_id=model_id,
+                tags=dict(tags),
+                # Its files are there already, so that it is ready at once.
+                await_creation_for=0,
             )
             version = int(made.version)
             if (first := self.version_of(run_id)) is not None and first < version:
@@ -69,7 +70,7 @@ class Registry:
                 self._client.delete_model_version(self._name, str(version))
                 version = first
         self._link(model_id, version)
-        self.tag(version, tags)
+        self.label(version, tags)
         return version
 
     def exists(self) -> bool:
@@ -80,13 +81,10 @@ class Registry:
         """Alias -> version."""
         return {alias: int(version) for alias, version in self._client.get_registered_model(self._name).aliases.items()}
 
-    def aliases_of(self, version: int) -> tuple[str, ...]:
-        """The aliases of one version, sorted."""
-        return tuple(sorted(alias for alias, holder in self.aliases().items() if holder == version))
-
-    def numbers(self) -> dict[int, Any]:
-        """Number -> MLflow's version, for those that nobody has deleted."""
-        found = self._client.search_model_versions(f"name = '{self._name}'", max_results=MAX_VERSIONS)
+    def numbers(self, since: int = 1) -> dict[int, Any]:
+        """Number -> MLflow's version, for those from a number on that nobody has deleted."""
+        sought = f"name = '{self._name}'" + (f" and version_number >= {since}" if since > 1 else "")
+        found = self._client.search_model_versions(sought, max_results=MAX_VERSIONS)
         return {int(version.version): version for version in found}
 
     def point(self, alias: str, version: int) -> None:
@@ -97,16 +95,14 @@ class Registry:
         """Take an alias from whoever has it."""
         self._client.delete_registered_model_alias(self._name, alias)
 
-    def tag(self, version: int, tags: Mapping[str, str]) -> None:
-        """Set the tags that are missing or differ."""
-        present = self._tags(version)
+    def label(self, version: int, tags: Mapping[str, str], description: str | None = None) -> None:
+        """Set the description and the tags that differ from what a version has, the tags in their order."""
+        present = self._client.get_model_version(self._name, str(version))
+        if description is not None and present.description != description:
+            self._client.update_model_version(self._name, str(version), description=description)
         for key, value in tags.items():
-            if present.get(key) != value:
+            if present.tags.get(key) != value:
                 self._client.set_model_version_tag(self._name, str(version), key, value)
-
-    def describe(self, version: int, markdown: str) -> None:
-        """Set the description of a version."""
-        self._client.update_model_version(self._name, str(version), description=markdown)
 
     def commit_of(self, run_id: str) -> str | None:
         """The git commit that a run was made at, if the run carries one."""
@@ -132,90 +128,3 @@ class Registry:
         if not any(link["name"] == self._name and int(link["version"]) == version for link in links):
             links.append({"name": self._name, "version": version})
             self._client.set_logged_model_tags(model_id, {"mlflow.modelVersions": json.dumps(links)})
-
-    def _tags(self, version: int) -> dict[str, str]:
-        return dict(self._client.get_model_version(self._name, str(version)).tags)
-
-
-@contextmanager
-def connected(uri: str, name: str, timeout_s: float) -> Iterator[Registry]:
-    """A registry to speak to; what goes wrong in the block is told as an error that a person can mend.
-
-    Args:
-        uri: the store, a database or a server.
-        name: the registered model.
-        timeout_s: seconds to wait for a server's answer.
-
-    Raises:
-        TrackingError: the store cannot be reached.
-        RegistryError: the store refuses a request.
-    """
-    with client(uri, timeout_s) as opened:
-        yield Registry(opened, name)
-
-
-@contextmanager
-def client(uri: str, timeout_s: float) -> Iterator[Any]:
-    """An `MlflowClient`; what goes wrong in the block is told as an error that a person can mend.
-
-    Args:
-        uri: the store, a database or a server.
-        timeout_s: seconds to wait for a server's answer.
-
-    Raises:
-        TrackingError: the store cannot be reached.
-        RegistryError: the store refuses a request.
-    """
-    bounds = {
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-        "MLFLOW_HTTP_REQUEST_TIMEOUT": str(max(1, round(timeout_s))),
-        # By default MLflow tries a dead server for four minutes.
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    }
-    with _environment(bounds):
-        from mlflow.exceptions import MlflowException
-        from mlflow.tracking import MlflowClient
-        from requests.exceptions import RequestException
-        from sqlalchemy.exc import SQLAlchemyError
-
-        try:
-            yield MlflowClient(tracking_uri=uri, registry_uri=uri)
-        except (MlflowException, RequestException, SQLAlchemyError, OSError) as error:
-            raise _explained(error, uri) from None
-
-
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    # MLflow takes these from the environment alone, and reads them at each request.
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-def _explained(error: Exception, uri: str) -> PipelineError:
-    said = redact(" ".join(str(error).split()))[:300]
-    # MLflow has one exception class for all; only these two texts tell a dead server from one that refuses.
-    if "Max retries exceeded" in said or "failed with exception" in said or "OperationalError" in said:
-        return TrackingError(
-            f"the tracking store {redact(uri)} does not answer: {said}",
-            fix="start it, or correct tracking.uri in params.yaml; then run the same command again",
-        )
-    return RegistryError(
-        f"the registry in {redact(uri)} refuses: {said}",
-        fix="look at the model in `make ui`, then run the same command again",
-    )
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        return None if text is None else float(text)
-    except ValueError:
-        return None

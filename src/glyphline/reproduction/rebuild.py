@@ -12,7 +12,7 @@ from glyphline.errors import RegistryError
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.records import Best, Evaluation, SplitManifest, Training
-from glyphline.registry import loading, versions
+from glyphline.registry import connection, loading
 from glyphline.reproduction import origin, result, scratch
 from glyphline.reproduction.origin import Origin
 from glyphline.reproduction.result import Result
@@ -43,7 +43,7 @@ def run(params: Params, paths: Paths, reference: str) -> Result:
     with (
         TemporaryDirectory(prefix="glyphline-origin-") as name,
         loading.verified(to, reference) as found,
-        versions.client(to.uri, to.timeout_s) as client,
+        connection.client(to.uri, to.timeout_s) as client,
     ):
         wanted = origin.read(client, found.held.run_id, found.held.dataset, found.folder, Path(name))
         log.info("version %d: commit %s%s", found.held.version, wanted.commit[:12], " and a patch" * bool(wanted.patch))

@@ -1,0 +1,87 @@
+"""A connection to MLflow's store whose failures are told as errors that a person can mend."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from glyphline.errors import PipelineError, RegistryError, TrackingError
+from glyphline.redaction import redact
+from glyphline.registry.versions import Registry
+
+
+@contextmanager
+def connected(uri: str, name: str, timeout_s: float) -> Iterator[Registry]:
+    """A registry to speak to; what goes wrong in the block is told as an error that a person can mend.
+
+    Args:
+        uri: the store, a database or a server.
+        name: the registered model.
+        timeout_s: seconds to wait for a server's answer.
+
+    Raises:
+        TrackingError: the store cannot be reached.
+        RegistryError: the store refuses a request.
+    """
+    with client(uri, timeout_s) as opened:
+        yield Registry(opened, name)
+
+
+@contextmanager
+def client(uri: str, timeout_s: float) -> Iterator[Any]:
+    """An `MlflowClient`; what goes wrong in the block is told as an error that a person can mend.
+
+    Args:
+        uri: the store, a database or a server.
+        timeout_s: seconds to wait for a server's answer.
+
+    Raises:
+        TrackingError: the store cannot be reached.
+        RegistryError: the store refuses a request.
+    """
+    bounds = {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": str(max(1, round(timeout_s))),
+        # By default MLflow tries a dead server for four minutes.
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    }
+    with _environment(bounds):
+        from mlflow.exceptions import MlflowException
+        from mlflow.tracking import MlflowClient
+        from requests.exceptions import RequestException
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            yield MlflowClient(tracking_uri=uri, registry_uri=uri)
+        except (MlflowException, RequestException, SQLAlchemyError, OSError) as error:
+            raise _explained(error, uri) from None
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    # MLflow takes these from the environment alone, and reads them at each request.
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _explained(error: Exception, uri: str) -> PipelineError:
+    said = redact(" ".join(str(error).split()))[:300]
+    # MLflow has one exception class for all; only these two texts tell a dead server from one that refuses.
+    if "Max retries exceeded" in said or "failed with exception" in said or "OperationalError" in said:
+        return TrackingError(
+            f"the tracking store {redact(uri)} does not answer: {said}",
+            fix="start it, or correct tracking.uri in params.yaml; then run the same command again",
+        )
+    return RegistryError(
+        f"the registry in {redact(uri)} refuses: {said}",
+        fix="look at the model in `make ui`, then run the same command again",
+    )

@@ -1,0 +1,159 @@
+"""One part of a model's log: an MLflow run whose parameters are its entries.
+
+MLflow lets a parameter of a run be written once: its table has a unique key, a second value for it is refused by every
+kind of store and by the server, and nothing in the interface takes one back. So `write` is a compare-and-set between
+any number of machines: of all who want to write under one key, one succeeds.
+
+`event.00000017` holds entry 17. In a segment that is full, the key of the entry that would come next holds the link to
+the next segment instead. An entry and a link want the same key, and so no writer can add an entry to a segment that
+another one has closed, however many entries each of them thinks that a segment takes. `shown.00000017` holds the writer
+that brought the aliases in line with entry 17. Nobody adds an entry or a link before the entry before it is shown; so
+nothing is written to a segment any more that has a link.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mlflow.exceptions import MlflowException
+
+from glyphline.errors import RegistryError
+
+EXPERIMENT = "registry"
+MODEL_TAG = "glyphline.history_of"
+_ENTRY = "event."
+_SHOWN = "shown."
+_LINK = "continued_in"
+_DIGITS = 8
+NOTE = (
+    "Everything that ever happened to the versions of **{name}**: each parameter `event.*` is one entry, in order; the"
+    " last one of a full run names the run where it goes on. `glyphline history` shows it. Do not delete this run: it"
+    " is what says which version is champion, and why."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a segment held at one moment.
+
+    Attributes:
+        entries: in order, without a gap, not decoded.
+        shown_by: place of an entry -> id of the writer that brought the aliases in line with it.
+        link: the run of the next segment; None while this one is the last.
+    """
+
+    entries: tuple[str, ...]
+    shown_by: Mapping[int, str]
+    link: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A run of a model's log.
+
+    Attributes:
+        client: an `MlflowClient`.
+        name: of the registered model.
+        run_id: of the run.
+        first: place of its first entry.
+    """
+
+    client: Any
+    name: str
+    run_id: str
+    first: int
+
+    def read(self) -> Content:
+        """Everything in it, with one request.
+
+        Raises:
+            RegistryError: it was damaged.
+        """
+        run = self.client.get_run(self.run_id)
+        held = run.data.params
+        keys = sorted(key for key in held if key.startswith(_ENTRY))
+        if keys != [_entry(self.first + place) for place in range(len(keys))]:
+            raise damaged(self.name, f"entries are missing in run {self.run_id}")
+        if run.data.tags.get(MODEL_TAG) != self.name:
+            raise damaged(self.name, f"run {self.run_id} belongs to another model")
+        if run.info.lifecycle_stage != "active":
+            raise damaged(self.name, f"run {self.run_id}, which holds a part of it, is deleted")
+        entries = [held[key] for key in keys]
+        link = _linked(entries[-1]) if entries else None
+        shown = {int(key.removeprefix(_SHOWN)): by for key, by in held.items() if key.startswith(_SHOWN)}
+        return Content(tuple(entries if link is None else entries[:-1]), shown, link)
+
+    def add(self, seq: int, entry: str) -> bool:
+        """Write an entry; false when something else stands in its place."""
+        return self._write(_entry(seq), entry)
+
+    def close(self, seq: int, run_id: str) -> bool:
+        """Link to another run, where entry `seq` will be; false when something else stands in that place."""
+        return self._write(_entry(seq), json.dumps({_LINK: run_id}))
+
+    def note_shown(self, seq: int, by: str) -> bool:
+        """Note that the aliases show the state after an entry; false when another writer noted it first."""
+        return self._write(f"{_SHOWN}{seq:0{_DIGITS}}", by)
+
+    def _write(self, key: str, value: str) -> bool:
+        try:
+            self.client.log_param(self.run_id, key, value, synchronous=True)
+        except MlflowException as error:
+            # Whatever the error says: what stands in the log now is what counts, also when the answer was lost.
+            held = self.client.get_run(self.run_id).data.params.get(key)
+            if held is None:
+                raise error from None
+            return bool(held == value)
+        return True
+
+
+def create(client: Any, name: str, first: int = 1) -> str:
+    """Make the run for a segment that may be needed; returns its id.
+
+    Until a version or a link names it, it is no part of any log, and it stays none when the process ends before that.
+    """
+    try:
+        experiment_id = client.create_experiment(
+            EXPERIMENT, tags={"mlflow.note.content": "The histories of the registered models."}
+        )
+    except MlflowException:
+        found = client.get_experiment_by_name(EXPERIMENT)
+        if found is None:
+            raise
+        experiment_id = found.experiment_id
+    title = f"history of {name}" + (f", from entry {first}" if first > 1 else "")
+    tags = {MODEL_TAG: name, "mlflow.note.content": NOTE.format(name=name)}
+    run = client.create_run(experiment_id, run_name=title, tags=tags)
+    client.set_terminated(run.info.run_id, "FINISHED")
+    return str(run.info.run_id)
+
+
+def is_segment(client: Any, run_id: str, name: str) -> bool:
+    """Whether a run is there and holds a part of a model's log."""
+    try:
+        run = client.get_run(run_id)
+    except MlflowException:
+        return False
+    return bool(run.info.lifecycle_stage == "active" and run.data.tags.get(MODEL_TAG) == name)
+
+
+def damaged(name: str, why: str) -> RegistryError:
+    """The error about a log that cannot be read."""
+    return RegistryError(
+        f"the history of {name} cannot be read: {why}",
+        fix=f"restore the run `history of {name}` in the experiment `{EXPERIMENT}`, or use the release that wrote it",
+    )
+
+
+def _entry(seq: int) -> str:
+    return f"{_ENTRY}{seq:0{_DIGITS}}"
+
+
+def _linked(text: str) -> str | None:
+    # No entry has this member: entries are closed types.
+    try:
+        held = json.loads(text)
+    except ValueError:
+        return None
+    return held.get(_LINK) if isinstance(held, dict) else None

@@ -9,8 +9,9 @@ import pytest
 from glyphline import tuning
 from glyphline.errors import SearchError
 from tests.conftest import ROOT
-from tests.kills import states, until
+from tests.kills import states
 from tests.searches import Watched, check_sound, light, run, slow_bowl, trials
+from tests.waiting import until
 
 ray = pytest.importorskip("ray", reason="the extra `ray` is not installed")
 

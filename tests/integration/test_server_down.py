@@ -1,27 +1,23 @@
 """A tracking server that is not there: the stage goes on, one warning is given, `glyphline sync` makes up for it."""
 
 import logging
-import os
-import signal
 import socket
-import subprocess
-import sys
 import time
+from contextlib import ExitStack
 
 import pytest
 
 from glyphline import tracking
 from glyphline.errors import TrackingError
 from glyphline.params import overlay
-from glyphline.tracking import launch, store
+from glyphline.tracking import launch
+from tests import servers
 from tests.integration.conftest import record_evaluation, record_model, rows
 
 
 @pytest.fixture
 def port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+    return servers.free_port()
 
 
 @pytest.fixture
@@ -31,34 +27,11 @@ def params(default_params, port):
 
 
 @pytest.fixture
-def server(project, port):
-    """Starts a real MLflow server over the project's database: `server()`."""
-    running = []
-
-    def start():
-        artifacts = str(project.mlruns / "server-artifacts")
-        command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
-        command += ["--backend-store-uri", f"sqlite:///{project.mlruns / 'mlflow.db'}"]
-        command += ["--artifacts-destination", artifacts]
-        environment = {**os.environ, **store.environment(30), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-        with (project.mlruns / "server.log").open("w") as log:
-            process = subprocess.Popen(
-                command, stdout=log, stderr=log, env=environment, cwd=project.mlruns, start_new_session=True
-            )
-        running.append(process)
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline and process.poll() is None:
-            try:
-                return socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            except OSError:
-                time.sleep(0.2)
-        pytest.fail((project.mlruns / "server.log").read_text())
-
-    yield start
-    for process in running:
-        # Its own session: the worker must not outlive the test.
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+def start_server(project, port):
+    """Starts a real MLflow server over the project's database: `start_server()`."""
+    uri, artifacts = f"sqlite:///{project.mlruns / 'mlflow.db'}", project.mlruns / "server-artifacts"
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(servers.mlflow_server(uri, project.mlruns, port=port, artifacts=artifacts))
 
 
 def test_the_stage_loses_nothing_and_no_time_and_says_so_once(params, project, train_split, caplog):
@@ -106,12 +79,12 @@ def test_a_server_that_accepts_and_never_answers_costs_no_more_than_the_timeout(
     assert time.monotonic() - began < 30
 
 
-def test_when_the_server_is_back_sync_sends_everything_once(params, project, train_split, server):
+def test_when_the_server_is_back_sync_sends_everything_once(params, project, train_split, start_server):
     key = record_model(params, project, train_split)
     record_evaluation(params, project)
     with pytest.raises(TrackingError):
         tracking.sync(params, project)
-    server()
+    start_server()
     report = tracking.sync(params, project)
     assert (report.runs_made, report.missing) == (1, ())
     before = rows(project)

@@ -99,11 +99,11 @@ def test_fetch_and_preprocess_of_the_bundled_digits_load_nothing_heavy(loaded_by
         ("glyphline.stages.fetch", HEAVY),
         ("glyphline.stages.preprocess", HEAVY),
         ("glyphline.stages.register", HEAVY),
-        ("glyphline.comparison", HEAVY),
+        ("glyphline.commands.comparison", HEAVY),
         ("glyphline.registry", HEAVY),
         ("glyphline.tracking", HEAVY),
         ("glyphline.stages.tune", NETWORKS | {"matplotlib", "mlflow", "plotly"}),
-        ("glyphline.study", NETWORKS | {"matplotlib", "mlflow", "plotly"}),
+        ("glyphline.commands.study", NETWORKS | {"matplotlib", "mlflow", "plotly"}),
         ("glyphline.evaluation", NETWORKS | {"mlflow", "optuna"}),
     ],
 )

@@ -94,7 +94,7 @@ for _command in registry.COMMANDS:
 @click.option("--markdown", is_flag=True, help="Print the text of docs/params.md.")
 def show_params(*, markdown: bool) -> None:
     """List every field of params.yaml with its type, range, default and meaning."""
-    from glyphline import manual
+    from glyphline.commands import manual
     from glyphline.paths import Paths
 
     path = Paths.find(Path.cwd()).params
@@ -124,7 +124,8 @@ def use_recipe(name: str | None) -> None:
 @commands.command("summary")
 def show_summary() -> None:
     """Print what the last run of the pipeline made."""
-    from glyphline import params, summary
+    from glyphline import params
+    from glyphline.commands import summary
     from glyphline.paths import Paths
 
     paths = Paths.find(Path.cwd())
@@ -135,7 +136,8 @@ def show_summary() -> None:
 @click.argument("name", required=False)
 def show_study(name: str | None) -> None:
     """Print the state and the trials of a search, running or finished; NAME is another than the present one."""
-    from glyphline import params, study
+    from glyphline import params
+    from glyphline.commands import study
     from glyphline.paths import Paths
 
     paths = Paths.find(Path.cwd())
@@ -156,7 +158,8 @@ def compare(models: tuple[str, ...], *, markdown: bool, html: Path | None) -> No
     Each model is a run (id, key or name), a version (models:/NAME/3, NAME@alias, @alias, 3), a DVC experiment, a git
     revision, or `workspace`.
     """
-    from glyphline import comparison, params
+    from glyphline import params
+    from glyphline.commands import comparison
     from glyphline.paths import Paths
 
     if len(models) < 2:

@@ -78,7 +78,7 @@ def rollback(to: str | None, reason: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line, the whole log.")
 def history(*, as_json: bool) -> None:
     """Show everything that ever happened to the versions of the model, oldest first."""
-    from glyphline import chronicle
+    from glyphline.commands import chronicle
 
     with _session() as (session, _, _):
         session.settled()
@@ -93,7 +93,7 @@ def history(*, as_json: bool) -> None:
 @click.command()
 def models() -> None:
     """Show the registered versions: aliases, accuracy, data, commit, age, verdict."""
-    from glyphline import chronicle
+    from glyphline.commands import chronicle
 
     with _session() as (session, _, _):
         state = session.settled()
@@ -106,7 +106,8 @@ def models() -> None:
 @click.argument("version")
 def reproduce(version: str) -> None:
     """Build a registered version again from its commit, changes, parameters and data, and compare."""
-    from glyphline import params, reproduction
+    from glyphline import params
+    from glyphline.commands import reproduction
     from glyphline.errors import RegistryError
     from glyphline.paths import Paths
 
@@ -122,7 +123,8 @@ def reproduce(version: str) -> None:
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 def gc(keep: int, *, dry_run: bool) -> None:
     """Remove old runs, old studies and stray files; never what a version, an alias or the history needs."""
-    from glyphline import cleaning, params
+    from glyphline import params
+    from glyphline.commands import cleaning
     from glyphline.paths import Paths
 
     paths = Paths.find(Path.cwd())
@@ -138,7 +140,8 @@ def gc(keep: int, *, dry_run: bool) -> None:
 @click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
 def rescore(version: str, target: Path) -> None:
     """Write the predictions of a registered version on the present test split; `register` calls this."""
-    from glyphline import params, rescoring
+    from glyphline import params
+    from glyphline.commands import rescoring
     from glyphline.paths import Paths
 
     paths = Paths.find(Path.cwd())

@@ -14,6 +14,7 @@ from glyphline import tuning
 from glyphline.params import Params
 from tests.conftest import ROOT
 from tests.searches import Death, bowl, check_journal, check_sound, die, forked, recorded, slow_bowl, trials
+from tests.waiting import until
 
 # The points with names: where a search that is killed could lose or double a trial.
 POINTS = {
@@ -92,14 +93,6 @@ def start(database: Path, folder: Path, budget: int, workers: int, **environment
         text=True,
         start_new_session=True,
     )
-
-
-def until(condition: Any, limit_s: float = 60.0) -> None:
-    """Wait for something to become true."""
-    end = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.01)
 
 
 def has_begun(database: Path, count: int = 1) -> bool:

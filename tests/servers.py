@@ -1,22 +1,30 @@
-"""Real servers for tests, on free ports and in folders of their own.
+"""Real servers for tests, on free ports and in folders of their own: PostgreSQL, MLflow's, and what a command starts.
 
 PostgreSQL is Debian's (`apt-get install postgresql`): what PyPI has of its programs are unofficial builds.
 """
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from glyphline.tracking import store
+from tests.waiting import until
 
 PASSWORD = "s3cret-word"
 USER = "glyphline"
-START_S = 60.0
+# MLflow alone takes half a minute to import where two cores are shared.
+START_S = 180.0
+STOP_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,7 @@ class PostgreSQL:
 
 
 def binaries() -> Path | None:
-    """Folder of the server's programs; None where there is no server."""
+    """Folder of PostgreSQL's programs; None where there is none."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     on_path = shutil.which("initdb")
     return found[-1].parent if found else Path(on_path).resolve().parent if on_path else None
@@ -61,49 +69,113 @@ def postgresql() -> Iterator[PostgreSQL]:
     """A server that lives as long as the block; tests use `postgresql_server`, which skips where there is none."""
     programs = binaries()
     assert programs is not None
-    # Not pytest's folder: the server's own user must get there, because it refuses to run as root.
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    if as_user:
-        shutil.chown(folder, "postgres")
-    password = folder / "password"
-    password.write_text(PASSWORD)
-    password.chmod(0o644)
-    data = str(folder / "data")
-    initdb = [str(programs / "initdb"), "-D", data, "-U", USER, "--pwfile", str(password), "-A", "scram-sha-256"]
-    # No fsync: nothing here outlives the machine.
-    subprocess.run([*as_user, *initdb, "--no-sync", "-E", "UTF8"], check=True, capture_output=True, cwd="/")
-    port = free_port()
-    options = ["-p", str(port), "-k", str(folder), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
-    log = (folder / "log").open("wb")
-    server = subprocess.Popen(
-        [*as_user, str(programs / "postgres"), "-D", data, *options], stdout=log, stderr=log, cwd="/"
-    )
-    try:
+    # It refuses to run as root, and its own user cannot get below pytest's folder. Unlike `runuser`, which stays as
+    # its parent, `setpriv` becomes the server, so that signals reach it.
+    as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
+    with tempfile.TemporaryDirectory(prefix="glyphline-postgresql-") as name:
+        folder, port = Path(name), free_port()
+        if as_user:
+            shutil.chown(folder, "postgres")
+        (folder / "password").write_text(PASSWORD)
+        (folder / "password").chmod(0o644)
+        # No fsync: nothing here outlives the machine.
+        make = [programs / "initdb", "-D", folder / "data", "-U", USER, "--pwfile", folder / "password", "--no-sync"]
+        subprocess.run([*as_user, *make, "-A", "scram-sha-256", "-E", "UTF8"], check=True, capture_output=True, cwd="/")
+        options = {
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+            "max_connections": 200,
+            "fsync": "off",
+        }
+        settings = [word for key, value in options.items() for word in ("-c", f"{key}={value}")]
+        command = [*as_user, programs / "postgres", "-D", folder / "data", "-p", str(port), *settings]
         found = PostgreSQL(port, programs)
-        _wait(found, server, folder / "log")
-        yield found
-    finally:
-        subprocess.run(
-            [*as_user, str(programs / "pg_ctl"), "-D", data, "-m", "immediate", "stop"],
-            check=False,
-            capture_output=True,
-            cwd="/",
+        # At once, without waiting for clients that still hold a connection.
+        with started(command, folder / "log", stop=signal.SIGQUIT, cwd="/") as server:
+            until(found.answers, START_S, process=server, log=folder / "log")
+            yield found
+
+
+@contextmanager
+def mlflow_server(uri: str, folder: Path, *, port: int | None = None, artifacts: Path | None = None) -> Iterator[str]:
+    """MLflow's server over a database; gives its address.
+
+    Args:
+        uri: of the database.
+        folder: for its log, and for the files of runs when clients read and write them themselves.
+        port: to listen on; a free one when it is None.
+        artifacts: folder of the files of runs that the server serves; None leaves them to the clients.
+    """
+    port = port or free_port()
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    if artifacts is None:
+        command += ["--default-artifact-root", (folder / "artifacts").as_uri(), "--no-serve-artifacts"]
+    else:
+        command += ["--artifacts-destination", str(artifacts)]
+    # By itself, SQLAlchemy would look for psycopg2.
+    uri = uri.replace("postgresql://", "postgresql+psycopg://", 1)
+    own = {"MLFLOW_BACKEND_STORE_URI": uri, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    environment = {**os.environ, **store.environment(STOP_S), **own}
+    with answering(command, port, folder / "server.log", cwd=folder, env=environment) as address:
+        yield address
+
+
+@contextmanager
+def answering(command: Sequence[str], port: int, log: Path, **options: Any) -> Iterator[str]:
+    """A server that a command starts and that says at `/health` that it is well; gives its address.
+
+    Args:
+        command: that starts it.
+        port: of this machine that the command makes it listen on.
+        log: file for what it says.
+        options: for `subprocess.Popen`.
+    """
+    address = f"http://127.0.0.1:{port}"
+    with started(command, log, **options) as server:
+        until(lambda: _is_well(f"{address}/health"), START_S, process=server, log=log)
+        yield address
+
+
+@contextmanager
+def started(
+    command: Sequence[str | Path], log: Path, *, stop: signal.Signals = signal.SIGTERM, **options: Any
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that lives as long as the block, with all that it starts.
+
+    Args:
+        command: that starts it.
+        log: file for what it says: a pipe that nobody reads would fill up and stop it.
+        stop: what tells it to end.
+        options: for `subprocess.Popen`.
+    """
+    with log.open("wb") as said:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True, **options
         )
-        server.wait()
-        log.close()
-        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            yield process
+        finally:
+            process.send_signal(stop)
+            try:
+                process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            # Its workers, should it have left any behind.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """A port of this machine that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
-def _wait(found: PostgreSQL, server: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + START_S
-    while not found.answers():
-        assert server.poll() is None, log.read_text()
-        assert time.monotonic() < end, log.read_text()
-        time.sleep(0.1)
+def _is_well(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.status == 200
+    except OSError:
+        return False

@@ -1,12 +1,10 @@
 """Headless Chromium, and MLflow's real UI over a project with two models."""
 
 import shutil
-import socket
-import subprocess
-import time
-import urllib.request
 
 import pytest
+
+from tests import servers
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -20,42 +18,11 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def address(two_models):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    # To a file: a pipe that nobody reads would fill up and stop the server.
-    with (two_models.folder / "mlruns" / "ui.log").open("w") as log:
-        server = subprocess.Popen(
-            ["python", "-m", "glyphline", "ui", "--port", str(port)],
-            cwd=two_models.folder,
-            env=two_models.command_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            _wait_for(f"http://127.0.0.1:{port}/health", server)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
-            try:
-                server.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
-
-
-def _wait_for(url, server, limit_s=180.0):
-    deadline = time.monotonic() + limit_s
-    while time.monotonic() < deadline:
-        assert server.poll() is None, "the server ended as it began"
-        try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                if answer.status == 200:
-                    return
-        except OSError:
-            time.sleep(0.3)
-    raise AssertionError(f"{url} did not answer within {limit_s} s")
+    port = servers.free_port()
+    command = ["python", "-m", "glyphline", "ui", "--port", str(port)]
+    log, environment = two_models.folder / "mlruns" / "ui.log", two_models.command_environment()
+    with servers.answering(command, port, log, cwd=two_models.folder, env=environment) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

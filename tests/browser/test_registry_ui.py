@@ -5,8 +5,8 @@ import pytest
 from glyphline.paths import Paths
 from glyphline.registry import Destination, opened, promotion, release
 from glyphline.tracking import store
+from tests import servers
 from tests.registered import Runs, compare
-from tests.stores import served
 
 NAME = "glyphline-digits"
 
@@ -25,7 +25,7 @@ def to(tmp_path_factory, default_params):
 
 @pytest.fixture(scope="module")
 def small_address(to):
-    with served(to.uri, to.lock.parent) as address:
+    with servers.mlflow_server(to.uri, to.lock.parent) as address:
         yield address
 
 

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from glyphline import manual
+from glyphline.commands import manual
 from glyphline.params.searching import SpaceEntry
 from glyphline.values import flatten
 

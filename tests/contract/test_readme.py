@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from glyphline.cli import commands
+from glyphline.cli import program
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +39,13 @@ def test_every_make_target_in_it_exists(readme, targets):
 
 def test_every_command_in_it_exists(readme):
     named = set(re.findall(r"\bglyphline ([a-z]+)\b", code_in(readme)))
-    assert named <= set(commands.commands)
+    assert named <= set(program.commands)
 
 
 def test_every_command_is_in_the_docs(root, readme):
     text = readme + "".join(path.read_text(encoding="utf-8") for path in (root / "docs").glob("*.md"))
     text += (root / "dvc.yaml").read_text(encoding="utf-8")
-    assert [name for name in commands.commands if not re.search(rf"\bglyphline {name}\b", text)] == []
+    assert [name for name in program.commands if not re.search(rf"\bglyphline {name}\b", text)] == []
 
 
 def test_every_link_and_picture_in_it_exists(root, readme):
@@ -61,9 +61,9 @@ def test_every_target_has_a_line_of_help_and_make_help_shows_it(root, targets):
     assert [name for name in targets if not re.search(rf"^\s*(make )?{name}\b", shown, re.MULTILINE)] == []
 
 
-@pytest.mark.parametrize("command", sorted(commands.commands))
+@pytest.mark.parametrize("command", sorted(program.commands))
 def test_every_command_explains_itself(command):
-    assert commands.commands[command].get_short_help_str(limit=200)
+    assert program.commands[command].get_short_help_str(limit=200)
 
 
 def test_the_module_runs_as_the_command_does(root):

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from tests.project import SHRUNK, table
+from tests.waiting import until
 
 
 @pytest.mark.parametrize(
@@ -61,10 +62,8 @@ def test_ctrl_c_in_the_search_leaves_no_half_output_and_the_next_run_goes_on(shr
     shrunk.set_params({"train.learning_rate": "0.006", "tune.trials": "3", "tune.epochs": "2"})
     process = shrunk.start("dvc", "repro")
     study = shrunk.folder / "mlruns/optuna.db"
-    deadline = time.monotonic() + 300
     before = study.stat().st_mtime
-    while study.stat().st_mtime == before and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.1)
+    until(lambda: study.stat().st_mtime != before, 300, process=process)
     time.sleep(3)
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=120)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from glyphline import cli, comparison, data, records, tracking
+from glyphline import cli, data, records, tracking
+from glyphline.commands import comparison
 from glyphline.errors import ArtifactError, DataError, RegistryError
 from glyphline.evaluation import measure, predictions
 from glyphline.evaluation.predictions import Predictions

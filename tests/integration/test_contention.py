@@ -21,7 +21,7 @@ from glyphline.registry import Destination, opened, promotion, release
 from glyphline.registry.events import Judged, RolledBack
 from glyphline.registry.state import fold
 from tests.registered import Runs, compare
-from tests.stores import postgres, postgres_is_missing, served
+from tests.servers import mlflow_server
 
 # Processes x rounds, as in GLYPHLINE_SOAK=32x20.
 IS_SOAK = "GLYPHLINE_SOAK" in os.environ
@@ -39,12 +39,11 @@ def server(request, tmp_path_factory, migrated_store):
     folder = tmp_path_factory.mktemp(request.param)
     if request.param == "sqlite":
         shutil.copy(migrated_store, folder / "mlflow.db")
-        with served(f"sqlite:///{folder / 'mlflow.db'}", folder) as uri:
+        with mlflow_server(f"sqlite:///{folder / 'mlflow.db'}", folder) as uri:
             yield uri
         return
-    if reason := postgres_is_missing():
-        pytest.skip(reason)
-    with postgres() as database, served(database, folder) as uri:
+    database = request.getfixturevalue("postgresql_server").new_database(folder.name)
+    with mlflow_server(database, folder) as uri:
         yield uri
 
 

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import dataclass, field
 
 import pytest
@@ -17,6 +16,7 @@ import pytest
 from glyphline.data import download
 from glyphline.data.catalogue import Dataset, PublishedFile
 from glyphline.errors import DataError
+from tests.waiting import until
 
 CONTENT = random.Random(0).randbytes(200_000)
 ARCHIVE = gzip.compress(CONTENT, mtime=0)
@@ -318,9 +318,7 @@ def test_an_interrupted_download_leaves_nothing_at_the_final_name_and_keeps_what
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, f"{server.url}/half_then_hang/x.gz", str(tmp_path)], stderr=subprocess.DEVNULL
     )
-    deadline = time.monotonic() + 30
-    while not (part.exists() and part.stat().st_size == 90_000) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    until(lambda: part.exists() and part.stat().st_size == 90_000, process=process)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=30) != 0
     assert not list((tmp_path / "raw").iterdir())

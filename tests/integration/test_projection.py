@@ -10,7 +10,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -22,6 +21,7 @@ from glyphline.tracking.artifacts import Shelf
 from glyphline.tracking.events import End, Metrics, Start
 from tests.conftest import ROOT
 from tests.integration.conftest import record_evaluation, record_model, rows, silent
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -352,13 +352,11 @@ with tracking.record(params.read(Path(sys.argv[2])), Paths(work, work), stage="t
 
 
 def wait_for_status(project, status):
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
+    def is_there():
         with sqlite3.connect(project.mlruns / "mlflow.db") as database:
-            if database.execute("SELECT 1 FROM runs WHERE status = ?", [status]).fetchone():
-                return
-        time.sleep(0.05)
-    pytest.fail(f"no run is {status}: {(project.mlruns / 'projector.log').read_text()}")
+            return database.execute("SELECT 1 FROM runs WHERE status = ?", [status]).fetchone()
+
+    until(is_there, 120, log=project.mlruns / "projector.log")
 
 
 def python(script, *arguments):

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from glyphline.chronicle import lines, rows, sentence
+from glyphline.commands.chronicle import lines, rows, sentence
 from glyphline.errors import ArtifactError, RegistryError
 from glyphline.registry import Destination, opened, promotion, release
 from glyphline.registry.events import Judged, Noticed, Pointed, RolledBack, Unjudged, decode

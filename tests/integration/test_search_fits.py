@@ -70,4 +70,4 @@ def test_size_and_latency_are_measured(small):
     found = run_trial(params, tuning.Job(0, {}, 1, 1), setting(params), on_epoch=lambda *_: None)
     assert set(found) == {"val_loss", "val_accuracy", "model_size", "latency_ms"}
     assert found["model_size"] > 100
-    assert 0 < found["latency_ms"] < 1000
+    assert found["latency_ms"] > 0

@@ -18,9 +18,9 @@ from tests.kills import (
     killed_at_random,
     start,
     states,
-    until,
 )
 from tests.searches import check_journal, check_sound, forked, light, recorded, run, trials
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")

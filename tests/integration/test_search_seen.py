@@ -6,7 +6,8 @@ import shutil
 import pytest
 from rich.console import Console
 
-from glyphline import study, tuning
+from glyphline import tuning
+from glyphline.commands import study
 from glyphline.errors import SearchError
 from glyphline.paths import Paths
 from glyphline.tuning.overview import names, overview

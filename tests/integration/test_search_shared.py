@@ -12,9 +12,9 @@ import pytest
 from glyphline import tuning
 from glyphline.errors import SearchError
 from tests.conftest import ROOT
-from tests.kills import until
 from tests.searches import Watched, check_journal, check_sound, light, recorded, run, trials
 from tests.servers import PASSWORD
+from tests.waiting import until
 
 PROGRAM = """
 import os, sys

@@ -1,27 +1,24 @@
 """A tracking server that is not there: the stage goes on, one warning is given, `glyphline sync` makes up for it."""
 
 import logging
-import os
-import signal
 import socket
-import subprocess
-import sys
-import time
+import threading
+from contextlib import ExitStack
 
 import pytest
 
 from glyphline import tracking
 from glyphline.errors import TrackingError
 from glyphline.params import overlay
-from glyphline.tracking import launch, store
+from glyphline.tracking import journal, launch
+from tests import calls, servers
 from tests.integration.conftest import record_evaluation, record_model, rows
+from tests.waiting import until
 
 
 @pytest.fixture
 def port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+    return servers.free_port()
 
 
 @pytest.fixture
@@ -31,87 +28,70 @@ def params(default_params, port):
 
 
 @pytest.fixture
-def server(project, port):
-    """Starts a real MLflow server over the project's database: `server()`."""
-    running = []
-
-    def start():
-        artifacts = str(project.mlruns / "server-artifacts")
-        command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
-        command += ["--backend-store-uri", f"sqlite:///{project.mlruns / 'mlflow.db'}"]
-        command += ["--artifacts-destination", artifacts]
-        environment = {**os.environ, **store.environment(30), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-        with (project.mlruns / "server.log").open("w") as log:
-            process = subprocess.Popen(
-                command, stdout=log, stderr=log, env=environment, cwd=project.mlruns, start_new_session=True
-            )
-        running.append(process)
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline and process.poll() is None:
-            try:
-                return socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            except OSError:
-                time.sleep(0.2)
-        pytest.fail((project.mlruns / "server.log").read_text())
-
-    yield start
-    for process in running:
-        # Its own session: the worker must not outlive the test.
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+def start_server(project, port):
+    """Starts a real MLflow server over the project's database: `start_server()`."""
+    uri, artifacts = f"sqlite:///{project.mlruns / 'mlflow.db'}", project.mlruns / "server-artifacts"
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(servers.mlflow_server(uri, project.mlruns, port=port, artifacts=artifacts))
 
 
-def test_the_stage_loses_nothing_and_no_time_and_says_so_once(params, project, train_split, caplog):
+def test_the_stage_loses_nothing_and_waits_for_nobody_and_says_so_once(params, project, train_split, caplog):
+    log = project.mlruns / "projector.log"
     with (
+        calls.noted(calls.CONNECT) as connects,
         caplog.at_level(logging.WARNING, logger="glyphline"),
         tracking.record(params, project, stage="train", environ={}, launcher=launch.start) as recorder,
     ):
         run = recorder.start("shapes")
-        deadline = time.monotonic() + 60
         # The stage works on; the projector has found out long before its end.
-        while "out of reach" not in (project.mlruns / "projector.log").read_text() and time.monotonic() < deadline:
-            time.sleep(0.1)
-        began = time.perf_counter()
-        for step in range(100):
-            run.metrics({"val_loss": 1.0}, step=step)
-        seconds = time.perf_counter() - began
-    assert seconds / 100 < 0.001
+        until(lambda: "out of reach" in log.read_text(), log=log)
+        with calls.noted(*calls.WAITS) as waits:
+            for step in range(100):
+                run.metrics({"val_loss": 1.0}, step=step)
+        kept = [event.step for event in journal.read(project.journal("train")).runs[run.key] if event.kind == "metrics"]
+    assert [call for call in waits if call.thread == threading.current_thread().name] == []
+    assert connects == [], "the stage itself turned to the server"
+    assert kept[-100:] == list(range(100))
     (warning,) = [entry.getMessage() for entry in caplog.records]
     assert len(warning.splitlines()) == 2
     assert "out of reach" in warning
     assert "glyphline sync" in warning
-    assert "hidden" not in warning + (project.mlruns / "projector.log").read_text()
+    assert "hidden" not in warning + log.read_text()
     assert "hidden" not in project.journal("train").read_text()
 
 
-def test_flush_and_sync_end_in_time_with_an_error_that_names_the_fix(params, project, train_split):
+def test_flush_and_sync_knock_once_and_end_with_an_error_that_names_the_fix(params, project, port, train_split):
     record_model(params, project, train_split)
     for call, fix in ((tracking.flush, "dvc repro"), (tracking.sync, "glyphline sync")):
-        began = time.monotonic()
-        with pytest.raises(TrackingError) as caught:
+        with calls.noted(calls.CONNECT, "time.sleep") as noted, pytest.raises(TrackingError) as caught:
             call(params, project)
-        assert time.monotonic() - began < 2
+        assert [asked.name for asked in noted] == [calls.CONNECT]
+        assert calls.connections(noted, port) == 1
         assert fix in caught.value.fix
         assert "hidden" not in caught.value.problem
         assert caught.value.exit_code == 5
 
 
-def test_a_server_that_accepts_and_never_answers_costs_no_more_than_the_timeout(params, project, port, train_split):
+# MLflow by itself would try eight times and wait two minutes each time.
+@pytest.mark.timeout(300)
+def test_a_server_that_accepts_and_never_answers_is_given_up_after_one_more_try(params, project, port, train_split):
     record_model(params, project, train_split)
-    with socket.create_server(("127.0.0.1", port)):
-        began = time.monotonic()
-        with pytest.raises(TrackingError):
-            tracking.flush(params, project)
-    # One retry, after MLflow's own pause.
-    assert time.monotonic() - began < 30
+    with (
+        socket.create_server(("127.0.0.1", port)),
+        calls.noted(calls.CONNECT) as noted,
+        pytest.raises(TrackingError, match=r"[Tt]imed out.*read timeout=2"),
+    ):
+        tracking.flush(params, project)
+    # The knock, MLflow's request, and its one retry.
+    assert calls.connections(noted, port) == 3
 
 
-def test_when_the_server_is_back_sync_sends_everything_once(params, project, train_split, server):
+def test_when_the_server_is_back_sync_sends_everything_once(params, project, train_split, start_server):
     key = record_model(params, project, train_split)
     record_evaluation(params, project)
     with pytest.raises(TrackingError):
         tracking.sync(params, project)
-    server()
+    start_server()
     report = tracking.sync(params, project)
     assert (report.runs_made, report.missing) == (1, ())
     before = rows(project)

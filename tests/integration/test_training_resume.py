@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from glyphline.training.batches import chance, order
 from glyphline.training.images import Resident, Streamed, reader
 from glyphline.values import Split
 from tests.conftest import ROOT, changed, made_split
+from tests.waiting import until
 
 # Dropout, augmentation and momentum: all that has a state between two epochs.
 VARIED = {
@@ -78,11 +78,7 @@ def start(folder, stop_after):
 def test_a_killed_fit_goes_on_in_a_new_process_and_ends_as_an_unbroken_one(varied, setting, tmp_path):
     unbroken = training.fit(varied, setting, seed=3)
     killed = start(tmp_path, stop_after=3)
-    deadline = time.monotonic() + 300
-    while not (tmp_path / "reached").exists():
-        assert killed.poll() is None, killed.stderr.read()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until((tmp_path / "reached").exists, 300, process=killed)
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
     assert len(list(tmp_path.glob("*.npz"))) == 1

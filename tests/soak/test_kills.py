@@ -11,8 +11,9 @@ import pytest
 
 from glyphline import tuning
 from tests.conftest import ROOT
-from tests.kills import killed_and_resumed, killed_at_random, states, until
+from tests.kills import killed_and_resumed, killed_at_random, states
 from tests.searches import Death, check_journal, check_sound, forked, light, recorded, run, trials, writes
+from tests.waiting import until
 
 PARAMS = light(finalists=2, seeds=2)
 

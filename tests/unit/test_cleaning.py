@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glyphline.cleaning import planned
+from glyphline.commands.cleaning import planned
 from glyphline.tracking.inventory import Stored
 
 

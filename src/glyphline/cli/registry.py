@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 
 import click
 
+from glyphline.cli import project
+from glyphline.paths import Paths
+
 if TYPE_CHECKING:
     from glyphline.params import Params
-    from glyphline.paths import Paths
     from glyphline.registry import Session
 
 
 @contextmanager
-def _session() -> Iterator[tuple["Session", "Params", "Paths"]]:
-    from glyphline import params, registry
-    from glyphline.paths import Paths
+def _session() -> Iterator[tuple["Session", "Params", Paths]]:
+    values, paths = project.opened()
+    from glyphline import registry
     from glyphline.stages import register
 
-    paths = Paths.find(Path.cwd())
-    values = params.read(paths.params)
     to = register.destination(values, paths)
     with registry.opened(to, register.compare, register.rescoring(values, paths)) as session:
         yield session, values, paths
@@ -78,7 +78,7 @@ def rollback(to: str | None, reason: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line, the whole log.")
 def history(*, as_json: bool) -> None:
     """Show everything that ever happened to the versions of the model, oldest first."""
-    from glyphline import chronicle
+    from glyphline.commands import chronicle
 
     with _session() as (session, _, _):
         session.settled()
@@ -93,7 +93,7 @@ def history(*, as_json: bool) -> None:
 @click.command()
 def models() -> None:
     """Show the registered versions: aliases, accuracy, data, commit, age, verdict."""
-    from glyphline import chronicle
+    from glyphline.commands import chronicle
 
     with _session() as (session, _, _):
         now = session.settled()
@@ -106,31 +106,14 @@ def models() -> None:
 @click.argument("version")
 def reproduce(version: str) -> None:
     """Build a registered version again from its commit, changes, parameters and data, and compare."""
-    from glyphline import params, reproduction
+    values, paths = project.opened()
+    from glyphline.commands import reproduction
     from glyphline.errors import RegistryError
-    from glyphline.paths import Paths
 
-    paths = Paths.find(Path.cwd())
-    found = reproduction.run(params.read(paths.params), paths, version)
+    found = reproduction.run(values, paths, version)
     click.echo(found.text())
     if found.verdict == reproduction.DIFFERENT:
         raise RegistryError(f"{version} was rebuilt differently", fix="the lines above say where")
-
-
-@click.command()
-@click.option("--keep", default=20, show_default=True, type=click.IntRange(0), help="Newest runs and studies to keep.")
-@click.option("--dry-run", is_flag=True, help="Only say what would go.")
-def gc(keep: int, *, dry_run: bool) -> None:
-    """Remove old runs, old studies and stray files; never what a version, an alias or the history needs."""
-    from glyphline import cleaning, params
-    from glyphline.paths import Paths
-
-    paths = Paths.find(Path.cwd())
-    plan, size = cleaning.run(params.read(paths.params), paths, keep, dry=dry_run)
-    verb = "would go" if dry_run else "are gone"
-    click.echo(f"{len(plan.runs)} runs and {len(plan.strays)} stray folders {verb}, {size / 1e6:.1f} MB")
-    if plan.kept:
-        click.echo(f"{plan.kept} old runs stay: versions or the history refer to them")
 
 
 @click.command(hidden=True)
@@ -138,11 +121,10 @@ def gc(keep: int, *, dry_run: bool) -> None:
 @click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
 def rescore(version: str, target: Path) -> None:
     """Write the predictions of a registered version on the present test split; `register` calls this."""
-    from glyphline import params, rescoring
-    from glyphline.paths import Paths
+    values, paths = project.opened()
+    from glyphline.commands import rescoring
 
-    paths = Paths.find(Path.cwd())
-    rescoring.run(params.read(paths.params), paths, version, target)
+    rescoring.run(values, paths, version, target)
 
 
 def _say(moved: object) -> None:
@@ -153,4 +135,4 @@ def _say(moved: object) -> None:
     click.echo(f"{moved.name}: {moved.alias} is version {moved.version}{before}: {moved.reason}")
 
 
-COMMANDS = (promote, rollback, history, models, reproduce, gc, rescore)
+COMMANDS = (models, history, promote, rollback, reproduce, rescore)

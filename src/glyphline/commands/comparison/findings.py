@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
-from glyphline.comparison.references import Subject
+from glyphline.commands.comparison.references import Subject
 from glyphline.errors import DataError
 from glyphline.evaluation import paired
 from glyphline.evaluation.paired import Paired

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from glyphline.comparison.findings import ALPHA, Findings, Pair
-from glyphline.comparison.references import Subject
+from glyphline.commands.comparison.findings import ALPHA, Findings, Pair
+from glyphline.commands.comparison.references import Subject
 from glyphline.evaluation.paired import Estimate
 from glyphline.records import Evaluation
 

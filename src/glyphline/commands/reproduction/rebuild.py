@@ -8,14 +8,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from glyphline import files, records
+from glyphline.commands.reproduction import origin, result, scratch
+from glyphline.commands.reproduction.origin import Origin
+from glyphline.commands.reproduction.result import Result
 from glyphline.errors import RegistryError
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.records import Best, Evaluation, SplitManifest, Training
 from glyphline.registry import connection, loading
-from glyphline.reproduction import origin, result, scratch
-from glyphline.reproduction.origin import Origin
-from glyphline.reproduction.result import Result
 from glyphline.stages import register
 from glyphline.tracking.artifacts import cache_folder
 

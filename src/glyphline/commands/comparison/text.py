@@ -4,8 +4,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from glyphline.comparison import rows
-from glyphline.comparison.findings import Findings
+from glyphline.commands.comparison import rows
+from glyphline.commands.comparison.findings import Findings
 
 
 def tables(findings: Findings) -> str:

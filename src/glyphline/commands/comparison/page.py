@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from jinja2 import Environment, StrictUndefined
 
-from glyphline.comparison import rows
-from glyphline.comparison.findings import Findings
+from glyphline.commands.comparison import rows
+from glyphline.commands.comparison.findings import Findings
 from glyphline.tracking.recorded import Points
 from glyphline.values import Split
 
@@ -61,7 +61,7 @@ def html(findings: Findings, test: Split | None) -> str:
         findings: what to show.
         test: the test split that all were scored on; None where it is not at hand, and then no image is shown.
     """
-    text = resources.files("glyphline.comparison").joinpath("page.html").read_text(encoding="utf-8")
+    text = resources.files("glyphline.commands.comparison").joinpath("page.html").read_text(encoding="utf-8")
     template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return template.from_string(text).render(
         names=findings.names,

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from glyphline import data, files
-from glyphline.comparison import page, text
-from glyphline.comparison.findings import compare
-from glyphline.comparison.references import subjects
+from glyphline.commands.comparison import page, text
+from glyphline.commands.comparison.findings import compare
+from glyphline.commands.comparison.references import subjects
 from glyphline.errors import PipelineError
 from glyphline.params import Params
 from glyphline.paths import Paths

@@ -1,0 +1,98 @@
+"""The commands about parameters and runs: what may be set, what came out, which model is better."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from glyphline.cli import project
+
+
+@click.command("params")
+@click.option("--markdown", is_flag=True, help="Print the text of docs/params.md.")
+def show_params(*, markdown: bool) -> None:
+    """List every field of params.yaml with its type, range, default and meaning."""
+    from glyphline.commands import manual
+
+    path = project.here().params
+    if markdown:
+        click.echo(manual.markdown(path), nl=False)
+    else:
+        manual.show(path)
+
+
+@click.command("recipe")
+@click.argument("name", required=False)
+def use_recipe(name: str | None) -> None:
+    """Write a named set of parameters into params.yaml, or list the sets there are."""
+    from glyphline.params import recipe
+
+    if name is None:
+        for known in recipe.names():
+            click.echo(f"{known}: {recipe.find(known).about}")
+        return
+    changed = recipe.write(project.here().params, recipe.find(name))
+    for key, (before, after) in changed.items():
+        click.echo(f"{key}: {before} -> {after}")
+    click.echo("params.yaml is changed; `dvc repro` follows it" if changed else "params.yaml holds this recipe already")
+
+
+@click.command("summary")
+def show_summary() -> None:
+    """Print what the last run of the pipeline made."""
+    values, paths = project.opened()
+    from glyphline.commands import summary
+
+    summary.show(values, paths)
+
+
+@click.command("study")
+@click.argument("name", required=False)
+def show_study(name: str | None) -> None:
+    """Print the state and the trials of a search, running or finished; NAME is another than the present one."""
+    values, paths = project.opened()
+    from glyphline.commands import study
+
+    study.show(values, paths, name)
+
+
+@click.command()
+@click.argument("models", nargs=-1, required=True, metavar="A B [...]")
+@click.option("--markdown", is_flag=True, help="Print what a pull request needs instead of the tables.")
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where to write the page; mlruns/compare.html when it is not given.",
+)
+def compare(models: tuple[str, ...], *, markdown: bool, html: Path | None) -> None:
+    """Compare models on the same test images: tables here, pictures in one HTML page.
+
+    Each model is a run (id, key or name), a version (models:/NAME/3, NAME@alias, @alias, 3), a DVC experiment, a git
+    revision, or `workspace`.
+    """
+    if len(models) < 2:
+        raise click.UsageError("name at least two models")
+    values, paths = project.opened()
+    from glyphline.commands import comparison
+
+    target = html or paths.mlruns / "compare.html"
+    click.echo(comparison.run(models, values, paths, target, as_markdown=markdown), nl=False)
+    click.echo(f"page: {target}", err=True)
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=5000, show_default=True, type=click.IntRange(1, 65_535), help="Port to listen on.")
+def ui(host: str, port: int) -> None:
+    """Open MLflow's own UI over the project's store."""
+    values, paths = project.opened()
+    from glyphline.tracking import ui as tracking_ui
+
+    command, environment = tracking_ui.server(values, paths, host, port)
+    click.echo(f"MLflow is starting at {tracking_ui.address(host, port)} (Ctrl-C stops it)", err=True)
+    sys.stderr.flush()
+    os.execvpe(command[0], command, environment)  # noqa: S606
+
+
+COMMANDS = (show_params, use_recipe, show_summary, show_study, compare, ui)

@@ -1,0 +1,31 @@
+"""The stages as commands; `dvc repro` runs them."""
+
+import importlib
+
+import click
+
+from glyphline.cli import project
+
+STAGES = {
+    "fetch": "Bring the data set to data/raw, every file checked by its digest.",
+    "preprocess": "Check, resize and split the images into data/processed.",
+    "tune": "Search for good parameters; goes on where it was interrupted.",
+    "train": "Fit the network with the best parameters.",
+    "evaluate": "Score the model on the test split.",
+    "register": "Register the model and decide whether it becomes champion.",
+}
+
+
+def _command(name: str, summary: str) -> click.Command:
+    @click.command(name, help=summary)
+    def stage() -> None:
+        from glyphline import stage_times
+
+        values, paths = project.opened()
+        with stage_times.measured(paths.stage_times, name):
+            importlib.import_module(f"glyphline.stages.{name}").run(values, paths)
+
+    return stage
+
+
+COMMANDS = tuple(_command(name, summary) for name, summary in STAGES.items())

@@ -1,0 +1,87 @@
+"""The command line: what help shows, and what becomes of an error."""
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from glyphline import errors
+from glyphline.cli import program, terminal
+from glyphline.cli.sections import Sections
+from glyphline.cli.stages import STAGES
+
+
+@pytest.fixture
+def lines() -> list[str]:
+    """Of the help page, which click wraps at 80 columns."""
+    return CliRunner().invoke(program, ["--help"], prog_name="glyphline").output.splitlines()
+
+
+def test_help_lists_the_stages_first_and_in_the_order_of_the_pipeline(lines):
+    at = lines.index("Stages, in their order:")
+    assert [line.split()[0] for line in lines[at + 1 :] if line[2:3].strip()][: len(STAGES)] == list(STAGES)
+
+
+def test_help_has_sections_in_the_order_of_work(lines):
+    headings = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
+    assert headings == [
+        "Options:",
+        "Stages, in their order:",
+        "Parameters and runs:",
+        "Registered models:",
+        "Housekeeping:",
+    ]
+
+
+def test_help_shows_every_command_but_the_hidden_one_with_its_whole_first_sentence(lines):
+    text = " ".join(" ".join(lines).split())
+    for name, command in program.commands.items():
+        assert (f" {name} {command.get_short_help_str(limit=1000)}" in text) != command.hidden
+    assert [name for name, command in program.commands.items() if command.hidden] == ["rescore"]
+
+
+def test_completion_offers_the_commands_in_the_same_order():
+    offered = program.list_commands(click.Context(program))
+    assert offered == [command.name for commands in program.sections.values() for command in commands]
+
+
+def test_a_name_that_two_sections_have_is_refused():
+    twice = {"One": [click.Command("a")], "Two": [click.Command("a")]}
+    with pytest.raises(ValueError, match="'a' stands in two sections"):
+        Sections(sections=twice)
+
+
+def raises(error: BaseException):
+    def command() -> None:
+        raise error
+
+    return command
+
+
+@pytest.mark.parametrize("kind", errors.PipelineError.__subclasses__(), ids=lambda kind: kind.__name__)
+def test_an_error_of_each_kind_is_two_lines_and_its_own_exit_code(kind, capsys):
+    assert terminal.exit_code(raises(kind("it is so", fix="do that"))) == kind.exit_code
+    assert capsys.readouterr().err == "error: it is so\nfix: do that\n"
+
+
+def test_the_exit_codes_of_the_kinds_differ_from_each_other_and_from_the_others():
+    codes = [kind.exit_code for kind in errors.PipelineError.__subclasses__()]
+    assert len({*codes, 0, 1, terminal.INTERRUPTED}) == len(codes) + 3
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), click.Abort()], ids=repr)
+def test_an_interrupt_says_that_the_command_goes_on_from_there(error, capsys):
+    assert terminal.exit_code(raises(error)) == 130
+    assert capsys.readouterr().err == "interrupted; the same command goes on from here\n"
+
+
+def test_a_mistake_of_the_program_is_shown_with_its_traceback(capsys):
+    assert terminal.exit_code(raises(KeyError("lost"))) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("Traceback")
+    assert "KeyError: 'lost'" in said
+
+
+def test_a_wrong_command_line_is_2_and_a_right_one_0(capsys):
+    assert terminal.exit_code(lambda: program.main(["compair"], standalone_mode=False)) == 2
+    assert "compair" in capsys.readouterr().err
+    assert terminal.exit_code(lambda: program.main(["--version"], standalone_mode=False)) == 0

@@ -44,3 +44,10 @@ def test_a_run_tells_of_the_machine_only_after_its_own_first_numbers(default_par
     told = [event for event in journal.read(paths.journal("train")).runs[run.key] if isinstance(event, events.Metrics)]
     assert list(told[0].values) == ["accuracy", "val_loss"]
     assert any("system/cpu_utilization_percentage" in event.values for event in told[1:])
+
+
+def test_a_run_that_ends_before_the_first_sample_is_due_has_one_all_the_same():
+    told: list[tuple[dict, int]] = []
+    sampler = Sampler(lambda values, number: told.append((dict(values), number)), lambda: {"system/x": 1.0}, first_s=60)
+    sampler.stop()
+    assert told == [({"system/x": 1.0}, 0)]

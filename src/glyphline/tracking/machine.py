@@ -33,7 +33,7 @@ class Sampler:
         self._thread.start()
 
     def stop(self) -> None:
-        """Take no more samples; returns when none is being taken."""
+        """Take no more samples, but one if there was none yet; returns when none is being taken."""
         self._stopped.set()
         self._thread.join()
 
@@ -43,6 +43,9 @@ class Sampler:
         while not self._stopped.wait(max(self._first_s, SHARE_OF_ELAPSED * (time.monotonic() - began))):
             self._tell(read(), number)
             number += 1
+        if not number:
+            # A run shorter than the first pause has its page of system metrics as well.
+            self._tell(read(), number)
 
 
 def machine() -> Read:

@@ -16,6 +16,7 @@ from glyphline.records import ClassScore, Evaluation
 from glyphline.values import Split
 
 ROOT = Path(__file__).resolve().parents[1]
+SEARCH_PATH = f"{ROOT / 'src'}{os.pathsep}{ROOT}"
 
 # What a test may not inherit from the shell that started it.
 FOREIGN = (
@@ -34,6 +35,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DO_NOT_TRACK"] = "true"
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Of a process that imports this checkout's code and tests, whatever is installed and wherever it starts."""
+    return {**os.environ, "PYTHONPATH": SEARCH_PATH, **more}
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from typing import Any
 
 from glyphline import tuning
 from glyphline.params import Params
-from tests.conftest import ROOT
+from tests.conftest import ROOT, environment
 from tests.searches import Death, bowl, check_journal, check_sound, die, forked, recorded, slow_bowl, trials
 from tests.waiting import until
 
@@ -42,6 +42,11 @@ def killed_and_resumed(params: Params, place: tuning.Place | Path, folder: Path,
 
     code = forked(doomed)
     assert code == -signal.SIGKILL, f"{death} was not reached"
+    resumed(params, place, folder)
+
+
+def resumed(params: Params, place: tuning.Place | Path, folder: Path) -> None:
+    """Whatever became of a search, run again it meets its budget and loses nothing; its journal matches the study."""
     before = trials(place)
     recorded(params, place, folder)
     found = trials(place)
@@ -81,14 +86,14 @@ def program(database: str, folder: str, budget: str, workers: str) -> None:
     recorded(params, Path(database), Path(folder), slow_bowl)
 
 
-def start(database: Path, folder: Path, budget: int, workers: int, **environment: str) -> subprocess.Popen[str]:
+def start(database: Path, folder: Path, budget: int, workers: int, **more: str) -> subprocess.Popen[str]:
     """Start `program` in a process group of its own."""
     script = folder / "program.py"
     script.write_text(PROGRAM)
     return subprocess.Popen(
         [sys.executable, str(script), str(database), str(folder), str(budget), str(workers)],
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"} | environment,
+        env=environment(**more),
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,

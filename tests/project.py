@@ -8,6 +8,9 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
 
 from tests.conftest import ROOT
 
@@ -84,16 +87,8 @@ class Project:
         return self.run("python", "-m", "glyphline", *arguments)
 
     def set_params(self, values: Mapping[str, str]) -> None:
-        """Write values into params.yaml, keeping its comments."""
-        from ruamel.yaml import YAML
-
-        yaml = YAML()
-        path = self.folder / "params.yaml"
-        tree = yaml.load(path)
-        for dotted, text in values.items():
-            section, _, key = dotted.partition(".")
-            tree[section][key] = YAML(typ="safe").load(text)
-        yaml.dump(tree, path)
+        """Write values, as YAML, into params.yaml, keeping its comments."""
+        set_params(self.folder, {dotted: YAML(typ="safe").load(text) for dotted, text in values.items()})
 
     def move_artifacts(self, before: Path) -> None:
         """Point the store of a copied project to its own files, whose places MLflow keeps as absolute paths."""
@@ -120,6 +115,20 @@ class Project:
     def stages_run(self, text: str) -> list[str]:
         """The stages that a `dvc` output says were run."""
         return [line.split("'")[1] for line in text.splitlines() if line.startswith("Running stage '")]
+
+
+def set_params(folder: Path, values: Mapping[str, Any]) -> None:
+    """Write values into the params.yaml of a folder; a folder without one gets the project's own, with its comments."""
+    yaml = YAML()
+    path = folder / "params.yaml"
+    tree = yaml.load(path if path.exists() else ROOT / "params.yaml")
+    for dotted, value in values.items():
+        *sections, leaf = dotted.split(".")
+        place = tree
+        for section in sections:
+            place = place[section]
+        place[leaf] = value
+    yaml.dump(tree, path)
 
 
 def clone(folder: Path) -> Project:

@@ -149,6 +149,8 @@ class Trial:
 
 def trials(place: tuning.Place | Path, name: str = STUDY) -> list[Trial]:
     """All trials that the storage holds; none when there is no study yet."""
+    if isinstance(place, Path) and not place.exists():
+        return []
     url = f"sqlite:///{place}" if isinstance(place, Path) else place.url
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:

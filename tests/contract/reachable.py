@@ -14,6 +14,7 @@ NEUTRAL = {
     "glyphline.errors",
     "glyphline.paths",
     "glyphline.redaction",
+    "glyphline.nearest",
     "glyphline.progress",
     "glyphline.params.mistakes",
 }

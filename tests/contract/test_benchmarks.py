@@ -1,13 +1,12 @@
 """Every benchmark that `make bench` names is there, and has a quick mode."""
 
-import os
 import re
 import subprocess
 import sys
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, environment
 
 NAMES = re.search(r"^BENCHMARKS := (.+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)[1].split()
 
@@ -19,6 +18,6 @@ def test_it_explains_itself_and_has_a_quick_mode(name):
         capture_output=True,
         text=True,
         check=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        env=environment(),
     ).stdout
     assert "--quick" in said

@@ -1,7 +1,6 @@
 """What a command loads: TensorFlow alone takes longer than fetch, preprocess and register together."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -10,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.conftest import environment
 
 HEAVY = {"tensorflow", "keras", "mlflow", "optuna", "sklearn", "scipy", "matplotlib", "pandas"}
 NETWORKS = {"tensorflow", "keras"}
@@ -49,14 +50,14 @@ class Probed:
 
 
 @pytest.fixture
-def probe(root, tmp_path):
+def probe(tmp_path):
     """Runs a command in a folder: `probe(folder, "params")`."""
 
     def run(folder: Path, *words: str) -> Probed:
         finished = subprocess.run(
             [sys.executable, "-c", PROBE, tmp_path / "said.json", *words],
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(root / "src")},
+            env=environment(),
             capture_output=True,
             text=True,
             check=False,

@@ -19,7 +19,7 @@ from glyphline.errors import TrackingError
 from glyphline.tracking import journal, store
 from glyphline.tracking.artifacts import Shelf
 from glyphline.tracking.events import End, Metrics, Start
-from tests.conftest import ROOT
+from tests.conftest import ROOT, environment
 from tests.integration.conftest import record_evaluation, record_model, rows, silent
 from tests.waiting import until
 
@@ -368,7 +368,3 @@ def python(script, *arguments):
         timeout=60,
         check=False,
     )
-
-
-def environment():
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in sys.path if part)}

@@ -1,6 +1,5 @@
 """A search on a real Ray cluster of two nodes on this machine."""
 
-import os
 import threading
 
 import pytest
@@ -8,7 +7,7 @@ import pytest
 from glyphline import tuning
 from glyphline.errors import SearchError
 from tests import calls
-from tests.conftest import ROOT
+from tests.conftest import SEARCH_PATH
 from tests.kills import states
 from tests.searches import Watched, check_sound, light, run, slow_bowl, trials
 from tests.waiting import until
@@ -22,8 +21,7 @@ def cluster():
 
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     nodes = [made.add_node(num_cpus=1) for _ in range(2)]
-    search_path = f"{ROOT / 'src'}{os.pathsep}{ROOT}"
-    ray.init(address=made.address, log_to_driver=False, runtime_env={"env_vars": {"PYTHONPATH": search_path}})
+    ray.init(address=made.address, log_to_driver=False, runtime_env={"env_vars": {"PYTHONPATH": SEARCH_PATH}})
     yield made, nodes
     ray.shutdown()
     made.shutdown()

@@ -11,7 +11,7 @@ import pytest
 
 from glyphline import tuning
 from glyphline.errors import SearchError
-from tests.conftest import ROOT
+from tests.conftest import ROOT, environment
 from tests.searches import Watched, check_journal, check_sound, light, recorded, run, trials
 from tests.servers import PASSWORD
 from tests.waiting import until
@@ -47,12 +47,7 @@ def machine(tmp_path, place):
         process = subprocess.Popen(
             [sys.executable, str(folder / "program.py"), str(folder), str(budget), str(workers)],
             cwd=ROOT,
-            env=os.environ
-            | {
-                "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
-                "BOWL_URL": place.url.replace("+psycopg", ""),
-                "BOWL_EPOCH_S": str(epoch_s),
-            },
+            env=environment(BOWL_URL=place.url.replace("+psycopg", ""), BOWL_EPOCH_S=str(epoch_s)),
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,

@@ -12,6 +12,7 @@ import pytest
 from glyphline import tracking
 from glyphline.paths import Paths
 from glyphline.tracking import artifacts, journal
+from tests.conftest import environment
 from tests.integration.conftest import record_evaluation, record_model, rows
 
 
@@ -195,10 +196,8 @@ def test_what_the_real_dvc_leaves_of_a_commit_and_of_an_experiment_is_found(defa
 
 def dvc(project, *arguments):
     folder = Path(sys.executable).parent
-    environment = {
-        **os.environ,
+    own = {
         "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": os.pathsep.join(part for part in sys.path if part),
         "GIT_AUTHOR_NAME": "a",
         "GIT_AUTHOR_EMAIL": "a@b",
         "GIT_COMMITTER_NAME": "a",
@@ -208,7 +207,7 @@ def dvc(project, *arguments):
     done = subprocess.run(
         [sys.executable, "-m", "dvc", *arguments],
         cwd=project.work,
-        env=environment,
+        env=environment(**own),
         capture_output=True,
         text=True,
         check=False,

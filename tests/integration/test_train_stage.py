@@ -3,7 +3,6 @@
 import shutil
 
 import pytest
-from ruamel.yaml import YAML
 
 from glyphline import cli, records
 from glyphline.data import store
@@ -11,6 +10,7 @@ from glyphline.paths import Paths
 from glyphline.records import Best, Training
 from glyphline.tracking import events, journal
 from tests.conftest import ROOT, made_split
+from tests.project import set_params
 
 SMALL = {
     "model.filters": [4],
@@ -53,19 +53,6 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     set_params(tmp_path, SMALL)
     return paths
-
-
-def set_params(folder, values):
-    yaml = YAML()
-    path = folder / "params.yaml"
-    tree = yaml.load(path if path.exists() else ROOT / "params.yaml")
-    for dotted, value in values.items():
-        *sections, leaf = dotted.split(".")
-        place = tree
-        for section in sections:
-            place = place[section]
-        place[leaf] = value
-    yaml.dump(tree, path)
 
 
 def told(paths):

@@ -1,13 +1,12 @@
 """Several devices, memory limits and other backends, each in a process of its own: a process has one of each."""
 
 import json
-import os
 import subprocess
 import sys
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import environment
 
 SMALL = {
     "model.filters": (4,),
@@ -65,8 +64,7 @@ sys.exit()
 
 def fit(values=(), places=(), before="", data=(96, 8), **environ):
     words = [sys.executable, "-c", FIT, json.dumps(SMALL | dict(values)), json.dumps(places), before, json.dumps(data)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]), **environ}
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=500)
+    done = subprocess.run(words, env=environment(**environ), capture_output=True, text=True, check=False, timeout=500)
     assert done.returncode == 0, done.stderr[-4000:]
     return json.loads(done.stdout.splitlines()[-1])
 

@@ -14,7 +14,7 @@ from glyphline.errors import TrainingError
 from glyphline.training.batches import chance, order
 from glyphline.training.images import Resident, Streamed, reader
 from glyphline.values import Split
-from tests.conftest import ROOT, changed, made_split
+from tests.conftest import changed, environment, made_split
 from tests.waiting import until
 
 # Dropout, augmentation and momentum: all that has a state between two epochs.
@@ -70,9 +70,8 @@ def setting(varied):
 
 
 def start(folder, stop_after):
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
     words = [sys.executable, "-c", FIT, json.dumps(VARIED), str(folder), str(stop_after)]
-    return subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(words, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def test_a_killed_fit_goes_on_in_a_new_process_and_ends_as_an_unbroken_one(varied, setting, tmp_path):

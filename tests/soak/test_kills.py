@@ -1,6 +1,5 @@
 """Hundreds of SIGKILLs: at every statement that a search writes with, and at random moments; `make soak` runs them."""
 
-import os
 import random
 import signal
 import subprocess
@@ -10,8 +9,8 @@ import time
 import pytest
 
 from glyphline import tuning
-from tests.conftest import ROOT
-from tests.kills import killed_and_resumed, killed_at_random, states
+from tests.conftest import ROOT, environment
+from tests.kills import killed_and_resumed, killed_at_random, resumed, states
 from tests.searches import Death, check_journal, check_sound, forked, light, recorded, run, trials, writes
 from tests.waiting import until
 
@@ -60,13 +59,10 @@ def test_a_search_killed_again_and_again_meets_its_budget(tmp_path):
                 death.install()
                 recorded(light(trials=12), database, folder)
 
-            before = trials(database) if database.exists() else []
+            before = trials(database)
             kills += forked(doomed) == -signal.SIGKILL
             assert len(trials(database)) >= len(before)
-        before = trials(database)
-        recorded(light(trials=12), database, folder)
-        check_sound(trials(database), before, 12)
-        check_journal(folder, trials(database))
+        resumed(light(trials=12), database, folder)
     assert kills >= 60
     print(f"{kills} SIGKILLs in 20 searches")
 
@@ -80,10 +76,7 @@ def test_processes_killed_at_random_moments_lose_nothing(tmp_path):
         database, budget = folder / "optuna.db", 40
         for _ in range(6):
             kills += killed_at_random(database, folder, budget, 2, rng)
-        before = trials(database) if database.exists() else []
-        recorded(light(trials=budget, workers=2), database, folder)
-        check_sound(trials(database), before, budget)
-        check_journal(folder, trials(database))
+        resumed(light(trials=budget, workers=2), database, folder)
     assert kills >= 20
     print(f"{kills} SIGKILLs of a desk with two workers")
 
@@ -113,10 +106,7 @@ def test_a_shared_study_killed_at_random_statements_meets_its_budget(postgresql_
                 recorded(params, place, folder)
 
             kills += forked(doomed) == -signal.SIGKILL
-        before = trials(place)
-        recorded(params, place, folder)
-        check_sound(trials(place), before, 12)
-        check_journal(folder, trials(place))
+        resumed(params, place, folder)
     assert kills >= 20
     print(f"{kills} SIGKILLs of desks at a PostgreSQL study")
 
@@ -144,8 +134,7 @@ def test_real_fits_killed_ten_times_end_as_if_they_had_not_been(tmp_path):
 
     def start(database):
         command = [sys.executable, str(tmp_path / "fits.py"), str(database), str(tmp_path), str(budget)]
-        environment = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
-        return subprocess.Popen(command, cwd=ROOT, env=environment)
+        return subprocess.Popen(command, cwd=ROOT, env=environment())
 
     while kills < 10:
         process = start(database)

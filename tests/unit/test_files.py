@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glyphline import files
+from tests.conftest import environment
 
 # Takes the lock, says so, and holds it until it is killed.
 HOLDER = """
@@ -117,7 +118,7 @@ def holder(tmp_path):
         [sys.executable, "-c", HOLDER, str(tmp_path / "lock")],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env=environment(),
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "held\n"

@@ -18,6 +18,7 @@ from glyphline.errors import ArtifactError, TrackingError
 from glyphline.tracking import events, journal
 from glyphline.tracking.events import End, Metrics, Start, decode, encode
 from tests import calls
+from tests.conftest import environment
 
 
 @pytest.fixture
@@ -191,7 +192,3 @@ def test_times_are_milliseconds():
     before = time.time_ns() // 1_000_000
     now = events.now_ms()
     assert before <= now <= time.time_ns() // 1_000_000
-
-
-def environment():
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in sys.path if part)}

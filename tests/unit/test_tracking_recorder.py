@@ -16,7 +16,7 @@ from glyphline.paths import Paths
 from glyphline.tracking import events, journal
 from glyphline.tracking.launch import Projector
 from glyphline.tracking.trials import TrialRuns
-from tests.conftest import made_split
+from tests.conftest import environment, made_split
 
 
 @pytest.fixture
@@ -179,6 +179,5 @@ def test_nothing_is_said_when_all_is_well(record, caplog):
 
 def test_the_package_loads_neither_mlflow_nor_keras():
     script = "import sys, glyphline.tracking.ui; print('mlflow' in sys.modules or 'keras' in sys.modules)"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in sys.path if part)}
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=True)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment(), check=True)
     assert done.stdout == "False\n"

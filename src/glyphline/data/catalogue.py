@@ -4,11 +4,11 @@ Several independent public registries agree on each digest. An entry gives the d
 of the published archive, of the bytes inside it, or both; either match is enough, so that a mirror may compress anew.
 """
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from glyphline.errors import DataError
+from glyphline.nearest import closest
 
 TRAIN_IMAGES = "train-images-idx3-ubyte"
 TRAIN_LABELS = "train-labels-idx1-ubyte"
@@ -70,8 +70,8 @@ def find(name: str) -> Dataset:
     """
     if name in CATALOGUE:
         return CATALOGUE[name]
-    near = difflib.get_close_matches(name, CATALOGUE, n=1)
-    guess = f"; did you mean {near[0]}?" if near else ""
+    near = closest(name, CATALOGUE)
+    guess = f"; did you mean {near}?" if near else ""
     raise DataError(
         f"data.dataset is {name!r}, which the catalogue does not hold{guess}",
         fix=f"use one of {', '.join(CATALOGUE)}, or give the folder of your own images in data.path",

@@ -1,6 +1,5 @@
 """Say what is wrong in params.yaml in the words of the person who wrote it."""
 
-import difflib
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from glyphline.nearest import closest
 from glyphline.params.schema import Params
 from glyphline.params.searching import NOT_SEARCHABLE, SEARCHABLE_SECTIONS, SpaceEntry
 from glyphline.params.section import Section
@@ -79,7 +79,7 @@ def space_mistakes(tree: Mapping[str, Any]) -> list[str]:
         elif key in NOT_SEARCHABLE:
             found.append(f"tune.space.{key}: cannot be searched, because {NOT_SEARCHABLE[key]}")
         elif key not in known:
-            found.append(f"tune.space.{key}: no parameter of model or train{_did_you_mean(_nearest(str(key), known))}")
+            found.append(f"tune.space.{key}: no parameter of model or train{_did_you_mean(closest(str(key), known))}")
         else:
             found += dict.fromkeys(_entry_mistakes(tree, key, entry))
     return found
@@ -87,7 +87,7 @@ def space_mistakes(tree: Mapping[str, Any]) -> list[str]:
 
 def unknown_parameter(dotted: str, known: Iterable[str]) -> str:
     """The line about a dotted key that no parameter has."""
-    return f"{dotted}: no such parameter{_did_you_mean(_nearest(dotted, known))}"
+    return f"{dotted}: no such parameter{_did_you_mean(closest(dotted, known))}"
 
 
 def _entry_mistakes(tree: Mapping[str, Any], key: str, entry: Any) -> Iterator[str]:
@@ -160,7 +160,7 @@ def _words(mistake: Mapping[str, Any]) -> str:
 
 
 def _closest(loc: tuple[Any, ...]) -> str | None:
-    return _nearest(str(loc[-1]), _fields_at(loc[:-1]))
+    return closest(str(loc[-1]), _fields_at(loc[:-1]))
 
 
 def _fields_at(loc: tuple[Any, ...]) -> list[str]:
@@ -190,10 +190,6 @@ def _is_valid(model: type[Section], tree: Mapping[str, Any]) -> bool:
 
 def _is_section(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
-
-
-def _nearest(key: str, known: Iterable[str]) -> str | None:
-    return next(iter(difflib.get_close_matches(key, list(known), n=1, cutoff=0.5)), None)
 
 
 def _did_you_mean(close: str | None) -> str:

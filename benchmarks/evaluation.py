@@ -52,6 +52,8 @@ def main(*, rounds: int, quick: bool) -> None:
                 {"import_s": imports, "evaluate_s": stage.seconds, "ratio": ratio, "peak_mb": stage.peak_bytes / 2**20}
             )
             click.echo(", ".join(f"{key} {value:.2f}" for key, value in seen[-1].items()), err=True)
+        # It waits for the process that carries the runs to MLflow, which would write into a folder that is going.
+        measurement.python("-m", "glyphline", "sync", folder=clone, environ=own)
     identical = all(one == written[0] for one in written)
     measurement.publish(
         "evaluation",

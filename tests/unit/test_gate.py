@@ -10,7 +10,8 @@ from scipy import stats
 
 from glyphline.evaluation import paired
 from glyphline.params.releasing import GateParams
-from glyphline.registry.gate import Champion, Measured, Paired, decide, level_of
+from glyphline.registry.gate import decide, level_of
+from glyphline.registry.measured import Champion, Measured, Paired
 
 RULES = GateParams(
     min_class_recall=None,

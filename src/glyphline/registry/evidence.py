@@ -10,7 +10,7 @@ from glyphline import records
 from glyphline.errors import ArtifactError, PipelineError
 from glyphline.records import Cost, Evaluation
 from glyphline.registry.events import Judged
-from glyphline.registry.gate import Champion, Measured, Paired
+from glyphline.registry.measured import Champion, Measured, Paired
 from glyphline.registry.state import State
 
 EVALUATION = "evaluation.json"

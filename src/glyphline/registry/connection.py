@@ -1,10 +1,10 @@
 """A connection to MLflow's store whose failures are told as errors that a person can mend."""
 
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from glyphline import environment
 from glyphline.errors import PipelineError, RegistryError, TrackingError
 from glyphline.redaction import redact
 from glyphline.registry.versions import Registry
@@ -46,7 +46,8 @@ def client(uri: str, timeout_s: float) -> Iterator[Any]:
         # By default MLflow tries a dead server for four minutes.
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     }
-    with _environment(bounds):
+    # MLflow takes these from the environment alone, and reads them at each request.
+    with environment.changed(bounds):
         from mlflow.exceptions import MlflowException
         from mlflow.tracking import MlflowClient
         from requests.exceptions import RequestException
@@ -56,21 +57,6 @@ def client(uri: str, timeout_s: float) -> Iterator[Any]:
             yield MlflowClient(tracking_uri=uri, registry_uri=uri)
         except (MlflowException, RequestException, SQLAlchemyError, OSError) as error:
             raise _explained(error, uri) from None
-
-
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    # MLflow takes these from the environment alone, and reads them at each request.
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _explained(error: Exception, uri: str) -> PipelineError:

@@ -5,13 +5,14 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self
 
+from glyphline import environment
 from glyphline.tuning.desk import Desk
 from glyphline.tuning.launchers.crew import Crew, Line, Lost
 from glyphline.tuning.launchers.work import Work
@@ -52,15 +53,15 @@ class Processes:
 
     def hire(self) -> Line:
         """Begin a worker."""
-        environment = thread_limits(self._threads)
+        variables = thread_limits(self._threads)
         if self._gpus:
-            environment["CUDA_VISIBLE_DEVICES"] = self._gpus[self._hired % len(self._gpus)]
+            variables["CUDA_VISIBLE_DEVICES"] = self._gpus[self._hired % len(self._gpus)]
         self._hired += 1
         # Spawned: a fork of a process that has threads, as TensorFlow has, may never wake up.
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_main, args=(self._work, theirs), daemon=True)
-        with _changed(environment), _deaf_to_interrupts():
+        with environment.changed(variables), _deaf_to_interrupts():
             process.start()
         theirs.close()
         return _PipeLine(process, ours)
@@ -127,20 +128,6 @@ def _leave_with_parent() -> None:
     assert parent is not None
     connection.wait([parent.sentinel])
     os._exit(1)
-
-
-@contextmanager
-def _changed(environment: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in environment}
-    os.environ.update(environment)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 @contextmanager

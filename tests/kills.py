@@ -13,7 +13,8 @@ from typing import Any
 from glyphline import tuning
 from glyphline.params import Params
 from tests.conftest import ROOT, environment
-from tests.searches import Death, bowl, check_journal, check_sound, die, forked, recorded, slow_bowl, trials
+from tests.forks import forked
+from tests.searches import Death, bowl, check_journal, check_sound, die, recorded, slow_bowl, trials
 from tests.waiting import until
 
 # The points with names: where a search that is killed could lose or double a trial.

@@ -3,7 +3,6 @@
 import math
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -210,27 +209,6 @@ def check_journal(folder: Path, found: list[Trial]) -> None:
         )
         told[number] = (states[end[0]] if len(end) == 1 else end, curve)
     assert told == {trial.number: (trial.state, trial.curve) for trial in found}
-
-
-def forked(work: Callable[[], Any]) -> int:
-    """Run in a copy of this process, whose libraries are loaded; returns how it ended, as `subprocess` says it."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            work()
-            code = 0
-        except BaseException:
-            import traceback
-
-            traceback.print_exc()
-        finally:
-            sys.stderr.flush()
-            os._exit(code)
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status)
 
 
 def die() -> None:

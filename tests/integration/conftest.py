@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,11 @@ def rows(paths: Paths) -> dict[str, list[tuple]]:
             )
         ]
         return {table: sorted(database.execute(f'SELECT * FROM "{table}"'), key=repr) for table in tables}
+
+
+def of_ours(names: Iterable[str]) -> list[str]:
+    """Names of metrics, sorted; the sampler's are left out: how many there are depends on the time."""
+    return sorted(name for name in names if not name.startswith("system/"))
 
 
 def silent(params, paths, stage) -> Projector:

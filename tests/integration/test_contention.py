@@ -5,13 +5,13 @@
 
 import json
 import math
-import multiprocessing
 import os
 import random
 import shutil
 import signal
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from glyphline.errors import PipelineError
 from glyphline.registry import Destination, opened, promotion, release
 from glyphline.registry.events import Judged, RolledBack
 from glyphline.registry.state import fold
+from tests import forks
 from tests.registered import Runs, compare
 from tests.servers import mlflow_server
 
@@ -83,11 +84,11 @@ def prepared(to: Destination) -> None:
     MlflowClient(to.uri, to.uri).create_experiment(to.name)
 
 
-def started(to, folder, rules, number, rounds) -> multiprocessing.Process:
-    # Forked from a process that has loaded MLflow: a fresh interpreter needs seconds for it.
-    process = multiprocessing.get_context("fork").Process(target=work, args=(to, folder, number, rules, rounds))
-    process.start()
-    return process
+@pytest.fixture
+def started(crowd, tmp_path, default_params):
+    """Starts one of the processes: `started(number, rounds)`."""
+    rules = default_params.registry
+    return lambda number, rounds: forks.started(partial(work, crowd, tmp_path, number, rules, rounds))
 
 
 def checked(to: Destination, folder: Path) -> list:
@@ -124,9 +125,9 @@ def checked(to: Destination, folder: Path) -> list:
     return list(log)
 
 
-def test_all_at_once_leave_one_history_that_agrees_with_every_answer(crowd, tmp_path, default_params):
+def test_all_at_once_leave_one_history_that_agrees_with_every_answer(crowd, started, tmp_path):
     prepared(crowd)
-    processes = [started(crowd, tmp_path, default_params.registry, number, ROUNDS) for number in range(PROCESSES)]
+    processes = [started(number, ROUNDS) for number in range(PROCESSES)]
     for process in processes:
         process.join(LIMIT_S)
         assert process.exitcode == 0
@@ -135,17 +136,17 @@ def test_all_at_once_leave_one_history_that_agrees_with_every_answer(crowd, tmp_
     assert len(registered) == PROCESSES * ROUNDS
 
 
-def test_whoever_is_killed_leaves_a_state_that_the_next_command_repairs(crowd, tmp_path, default_params):
+def test_whoever_is_killed_leaves_a_state_that_the_next_command_repairs(crowd, started, tmp_path):
     prepared(crowd)
     luck = random.Random(0)
-    processes = {n: started(crowd, tmp_path, default_params.registry, n, 10_000) for n in range(PROCESSES)}
+    processes = {number: started(number, 10_000) for number in range(PROCESSES)}
     deadline = time.monotonic() + (600 if IS_SOAK else 25)
     while time.monotonic() < deadline:
         time.sleep(luck.uniform(0.2, 1.5) * 4 / PROCESSES)
         number = luck.choice(list(processes))
         os.kill(processes[number].pid, signal.SIGKILL)
         processes[number].join()
-        processes[number] = started(crowd, tmp_path, default_params.registry, number, 10_000)
+        processes[number] = started(number, 10_000)
     for process in processes.values():
         os.kill(process.pid, signal.SIGKILL)
         process.join()

@@ -9,6 +9,7 @@ import sqlite3
 import pytest
 
 from glyphline.tuning.book import Claim
+from tests.forks import forked
 from tests.kills import (
     POINTS,
     TAKE_UP,
@@ -19,7 +20,7 @@ from tests.kills import (
     start,
     states,
 )
-from tests.searches import check_journal, check_sound, forked, light, recorded, run, trials
+from tests.searches import check_journal, check_sound, light, recorded, run, trials
 from tests.waiting import until
 
 

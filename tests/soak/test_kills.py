@@ -10,8 +10,9 @@ import pytest
 
 from glyphline import tuning
 from tests.conftest import ROOT, environment
+from tests.forks import forked
 from tests.kills import killed_and_resumed, killed_at_random, resumed, states
-from tests.searches import Death, check_journal, check_sound, forked, light, recorded, run, trials, writes
+from tests.searches import Death, check_journal, check_sound, light, recorded, run, trials, writes
 from tests.waiting import until
 
 PARAMS = light(finalists=2, seeds=2)

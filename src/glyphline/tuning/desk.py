@@ -4,16 +4,21 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from glyphline.tuning.book import MEASURED, REASON, SECONDS, Book, Claim, seconds_spent
 from glyphline.tuning.conduct import Ended
+from glyphline.tuning.interrupt import Interrupt
 from glyphline.tuning.seat import Seat
 from glyphline.tuning.space import Space
 from glyphline.tuning.trial import Job
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +90,17 @@ class _Told:
             self.told = epoch + 1
 
 
+def _whole(method: Callable[Concatenate["Desk", P], R]) -> Callable[Concatenate["Desk", P], R]:
+    """No signal breaks into the method; see `Interrupt.held`."""
+
+    @wraps(method)
+    def held(self: "Desk", /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with self.interrupt.held():
+            return method(self, *args, **kwargs)
+
+    return held
+
+
 @dataclass
 class Desk:
     """Hands out jobs, and writes down what comes of them.
@@ -94,7 +110,7 @@ class Desk:
         plan: which trials there are to be.
         seat: this process's place among others.
         watcher: told of everything.
-        is_stopping: asked before a trial is handed out; true hands out no more.
+        interrupt: asked before a trial is handed out, and held off while the study is written to.
         ended: told of each trial that ended, with all there are.
     """
 
@@ -102,19 +118,24 @@ class Desk:
     plan: Plan
     seat: Seat
     watcher: Watcher
-    is_stopping: Callable[[], bool]
+    interrupt: Interrupt
     ended: Callable[[FrozenTrial, list[FrozenTrial]], None]
     _held: set[int] = field(default_factory=set)
     _lost: set[int] = field(default_factory=set)
     _told: dict[int, _Told] = field(default_factory=dict)
 
+    def is_stopping(self) -> bool:
+        """True when no trial is handed out any more."""
+        return self.interrupt()
+
+    @_whole
     def take(self, worker: str = "") -> Job | None:
         """The next trial to run; None when there is none now.
 
         Args:
             worker: who will run it.
         """
-        if self.is_stopping():
+        if self.interrupt():
             return None
         with self.seat.turn():
             number = self._begin(worker)
@@ -126,6 +147,7 @@ class Desk:
         self._tell_begin(number, values, worker)
         return self.plan.job(number, values)
 
+    @_whole
     def epoch(self, job: Job, epoch: int, metrics: Mapping[str, float]) -> str | None:
         """Write an epoch down; the reason to stop the trial, or None to go on."""
         self._told[job.number].epoch(epoch, metrics)
@@ -135,6 +157,7 @@ class Desk:
             return f"epoch {epoch + 1}: val_loss {loss:.4f}"
         return None
 
+    @_whole
     def end(self, job: Job, ended: Ended) -> None:
         """Write down how a trial ended.
 
@@ -155,12 +178,14 @@ class Desk:
         if ended.trace is not None:
             raise RuntimeError(f"{self.plan.name} {job.number} failed in its worker:\n{ended.trace}")
 
+    @_whole
     def lost(self, job: Job, reason: str) -> None:
         """The worker of a trial died; somebody will begin the trial again, if it was its first death."""
         log.warning("the worker of %s %d died (%s)", self.plan.name, job.number, reason)
         self._held.discard(job.number)
         self._lost.add(job.number)
 
+    @_whole
     def give_back(self) -> None:
         """Let others, or a later run, have the trials that this process has taken and not ended."""
         with self.seat.turn():
@@ -171,11 +196,13 @@ class Desk:
                     self.book.give_back(frozen.number, counts=frozen.number in self._lost)
         self._held.clear()
 
+    @_whole
     def is_done(self) -> bool:
         """True when nothing is left to hand out and nobody runs anything."""
         trials = self.book.trials()
         return all(trial.state.is_finished() for trial in trials) and not self._has_room(trials)
 
+    @_whole
     def tell_again(self) -> None:
         """Tell the watcher of the trials that it has not seen end."""
         for frozen in self.book.trials():

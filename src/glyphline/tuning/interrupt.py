@@ -21,10 +21,36 @@ class Interrupt:
 
     def __init__(self) -> None:
         self.is_wanted = False
+        self._is_terminated = False
+        self._holds = 0
+        self._due: BaseException | None = None
 
     def __call__(self) -> bool:
-        """True when no new trial should be begun."""
+        """True when no new trial should be begun.
+
+        Raises:
+            SystemExit: there was a SIGTERM, and Python dropped what its handler raised, as it does within the callback
+                of a weak reference or a `__del__`.
+        """
+        if self._is_terminated:
+            raise SystemExit(TERMINATED)
         return self.is_wanted
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """What a signal raises waits for the end of the block.
+
+        Raised in the middle of a database driver's or SQLAlchemy's code, it can leave a transaction open, and with it a
+        lock on the file that keeps this very process from writing down how things stand.
+        """
+        self._holds += 1
+        try:
+            yield
+        finally:
+            self._holds -= 1
+            if not self._holds and self._due is not None:
+                due, self._due = self._due, None
+                raise due
 
     def heard(self, _number: int, _frame: FrameType | None) -> None:
         """Take a Ctrl-C in.
@@ -33,9 +59,24 @@ class Interrupt:
             KeyboardInterrupt: it is the second.
         """
         if self.is_wanted:
-            raise KeyboardInterrupt
-        self.is_wanted = True
-        log.warning("no new trial is begun; the running ones end first (Ctrl-C again stops them at once)")
+            self._raise(KeyboardInterrupt())
+        else:
+            self.is_wanted = True
+            log.warning("no new trial is begun; the running ones end first (Ctrl-C again stops them at once)")
+
+    def terminated(self, _number: int, _frame: FrameType | None) -> None:
+        """Take a SIGTERM in.
+
+        Raises:
+            SystemExit: always.
+        """
+        self._is_terminated = True
+        self._raise(SystemExit(TERMINATED))
+
+    def _raise(self, error: BaseException) -> None:
+        if not self._holds:
+            raise error
+        self._due = error
 
 
 @contextmanager
@@ -51,16 +92,12 @@ def listening() -> Iterator[Interrupt]:
         return
     before = {
         signal.SIGINT: signal.signal(signal.SIGINT, interrupt.heard),
-        signal.SIGTERM: signal.signal(signal.SIGTERM, _terminated),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, interrupt.terminated),
     }
     try:
         yield interrupt
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    if interrupt.is_wanted:
+    if interrupt():
         raise KeyboardInterrupt
-
-
-def _terminated(_number: int, _frame: FrameType | None) -> None:
-    raise SystemExit(TERMINATED)

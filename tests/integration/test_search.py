@@ -8,7 +8,8 @@ import pytest
 
 from glyphline import tuning
 from glyphline.errors import SearchError, TrainingError
-from tests.searches import STUDY, Watched, bowl, light, run, trials
+from glyphline.tuning.launchers import Work, launcher
+from tests.searches import STUDY, Watched, bowl, hoarder, light, nothing, run, trials
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +30,25 @@ def test_the_winner_has_the_lowest_loss_and_is_never_worse_than_params_yaml(fini
     complete = [trial["end"][1] for trial in watched.trials.values() if trial["end"][0] == "COMPLETE"]
     assert outcome.val_loss == min(complete) <= watched.trials[0]["end"][1]
     assert outcome.values == watched.trials[outcome.number]["values"]
+
+
+def test_a_worker_that_has_grown_is_replaced_between_two_trials(finished, tmp_path):
+    outcome, _, _ = finished
+    watched = Watched()
+    again = run(light(launcher="processes"), tmp_path / "optuna.db", watched, hoarder)
+    workers = [trial["worker"] for trial in watched.trials.values()]
+    # Each leaves after its third trial: 600 MB more than after its first.
+    assert [workers.index(name) for name in workers] == [0, 0, 0, 3, 3, 3]
+    assert again.rows == outcome.rows
+    assert {trial.attempt for trial in trials(tmp_path / "optuna.db")} == {1}
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [({"trials": 50}, "Inline"), ({"trials": 51}, "Processes"), ({"workers": 2}, "Processes")],
+)
+def test_a_long_search_runs_beside_this_process_which_would_grow(values, kind):
+    assert type(launcher(Work(light(), nothing, bowl), light(**values).tune)).__name__ == kind
 
 
 def never():

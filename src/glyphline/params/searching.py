@@ -106,7 +106,8 @@ class TuneParams(Section):
     )
     workers: int = Field(ge=1, le=1024, description="Trials at the same time.")
     launcher: Literal["auto", "inline", "processes", "ray"] = Field(
-        description="Where trials run: in this process, in processes beside it, on Ray. auto: inline for one worker."
+        description="Where trials run: in this process, in processes beside it, on Ray. auto: inline for one worker"
+        " and at most 50 trials."
     )
     gpus_per_trial: float = Field(
         ge=0, le=64, description="GPUs of each worker; a fraction shares one, 0 lets each see what this process sees."

@@ -73,7 +73,7 @@ class Cluster:
         """Have the actors take jobs until there are none."""
         self._crew.run(desk)
 
-    def hire(self) -> Line:
+    def hire(self, place: int) -> Line:  # noqa: ARG002 - Ray finds a place
         """Begin an actor; it waits for a node with room."""
         processors = int(self._ray.cluster_resources().get("CPU", 1))
         threads = max(1, processors // self._tune.workers)

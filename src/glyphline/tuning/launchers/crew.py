@@ -1,14 +1,14 @@
 """The desk's side of a launcher with workers elsewhere: one loop, whatever carries the messages."""
 
 import logging
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from glyphline.errors import SearchError
 from glyphline.tuning.conduct import Ended
 from glyphline.tuning.desk import Desk
-from glyphline.tuning.launchers.worker import Broken, Epoch, Message, Ready, Refused
+from glyphline.tuning.launchers.worker import Broken, Epoch, Leaving, Message, Ready, Refused
 from glyphline.tuning.trial import Job
 
 log = logging.getLogger(__name__)
@@ -43,8 +43,12 @@ class Line(Protocol):
 class Exchange(Protocol):
     """Begins workers and listens to them."""
 
-    def hire(self) -> Line:
-        """Begin a worker; it will say `Ready`."""
+    def hire(self, place: int) -> Line:
+        """Begin a worker; it will say `Ready`.
+
+        Args:
+            place: its own among the places of living workers, from 0.
+        """
 
     def listen(self, lines: Iterable[Line], timeout_s: float) -> list[tuple[Line, Message | Lost]]:
         """What workers said; empty when nobody said anything for so long."""
@@ -53,10 +57,10 @@ class Exchange(Protocol):
 @dataclass
 class _Worker:
     line: Line
+    place: int
     job: Job | None = None
     is_idle: bool = False
     was_ready: bool = False
-    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 class Crew:
@@ -97,8 +101,9 @@ class Crew:
                     return False
                 worker.job, worker.is_idle = job, False
                 worker.line.answer(job)
-        if len(self._workers) < self._size and not desk.is_stopping() and not desk.is_done():
-            self._workers += [_Worker(self._exchange.hire()) for _ in range(self._size - len(self._workers))]
+        free = sorted(set(range(self._size)) - {worker.place for worker in self._workers})
+        if free and not desk.is_stopping() and not desk.is_done():
+            self._workers += [_Worker(self._exchange.hire(place), place) for place in free]
         return not desk.is_stopping() and any(worker.job is None for worker in self._workers)
 
     def _hear(self, worker: _Worker, message: Message | Lost, desk: Desk) -> None:
@@ -121,10 +126,17 @@ class Crew:
                 # Idle first: a mistake of ours is raised here, and the job is over nevertheless.
                 worker.job, worker.is_idle = None, True
                 desk.end(job, message)
+            case Leaving(ended):
+                assert job is not None
+                self._dismiss(worker)
+                desk.end(job, ended)
 
-    def _bury(self, worker: _Worker, reason: str, desk: Desk) -> None:
+    def _dismiss(self, worker: _Worker) -> None:
         worker.line.hang_up()
         self._workers.remove(worker)
+
+    def _bury(self, worker: _Worker, reason: str, desk: Desk) -> None:
+        self._dismiss(worker)
         if worker.job is not None:
             desk.lost(worker.job, reason)
         elif not worker.was_ready:

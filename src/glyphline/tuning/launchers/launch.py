@@ -6,6 +6,9 @@ from contextlib import AbstractContextManager
 from glyphline.params.searching import TuneParams
 from glyphline.tuning.launchers.work import Launcher, Work
 
+# This process would grow with every trial; a worker that has grown is replaced (`worker.GROWTH_MB`).
+INLINE_TRIALS = 50
+
 
 def launcher(work: Work, tune: TuneParams) -> AbstractContextManager[Launcher]:
     """The launcher that `tune.launcher` and `tune.workers` ask for; leaving its context ends its workers.
@@ -15,7 +18,7 @@ def launcher(work: Work, tune: TuneParams) -> AbstractContextManager[Launcher]:
     """
     kind = tune.launcher
     if kind == "auto":
-        kind = "inline" if tune.workers == 1 else "processes"
+        kind = "inline" if tune.workers == 1 and tune.trials <= INLINE_TRIALS else "processes"
     if kind == "inline":
         from glyphline.tuning.launchers.inline import Inline
 

@@ -35,7 +35,6 @@ class Processes:
     def __init__(self, work: Work, workers: int, *, threads: int, gpus: Sequence[str] = ()) -> None:
         self._work, self._threads, self._gpus = work, threads, gpus
         self._crew = Crew(self, workers)
-        self._hired = 0
 
     def __enter__(self) -> Self:
         return self
@@ -51,12 +50,11 @@ class Processes:
         """Have the workers take jobs until there are none."""
         self._crew.run(desk)
 
-    def hire(self) -> Line:
-        """Begin a worker."""
+    def hire(self, place: int) -> Line:
+        """Begin a worker; its place says which GPUs it has."""
         variables = thread_limits(self._threads)
         if self._gpus:
-            variables["CUDA_VISIBLE_DEVICES"] = self._gpus[self._hired % len(self._gpus)]
-        self._hired += 1
+            variables["CUDA_VISIBLE_DEVICES"] = self._gpus[place]
         # Spawned: a fork of a process that has threads, as TensorFlow has, may never wake up.
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()

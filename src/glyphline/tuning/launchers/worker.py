@@ -1,14 +1,21 @@
 """A worker's side of a launcher: jobs come in, epochs and ends go out, and after each epoch it is told to go on."""
 
+import math
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import psutil
+
 from glyphline.errors import PipelineError
 from glyphline.tuning.conduct import Ended, conduct
 from glyphline.tuning.launchers.work import Work
 from glyphline.tuning.trial import Job
+
+# TensorFlow never gives back what a compiled function took, 9 MB for a small CNN (docs/experiments.md); to begin anew
+# costs the seconds of its import.
+GROWTH_MB = 512.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +29,13 @@ class Epoch:
 
     epoch: int
     metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """A trial ended, and the worker has grown too large for another."""
+
+    ended: Ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +58,14 @@ class Broken:
     trace: str
 
 
-Message = Ready | Epoch | Ended | Refused | Broken
+Message = Ready | Epoch | Ended | Leaving | Refused | Broken
 
 Ask = Callable[[Message], Any]
 """Sends a message and waits for its answer."""
 
 
 def serve(work: Work, ask: Ask) -> None:
-    """Work until the answer to `Ready` is None.
+    """Work until the answer to `Ready` is None, or until this process has grown by `GROWTH_MB` since its first trial.
 
     Args:
         work: what a trial needs.
@@ -66,9 +80,13 @@ def serve(work: Work, ask: Ask) -> None:
         ask(Broken(traceback.format_exc()))
         return
     message: Message = Ready()
-    while True:
+    limit = math.inf
+    while not isinstance(message, Leaving):
         job: Job | None = ask(message)
         if job is None:
             return
         ended = conduct(work.objective, work.params, setting, job, lambda epoch, metrics: ask(Epoch(epoch, metrics)))
-        message = ended.without_error()
+        size = psutil.Process().memory_info().rss / 2**20
+        limit = min(limit, size + GROWTH_MB)
+        message = ended.without_error() if size < limit else Leaving(ended.without_error())
+    ask(message)

@@ -158,7 +158,8 @@ def store(project: Project):
 
     client = MlflowClient(tracking_uri=f"sqlite:///{project.folder}/mlruns/mlflow.db")
     # MLflow keeps a connection per address, and it would go on reading a file that was removed and made anew.
-    client._tracking_client.store.engine.dispose()
+    for inner in (client._tracking_client, client._get_registry_client()):
+        inner.store.engine.dispose()
     return client
 
 

@@ -10,11 +10,11 @@ def sync() -> None:
     """Show in MLflow every run that its store is missing."""
     values, paths = project.opened()
     from glyphline import tracking
-    from glyphline.stages import register
+    from glyphline.commands import restoring
 
     report = tracking.sync(values, paths)
     click.echo(f"{report.runs_made} runs made, {report.events_sent} events sent")
-    if restored := register.restore(values, paths):
+    for restored in restoring.run(values, paths):
         click.echo(f"{restored.name} version {restored.version} registered again")
 
 

@@ -6,7 +6,7 @@ MLflow is imported when a registry is first spoken to, not when this package is 
 from glyphline.registry import loading, lookup, promotion
 from glyphline.registry.evidence import Evidence
 from glyphline.registry.measured import Paired
-from glyphline.registry.release import Candidate, release, restore
+from glyphline.registry.release import Candidate, known, release, restore
 from glyphline.registry.session import Destination, Session, opened
 from glyphline.registry.signing import Keys
 
@@ -17,6 +17,7 @@ __all__ = [
     "Keys",
     "Paired",
     "Session",
+    "known",
     "loading",
     "lookup",
     "opened",

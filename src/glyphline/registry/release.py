@@ -1,12 +1,13 @@
 """Register a finished run: one version per run, its digests, the gate's decision, the aliases."""
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from glyphline.errors import ArtifactError
 from glyphline.params.releasing import RegistryParams
 from glyphline.records import Decision, Training
-from glyphline.registry import integrity, labels, signing
+from glyphline.registry import connection, integrity, labels, signing
 from glyphline.registry.events import Event, Judged
 from glyphline.registry.evidence import Compare, Evidence, Rescore
 from glyphline.registry.judging import Case, decision, judge
@@ -88,16 +89,19 @@ def release(
         return _concluded(session, candidate, version, state)
 
 
-def restore(candidate: Candidate, to: Destination, decided: Decision, compare: Compare) -> Decision | None:
+def restore(
+    candidate: Candidate, to: Destination, decided: Decision, compare: Compare, *, after: Collection[int] = ()
+) -> Decision | None:
     """Register a run again whose decision outlived its store.
 
-    The gate is not asked again. An alias that a version of the store holds already stays where it is.
+    The gate is not asked again. An alias that a version judged since the loss holds stays where it is.
 
     Args:
         candidate: the run that `decided` is about.
         to: where.
         decided: what the register stage decided.
         compare: two files of predictions; not used for this.
+        after: versions that were restored just before, of earlier decisions; their `champion` is handed on.
 
     Returns:
         The decision with the version and the aliases of now, or None because nothing was missing.
@@ -114,12 +118,29 @@ def restore(candidate: Candidate, to: Destination, decided: Decision, compare: C
 
         def again(state: State) -> Event:
             _check_files(version, files, state)
-            return _remembered(candidate, version, files, decided, state)
+            return _remembered(candidate, version, files, decided, is_champion=state.champion in {None, *after})
 
         _, state = session.ledger.commit(again)
         log.info("registered again: %s version %d, which was version %d", to.name, version, decided.version)
         now = _concluded(session, candidate, version, state)
         return decided.model_copy(update={"version": version, "aliases": now.aliases})
+
+
+def known(to: Destination) -> frozenset[str]:
+    """Digests of the weights of all models that the history tells of; empty where there is no history.
+
+    Raises:
+        TrackingError: the store cannot be reached.
+        RegistryError: the store refuses a request.
+    """
+    with connection.connected(to.uri, to.name, to.timeout_s) as registry:
+        from glyphline.registry import log
+
+        run_id = log.find(registry.client, to.name)
+        if run_id is None:
+            return frozenset()
+        told = log.Log(registry.client, run_id, to.name, to.entries_per_run).read().events
+    return frozenset(event.weights_digest for event in told if isinstance(event, Judged))
 
 
 def _version(
@@ -158,7 +179,9 @@ def _concluded(session: Session, candidate: Candidate, version: int, state: Stat
     return decision(session.to.name, found, state)
 
 
-def _remembered(candidate: Candidate, version: int, files: dict[str, str], decided: Decision, state: State) -> Judged:
+def _remembered(
+    candidate: Candidate, version: int, files: dict[str, str], decided: Decision, *, is_champion: bool
+) -> Judged:
     found = candidate.evidence.evaluation
     return Judged(
         version=version,
@@ -169,7 +192,7 @@ def _remembered(candidate: Candidate, version: int, files: dict[str, str], decid
         weights_digest=found.weights_digest,
         predictions_sha256=found.predictions_sha256,
         files=files,
-        promoted=CHAMPION in decided.aliases and state.champion is None,
+        promoted=CHAMPION in decided.aliases and is_champion,
         rules=decided.rules,
         # The numbers of the lost registry mean nothing in this one.
         champion=None,

@@ -106,7 +106,8 @@ def _judged(state: State, event: Judged) -> State:
     pair = (event.weights_digest, event.champion_weights or "")
     if event.comparison is not None and pair not in compared.get(event.test_digest, ()):
         compared[event.test_digest] = (*compared.get(event.test_digest, ()), pair)
-    keeps = event.restored and state.challenger is not None
+    # What comes back after a loss stands back for what was judged since.
+    keeps = event.restored and (latest := state.judgement(state.challenger or 0)) is not None and not latest.restored
     state = replace(
         state,
         challenger=state.challenger if keeps else event.version,

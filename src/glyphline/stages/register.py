@@ -3,6 +3,8 @@
 import logging
 import subprocess
 import sys
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 from glyphline import records, registry, tracking
@@ -36,8 +38,14 @@ def run(params: Params, paths: Paths) -> None:
     log.info("%s version %d (%s): %s", decision.name, decision.version, aliases, "; ".join(decision.reasons))
 
 
-def restore(params: Params, paths: Paths) -> Decision | None:
-    """Register the workspace's run again where the store has lost it; None when there is nothing to do."""
+def restore(params: Params, paths: Paths, *, after: Collection[int] = ()) -> Decision | None:
+    """Register a run again where the store has lost it; None when there is nothing to do.
+
+    Args:
+        params: of the project.
+        paths: where the run's files are.
+        after: versions that were restored just before, of earlier decisions.
+    """
     if not all(path.exists() for path in (paths.decision, paths.training, paths.evaluation)):
         return None
     decision = records.read(paths.decision, Decision, stage="register")
@@ -47,7 +55,10 @@ def restore(params: Params, paths: Paths) -> Decision | None:
         log.info("decision.json is about an earlier model; `dvc repro` registers the present one")
         return None
     candidate = _candidate(params, paths)
-    return None if candidate is None else registry.restore(candidate, destination(params, paths), decision, compare)
+    if candidate is None:
+        return None
+    to = replace(destination(params, paths), name=decision.name)
+    return registry.restore(candidate, to, decision, compare, after=after)
 
 
 def compare(champion: Path, champion_sha256: str, challenger: Path, challenger_sha256: str) -> Paired:

@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 COMMITS = 50
 NAME = "journal.jsonl"
+RELEASE = ("train", "evaluate", "register")
 # Beside the experiments, refs/exps holds what DVC needs while it runs them.
 _EXPERIMENT = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/")
 
@@ -34,6 +35,19 @@ def past(paths: Paths, shelf: Shelf) -> list[Path]:
             for path, md5 in stage["outs"].items():
                 found |= dict.fromkeys(_journals(path, md5, shelf))
     return list(found)
+
+
+def releases(paths: Paths, shelf: Shelf) -> Iterator[dict[str, Path]]:
+    """What each `dvc.lock` of the last commits, newest first, and of the experiments says of a registered model.
+
+    Yields:
+        Path in the project -> file in DVC's cache, of the outs of train, evaluate and register that are there.
+    """
+    for text in _locks(paths.work):
+        stages = lineage.md5s(text)
+        outs = (out for stage in RELEASE for out in stages.get(stage, {}).get("outs", {}).items())
+        found = {path: shelf.cached(md5) for path, md5 in outs}
+        yield {path: file for path, file in found.items() if file.is_file() and file.suffix != ".dir"}
 
 
 def experiments(work: Path) -> dict[str, str]:

@@ -1,0 +1,73 @@
+"""`sync`: a registry that was lost comes back, with the versions of the workspace, past commits and experiments."""
+
+import logging
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from glyphline import records, registry
+from glyphline.errors import ArtifactError
+from glyphline.params import Params
+from glyphline.paths import Paths
+from glyphline.records import Decision
+from glyphline.stages import register
+from glyphline.tracking import sources
+from glyphline.tracking.artifacts import Shelf
+
+log = logging.getLogger(__name__)
+
+
+def run(params: Params, paths: Paths) -> list[Decision]:
+    """Register again, in their old order, the models that the history does not know.
+
+    What a person did in the lost registry, a promotion by hand or a rollback, was written nowhere else and is gone.
+
+    Returns:
+        The decisions with the versions and the aliases of now.
+
+    Raises:
+        TrackingError: the store cannot be reached.
+        RegistryError: the store refuses a request.
+    """
+    restored: dict[str, list[Decision]] = {}
+    known: dict[str, frozenset[str]] = {}
+    with tempfile.TemporaryDirectory(prefix="glyphline-restoring-") as scratch:
+        found = {_identity(decision): (decision, place) for decision, place in _released(paths, Path(scratch))}
+        for decision, place in sorted(found.values(), key=lambda one: (one[0].name, one[0].version)):
+            name = decision.name
+            if name not in known:
+                known[name] = registry.known(replace(register.destination(params, paths), name=name))
+            if decision.weights_digest in known[name]:
+                continue
+            before = [one.version for one in restored.setdefault(name, [])]
+            if (again := register.restore(params, place, after=before)) is not None:
+                restored[name].append(again)
+    return [decision for decisions in restored.values() for decision in decisions]
+
+
+def _released(paths: Paths, scratch: Path) -> Iterator[tuple[Decision, Paths]]:
+    """Decisions with the paths at which their runs' files are; of two about one model, the later one comes later."""
+    past = [*sources.releases(paths, Shelf.of(paths.work, paths.home))]
+    for number, files in enumerate(reversed(past)):
+        place = Paths(work=scratch / str(number), home=paths.home)
+        for path, file in files.items():
+            link = place.work / path
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(file)
+        yield from _decided(place)
+    yield from _decided(paths)
+
+
+def _decided(place: Paths) -> Iterator[tuple[Decision, Paths]]:
+    needed = (place.training, place.evaluation, place.cost, place.predictions, place.model_card, place.journal("train"))
+    if not place.decision.is_file() or not all(path.is_file() for path in needed):
+        return
+    try:
+        yield records.read(place.decision, Decision, stage="register"), place
+    except ArtifactError as error:
+        log.warning("a decision was left out: %s", error.problem)
+
+
+def _identity(decision: Decision) -> tuple[str, str]:
+    return decision.name, decision.weights_digest

@@ -11,7 +11,7 @@ import pytest
 from glyphline.errors import ArtifactError, RegistryError, TrackingError
 from glyphline.params.releasing import RegistryParams
 from glyphline.records import Decision
-from glyphline.registry import Candidate, Destination, Evidence, release, restore
+from glyphline.registry import Candidate, Destination, Evidence, known, release, restore
 from glyphline.registry.labels import shortened
 from tests.conftest import made_evaluation
 from tests.registered import COMMIT, Runs, compare, training
@@ -229,6 +229,36 @@ def test_a_lost_store_gets_version_aliases_and_description_back(register, to, cl
     assert aliases(client) == {"challenger": 1, "champion": 1}
     assert "there is no champion yet" in client.get_model_version("shapes", "1").description
     assert restore(again, to, decision, compare) is None
+
+
+def test_a_lost_registry_comes_back_with_its_champions_in_a_row_and_the_way_back(
+    register, to, client, finished, migrated_store
+):
+    lost = [(correct, f"{place}" * 64) for place, correct in enumerate((955, 950, 990), start=1)]
+    decisions = [register(finished(correct, weights=weights)) for correct, weights in lost]
+    before = aliases(client)
+    assert before == {"champion": 3, "previous": 1, "challenger": 3}
+    shutil.copy(migrated_store, to.lock.with_name("mlflow.db"))
+    assert known(to) == frozenset()
+    restored = []
+    for (correct, weights), decision in zip(lost, decisions, strict=True):
+        again = restore(finished(correct, weights=weights), to, decision, compare, after=restored)
+        restored.append(again.version)
+    assert restored == [1, 2, 3]
+    assert aliases(client) == before
+    assert known(to) == {weights for _, weights in lost}
+
+
+def test_what_was_judged_since_the_loss_keeps_its_aliases(register, to, client, finished, migrated_store):
+    old = [(955, "1" * 64), (990, "2" * 64)]
+    decisions = [register(finished(correct, weights=weights)) for correct, weights in old]
+    shutil.copy(migrated_store, to.lock.with_name("mlflow.db"))
+    assert register(finished(970, weights="3" * 64)).promoted
+    restored = []
+    for (correct, weights), decision in zip(old, decisions, strict=True):
+        again = restore(finished(correct, weights=weights), to, decision, compare, after=restored)
+        restored.append(again.version)
+    assert aliases(client) == {"challenger": 1, "champion": 1}
 
 
 def test_restoring_takes_no_alias_from_another_version(register, to, client, finished):

@@ -150,15 +150,18 @@ def workers(*, quick: bool) -> None:
 
 
 def memory(*, quick: bool) -> None:
-    """Resident memory of one worker, fitted with a line after the first tenth."""
+    """Resident memory of one worker and of those that replace it, fitted with a line after the first tenth."""
     trials = 60 if quick else 500
     _, noted = _search(
         _base(tune__trials=trials, tune__epochs=1, train__batch_size=128, tune__space=EQUAL, tune__sampler="random")
     )
     sizes = np.array([one["rss"] for one in noted])
     rest = np.arange(len(sizes)) >= len(sizes) // 10
+    # A small worker after a large one is a new one.
+    replaced = int((np.diff(sizes) < -100).sum())
     slope = float(np.polyfit(np.flatnonzero(rest), sizes[rest], 1)[0])
-    _write("memory", {"trials": len(sizes), "first_mb": sizes[0], "last_mb": sizes[-1], "mb_per_trial": slope})
+    found = {"trials": len(sizes), "first_mb": sizes[0], "highest_mb": sizes.max(), "last_mb": sizes[-1]}
+    _write("memory", found | {"workers": replaced + 1, "mb_per_trial": slope})
 
 
 MEASURED = {"around": around, "workers": workers, "memory": memory}

@@ -2,11 +2,12 @@
 
 import logging
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from glyphline import records, registry
+from glyphline import records, registry, tracking
 from glyphline.errors import ArtifactError
 from glyphline.params import Params
 from glyphline.paths import Paths
@@ -31,14 +32,17 @@ def run(params: Params, paths: Paths) -> list[Decision]:
         RegistryError: the store refuses a request.
     """
     restored: dict[str, list[Decision]] = {}
-    known: dict[str, frozenset[str]] = {}
     with tempfile.TemporaryDirectory(prefix="glyphline-restoring-") as scratch:
-        found = {_identity(decision): (decision, place) for decision, place in _released(paths, Path(scratch))}
-        for decision, place in sorted(found.values(), key=lambda one: (one[0].name, one[0].version)):
-            name = decision.name
-            if name not in known:
-                known[name] = registry.known(replace(register.destination(params, paths), name=name))
-            if decision.weights_digest in known[name]:
+        # One per run: the gate may have been asked again about the same one.
+        released = {
+            tracking.last_key(place.journal("train")): (decision, place)
+            for decision, place in _released(paths, Path(scratch))
+        }
+        wanted = Counter((decision.name, decision.weights_digest) for decision, _ in released.values())
+        there = {name: registry.known(replace(register.destination(params, paths), name=name)) for name, _ in wanted}
+        for decision, place in sorted(released.values(), key=lambda one: one[0].version):
+            digest, name = decision.weights_digest, decision.name
+            if wanted[name, digest] <= there[name][digest]:
                 continue
             before = [one.version for one in restored.setdefault(name, [])]
             if (again := register.restore(params, place, after=before)) is not None:
@@ -67,7 +71,3 @@ def _decided(place: Paths) -> Iterator[tuple[Decision, Paths]]:
         yield records.read(place.decision, Decision, stage="register"), place
     except ArtifactError as error:
         log.warning("a decision was left out: %s", error.problem)
-
-
-def _identity(decision: Decision) -> tuple[str, str]:
-    return decision.name, decision.weights_digest

@@ -1,6 +1,7 @@
 """Register a finished run: one version per run, its digests, the gate's decision, the aliases."""
 
 import logging
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -126,8 +127,8 @@ def restore(
         return decided.model_copy(update={"version": version, "aliases": now.aliases})
 
 
-def known(to: Destination) -> frozenset[str]:
-    """Digests of the weights of all models that the history tells of; empty where there is no history.
+def known(to: Destination) -> Counter[str]:
+    """Digest of weights -> how many versions with them the history tells of; empty where there is no history.
 
     Raises:
         TrackingError: the store cannot be reached.
@@ -138,9 +139,9 @@ def known(to: Destination) -> frozenset[str]:
 
         run_id = log.find(registry.client, to.name)
         if run_id is None:
-            return frozenset()
+            return Counter()
         told = log.Log(registry.client, run_id, to.name, to.entries_per_run).read().events
-    return frozenset(event.weights_digest for event in told if isinstance(event, Judged))
+    return Counter({event.version: event.weights_digest for event in told if isinstance(event, Judged)}.values())
 
 
 def _version(

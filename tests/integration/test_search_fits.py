@@ -1,5 +1,7 @@
 """The search with real fits, inline and in warm workers."""
 
+import logging
+from contextlib import contextmanager
 from functools import partial
 
 import pytest
@@ -57,6 +59,22 @@ def test_warm_workers_run_many_fits_and_leave_nothing_behind(small, tmp_path):
     assert outcome.failed == 0
     assert len({trial["worker"] for trial in watched.trials.values()}) <= 2
     assert {trial.state for trial in trials(tmp_path / "optuna.db")} <= {"COMPLETE", "PRUNED"}
+
+
+def test_many_fits_in_one_process_bring_no_warnings_of_tensorflow(small, tmp_path, caplog):
+    params = changed(small, {"tune.trials": 12, "tune.epochs": 1, "tune.finalists": 0, "tune.pruner": "none"})
+    with tensorflow_heard(caplog):
+        run(params, tmp_path / "optuna.db", Watched(), run_trial, prepare=partial(setting, params))
+    assert [record.getMessage() for record in caplog.records if record.name == "tensorflow"] == []
+
+
+@contextmanager
+def tensorflow_heard(caplog):
+    """TensorFlow's logger does not hand its messages on."""
+    logger = logging.getLogger("tensorflow")
+    logger.addHandler(caplog.handler)
+    yield
+    logger.removeHandler(caplog.handler)
 
 
 def test_a_network_beyond_max_parameters_is_not_fitted(small):

@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ def load() -> ModuleType:
         hidden = NOT_NEEDED if os.environ["KERAS_BACKEND"] == "tensorflow" else ()
         with _hidden(hidden), _native_stderr_held(), _uncollected():
             importlib.import_module("keras")
+        # It takes the models of a search, each with functions of its own, for one that is compiled again and again.
+        logging.getLogger("tensorflow").addFilter(lambda record: "tf.function retracing" not in record.getMessage())
     return sys.modules["keras"]
 
 

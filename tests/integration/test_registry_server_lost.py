@@ -18,7 +18,7 @@ from tests.registered import Runs, compare
 from tests.servers import mlflow_server
 
 # Every how manyth request of a command is the one at which the server is lost: there are some thirty.
-EVERY = 4
+EVERY = 6
 
 
 @contextmanager
@@ -108,7 +108,7 @@ def test_a_server_lost_at_any_request_of_a_move_leaves_the_champion_of_before_or
         assert found in {goal, 5 - goal}
         if found != goal:
             assert move(to, goal) == goal == champion(to)
-    assert cut > 3 * EVERY
+    assert cut > 2 * EVERY
 
 
 @pytest.mark.timeout(300)
@@ -132,7 +132,7 @@ def test_a_server_lost_at_any_request_of_a_registration_leaves_no_version_withou
         if decided is not None:
             assert decided == again
             break
-    assert cut > 3 * EVERY
+    assert cut > 2 * EVERY
 
 
 def champion(to: Destination) -> int:

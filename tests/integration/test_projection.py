@@ -19,6 +19,7 @@ from glyphline.errors import TrackingError
 from glyphline.tracking import journal, store
 from glyphline.tracking.artifacts import Shelf
 from glyphline.tracking.events import End, Metrics, Start
+from tests import calls
 from tests.conftest import ROOT, environment
 from tests.integration.conftest import of_ours, record_evaluation, record_model, rows, silent
 from tests.waiting import until
@@ -230,6 +231,20 @@ def test_what_mlflow_would_refuse_is_cut_or_cleaned(default_params, project, run
     assert found.data.metrics["f1 ___"] == 0.5
     assert math.isnan(found.data.metrics["diverged"])
     assert found.data.metrics["val_loss"] == 1 / 2000
+
+
+def test_a_stage_that_is_told_so_starts_no_projector(default_params, project, monkeypatch):
+    from glyphline.tracking import launch
+
+    monkeypatch.setenv(launch.JOB_VARIABLE, launch.NO_PROJECTOR)
+    with (
+        calls.noted("subprocess.Popen", "os.posix_spawn", "os.fork") as noted,
+        tracking.record(default_params, project, stage="train", environ={}, launcher=launch.start) as recorder,
+    ):
+        recorder.start("shapes").metrics({"val_loss": 0.5})
+    assert not [call for call in noted if "projector" in str(call)]
+    assert not (project.mlruns / "projector.log").exists()
+    assert len(journal.read(project.journal("train")).runs) == 1
 
 
 def test_a_parameter_keeps_its_first_value_and_blocks_nothing(default_params, project, run_of):

@@ -16,6 +16,8 @@ from glyphline.tracking import store
 log = logging.getLogger(__name__)
 
 JOB_VARIABLE = "GLYPHLINE_PROJECTOR"
+NO_PROJECTOR = "none"
+"""Value of the variable where no run is to be shown: in a folder that is thrown away, for example."""
 MAX_LOG_BYTES = 1 << 20
 
 
@@ -83,6 +85,8 @@ def start(params: Params, paths: Paths, stage: str) -> Projector:
     It is a session of its own, so that Ctrl-C reaches the stage alone and the end of the run is still sent; it has
     no end of the stage's pipes, so that nobody who reads the stage's output waits for it.
     """
+    if os.environ.get(JOB_VARIABLE) == NO_PROJECTOR:
+        return Projector()
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
     job = Job(

@@ -12,9 +12,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from glyphline.errors import RegistryError
+from glyphline.tracking import launch
 
 # What must not reach the rebuilt stages: they are to see their own store and their own folders.
-FOREIGN = ("DVC_ROOT", "DVC_STAGE", "DVC_EXP_NAME", "MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "GLYPHLINE_PROJECTOR")
+FOREIGN = ("DVC_ROOT", "DVC_STAGE", "DVC_EXP_NAME", "MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID")
 
 
 @contextmanager
@@ -51,7 +52,8 @@ def worktree(repository: Path, commit: str, patch: Path | None) -> Iterator[Path
 def run(folder: Path, stage: str) -> str | None:
     """Run one stage in a worktree with the code of that worktree; what it said when it failed, else None."""
     environment = {key: value for key, value in os.environ.items() if key not in FOREIGN}
-    environment |= {"PYTHONPATH": str(folder / "src")}
+    # A projector would outlive the stage, and write into a worktree that is being removed.
+    environment |= {"PYTHONPATH": str(folder / "src"), launch.JOB_VARIABLE: launch.NO_PROJECTOR}
     done = subprocess.run(
         [sys.executable, "-m", "glyphline", stage],
         cwd=folder,

@@ -1,6 +1,7 @@
 """The gate in front of `champion`: rules, honest levels, and what they cost in power."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -51,13 +52,14 @@ def rules(**fields) -> GateParams:
 @pytest.mark.parametrize(
     ("accuracy", "rival", "promote", "reason"),
     [
-        (0.98, None, True, "there is no champion yet"),
+        (0.98, None, True, "there is no champion to compare with"),
         (0.95, None, True, "reaches registry.min_accuracy 0.95"),
         (0.9499999, None, False, "below registry.min_accuracy 0.95"),
         (0.98, champion(table(10, 40)), True, "better than champion version 1: +0.0030 on 10,000 images"),
         (0.98, champion(table(10, 12)), False, "not shown to be better than champion version 1"),
         (0.98, champion(table(40, 10)), False, "not shown to be better"),
         (0.94, champion(table(10, 40)), False, "below registry.min_accuracy"),
+        (0.98, replace(champion(table(10, 40)), is_in_use=False), True, "better than version 1, the last champion: +0"),
         (0.98, champion("other", "bbbb"), False, "scored on test split bbbb and this one on test split aaaa"),
         (0.98, champion("never", None, None), False, "an unknown test split"),
         (0.98, champion("its predictions are gone"), False, "were not compared: its predictions are gone"),

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from glyphline.records import RuleResult
 from glyphline.registry import events
 from glyphline.registry.events import Judged, Noticed, Pointed, Removed, RolledBack, Unjudged
+from glyphline.registry.judging import rival_of
 from glyphline.registry.state import State, fold
 
 
@@ -66,6 +67,46 @@ def test_a_champion_deleted_by_hand_leaves_the_place_empty_and_is_remembered():
     assert state.previous == 1
 
 
+def test_an_empty_place_is_still_compared_with_who_held_it_last():
+    two = (judged(1, promoted=True), judged(2, promoted=True))
+    without_alias = state_of(*two, Noticed(alias="champion", before=2, version=None))
+    assert rival_of(3, without_alias) == 2
+    without_version = state_of(*two, Removed(version=2))
+    assert rival_of(3, without_version) == 1
+    assert rival_of(3, state_of(*two, Removed(version=2), Removed(version=1))) is None
+
+
+def test_an_older_version_that_is_judged_again_does_not_become_challenger():
+    state = state_of(judged(1, promoted=True), judged(2, promoted=False), judged(1, promoted=False))
+    assert state.challenger == 2
+    assert state_of(judged(1, promoted=True), judged(2, promoted=False), Removed(version=2)).challenger is None
+    again = state_of(judged(1, promoted=True), judged(2, promoted=False), Removed(version=2), judged(1, promoted=True))
+    assert again.challenger == 1
+
+
+def test_a_deleted_version_gets_no_alias_from_an_entry_that_came_late():
+    gone = (judged(1, promoted=True), judged(2, promoted=False), Removed(version=2))
+    late = (
+        Pointed(alias="champion", version=2, forced=True, reason="x"),
+        Pointed(alias="canary", version=2, forced=False, reason=""),
+        judged(2, promoted=True),
+    )
+    for event in late:
+        assert 2 not in state_of(*gone, event).aliases.values()
+        assert state_of(*gone, event).champion == 1
+
+
+def test_a_champion_is_not_its_own_predecessor_after_the_one_between_was_deleted():
+    back = Pointed(alias="champion", version=1, forced=True, reason="x")
+    state = state_of(judged(1, promoted=True), judged(2, promoted=True), back, Removed(version=2))
+    assert (state.champion, state.previous) == (1, None)
+
+
+def test_a_deleted_version_a_hand_had_made_is_no_version_unheard_of():
+    state = state_of(judged(1, promoted=True), Noticed(alias="champion", before=1, version=2), Removed(version=2))
+    assert state.first_unheard == 3
+
+
 def test_a_deleted_version_holds_nothing_any_more():
     state = state_of(judged(1, promoted=True), judged(2, promoted=True), Removed(version=2))
     assert state.aliases == {"previous": 1}
@@ -81,6 +122,15 @@ def test_a_comparison_is_counted_once_per_pair_of_models():
     assert state.number_of("aaaa", ("w2", "w1")) == 1
     assert state.number_of("aaaa", ("w4", "w1")) == 3
     assert state.number_of("bbbb", ("w4", "w1")) == 1
+
+
+def test_comparisons_of_a_lost_registry_count_with_their_numbers():
+    state = state_of(judged(1, promoted=True), judged(2, promoted=False, comparison=4))
+    assert state.number_of("aaaa", ("w2", "")) == 4
+    assert state.number_of("aaaa", ("w3", "w1")) == 5
+    # Two that were both the first one, one before the loss and one since, are two.
+    twice = state_of(judged(1, promoted=False, comparison=1), judged(2, promoted=False, champion=1, comparison=1))
+    assert twice.number_of("aaaa", ("w3", "w1")) == 3
 
 
 kinds = st.one_of(

@@ -48,6 +48,7 @@ class Judged(_Entry):
     comparison: int | None = Field(description="Number of the comparison on this test split; null when none was made.")
     level: float | None
     p_value: float | None
+    vacant: bool = Field(default=False, description="Nobody held `champion`; `champion` above is who held it last.")
     restored: bool = Field(default=False, description="Written again from decision.json after the store was lost.")
 
     @property

@@ -58,7 +58,7 @@ def decide(
 
     Args:
         candidate: the new version.
-        champion: the version that holds the place now, if any.
+        champion: the version that holds the place now, else held it last, if any.
         number: which comparison on this test split this is, from 1.
         gate: the rules.
         min_accuracy: fraction in [0, 1] that every champion must reach.
@@ -71,7 +71,7 @@ def decide(
     level = p_value = None
     if champion is not None and isinstance(champion.paired, Paired) and _is_other(candidate, champion):
         level, p_value = level_of(gate.alpha, number), champion.paired.p_value
-        rules.append(_against(champion.version, champion.paired, number, level, gate))
+        rules.append(_against(champion.who, champion.paired, number, level, gate))
     else:
         rules.append(_without_comparison(candidate, champion))
     return Verdict(all(rule.passed for rule in rules), tuple(rules), level, p_value)
@@ -112,8 +112,8 @@ def _is_other(candidate: Measured, champion: Champion) -> bool:
 def _without_comparison(candidate: Measured, champion: Champion | None) -> RuleResult:
     rule = "registry.gate.against_champion"
     if champion is None:
-        return RuleResult(rule=rule, passed=True, reason="there is no champion yet")
-    who = f"champion version {champion.version}"
+        return RuleResult(rule=rule, passed=True, reason="there is no champion to compare with")
+    who = champion.who
     if champion.test_digest != candidate.test_digest:
         held = f"test split {champion.test_digest[:SHOWN_DIGITS]}" if champion.test_digest else "an unknown test split"
         why = (
@@ -127,8 +127,7 @@ def _without_comparison(candidate: Measured, champion: Champion | None) -> RuleR
     return RuleResult(rule=rule, passed=False, reason=why)
 
 
-def _against(version: int, paired: Paired, number: int, level: float, gate: GateParams) -> RuleResult:
-    who = f"champion version {version}"
+def _against(who: str, paired: Paired, number: int, level: float, gate: GateParams) -> RuleResult:
     spent = f"level {_small(level)}, comparison {number} on this test split"
     seen = (
         f"{paired.difference:+.4f} on {paired.count:,} images, {paired.only_challenger} right only here and"

@@ -1,11 +1,12 @@
 """Ask the gate about a version, in whatever state its model is when the answer is written down."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from glyphline.params.releasing import RegistryParams
 from glyphline.records import Decision, RuleResult
 from glyphline.registry import events, gate
+from glyphline.registry import state as states
 from glyphline.registry.events import Event, Judged
 from glyphline.registry.evidence import Evidence, Shelf
 from glyphline.registry.state import State
@@ -40,7 +41,11 @@ def judge(case: Case, shelf: Shelf, state: State) -> Event | None:
     """The entry about a version in a state; None when the log says exactly that already."""
     held, measured = state.judgement(case.version), case.evidence.measured(case.version)
     rival = rival_of(case.version, state)
+    # Once a version is champion, what was so when it won is what counts.
+    vacant = held is not None and held.vacant if state.incumbent == case.version else state.champion is None
+    vacant = vacant and rival is not None
     champion = None if rival is None else shelf.champion(rival, state, case.evidence)
+    champion = champion and replace(champion, is_in_use=not vacant)
     pair = (measured.weights_digest, (champion and champion.weights_digest) or "")
     number = state.number_of(measured.test_digest, pair)
     verdict = gate.decide(measured, champion, number, case.rules.gate, case.rules.min_accuracy)
@@ -68,19 +73,20 @@ def judge(case: Case, shelf: Shelf, state: State) -> Event | None:
         comparison=number if verdict.level is not None else None,
         level=verdict.level,
         p_value=verdict.p_value,
+        vacant=vacant,
     )
     is_known = held is not None and held.model_dump(exclude=VOLATILE) == found.model_dump(exclude=VOLATILE)
-    is_shown = state.challenger == case.version and (not found.promoted or state.champion == case.version)
+    is_shown = states.after(state, found).aliases == state.aliases
     return None if is_known and is_shown else found
 
 
 def rival_of(version: int, state: State) -> int | None:
-    """The champion to compare a version with.
+    """The champion to compare a version with; the last one, where a hand has emptied the place.
 
     A version that is champion already is compared with the one that it was compared with when it won, so that asking
     again comes to the same answer.
     """
-    rival = state.champion
+    rival = state.incumbent
     if rival == version:
         held = state.judgement(version)
         rival = held.champion if held else None

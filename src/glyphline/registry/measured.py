@@ -66,9 +66,16 @@ class Champion:
         test_digest: the split that it was scored on; None when nobody wrote it down.
         weights_digest: None when nobody wrote it down.
         paired: the comparison with the candidate, or why there is none.
+        is_in_use: false for the last champion, when nobody holds the alias now.
     """
 
     version: int
     test_digest: str | None
     weights_digest: str | None
     paired: Paired | str
+    is_in_use: bool = True
+
+    @property
+    def who(self) -> str:
+        """In words."""
+        return f"champion version {self.version}" if self.is_in_use else f"version {self.version}, the last champion"

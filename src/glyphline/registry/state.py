@@ -23,10 +23,10 @@ class State:
         seq: place of the last entry.
         line: the versions that held `champion` up to now, oldest first; a rollback takes the later ones off.
         is_vacant: somebody deleted `champion` by hand; the last of the line had it.
-        challenger: the version that was judged last.
+        challenger: the newest version that was judged.
         others: further aliases that people gave.
         judged: version -> the last entry about it.
-        compared: test split -> the comparisons made on it, in order.
+        compared: test split -> the comparisons made on it, with the number that each had.
         removed: versions that were deleted by hand.
         withdrawn: version -> why it was rolled back; the gate alone does not let it in again.
     """
@@ -37,7 +37,7 @@ class State:
     challenger: int | None = None
     others: Mapping[str, int] = field(default_factory=dict)
     judged: Mapping[int, Judged | Unjudged] = field(default_factory=dict)
-    compared: Mapping[str, tuple[Pair, ...]] = field(default_factory=dict)
+    compared: Mapping[str, Mapping[Pair, int]] = field(default_factory=dict)
     removed: frozenset[int] = frozenset()
     withdrawn: Mapping[int, str] = field(default_factory=dict)
 
@@ -53,6 +53,11 @@ class State:
         return self.line[at] if len(self.line) >= -at else None
 
     @property
+    def incumbent(self) -> int | None:
+        """The version in use; the one that was in use last where a hand has emptied the place."""
+        return self.line[-1] if self.line else None
+
+    @property
     def aliases(self) -> dict[str, int]:
         """What the registry is to show."""
         held = {CHAMPION: self.champion, PREVIOUS: self.previous, CHALLENGER: self.challenger}
@@ -60,13 +65,14 @@ class State:
 
     def number_of(self, test_digest: str, pair: Pair) -> int:
         """Which comparison on a test split this one is, from 1; a repetition is no new one."""
-        done = self.compared.get(test_digest, ())
-        return done.index(pair) + 1 if pair in done else len(done) + 1
+        done = self.compared.get(test_digest, {})
+        # The numbers of a lost registry come back with gaps, and again beside those that were given since.
+        return done[pair] if pair in done else max(len(done), *done.values(), 0) + 1
 
     @property
     def first_unheard(self) -> int:
         """The lowest number of a version that no entry is about."""
-        return next(number for number in itertools.count(1) if number not in self.judged)
+        return next(number for number in itertools.count(1) if number not in self.judged.keys() | self.removed)
 
     def judgement(self, version: int) -> Judged | None:
         """What the gate said of a version last, if it was asked."""
@@ -104,20 +110,30 @@ def after(state: State, event: Event) -> State:  # noqa: PLR0911  (one per kind)
 def _judged(state: State, event: Judged) -> State:
     compared = dict(state.compared)
     pair = (event.weights_digest, event.champion_weights or "")
-    if event.comparison is not None and pair not in compared.get(event.test_digest, ()):
-        compared[event.test_digest] = (*compared.get(event.test_digest, ()), pair)
-    # What comes back after a loss stands back for what was judged since.
-    keeps = event.restored and (latest := state.judgement(state.challenger or 0)) is not None and not latest.restored
+    if event.comparison is not None:
+        compared[event.test_digest] = {pair: event.comparison} | dict(compared.get(event.test_digest, {}))
     state = replace(
         state,
-        challenger=state.challenger if keeps else event.version,
+        challenger=_challenger(state, event),
         judged={**state.judged, event.version: event},
         compared=compared,
     )
     return _crowned(state, event.version) if event.promoted else state
 
 
+def _challenger(state: State, event: Judged) -> int | None:
+    held = state.challenger
+    if event.version in state.removed or (held is not None and event.version < held):
+        return held
+    # What comes back after a loss stands back for what was judged since.
+    latest = None if held is None else state.judgement(held)
+    return held if event.restored and latest is not None and not latest.restored else event.version
+
+
 def _crowned(state: State, version: int) -> State:
+    # An entry about a version may be written after the one that says that a hand has deleted it.
+    if version in state.removed:
+        return state
     line = state.line if state.line[-1:] == (version,) else (*state.line, version)
     withdrawn = {one: why for one, why in state.withdrawn.items() if one != version}
     return replace(state, line=line, is_vacant=False, withdrawn=withdrawn)
@@ -135,6 +151,8 @@ def _rolled_back(state: State, event: RolledBack) -> State:
 
 
 def _pointed(state: State, alias: str, version: int | None) -> State:
+    if version in state.removed:
+        return state
     others = {name: held for name, held in state.others.items() if name != alias}
     return replace(state, others=others | ({} if version is None else {alias: version}))
 
@@ -152,7 +170,8 @@ def _removed(state: State, version: int) -> State:
     held = state.champion == version
     return replace(
         state,
-        line=tuple(one for one in state.line if one != version),
+        # Nobody comes after himself.
+        line=tuple(one for one, _ in itertools.groupby(one for one in state.line if one != version)),
         is_vacant=state.is_vacant or held,
         challenger=None if state.challenger == version else state.challenger,
         others={alias: one for alias, one in state.others.items() if one != version},

@@ -83,7 +83,8 @@ def told(event: Event) -> str:
 
 def _removed(state: State, look: Look) -> Event | None:
     if look.since is not None:
-        for version in state.judged:
+        # A hand may have given an alias to a version that was deleted before it was looked at.
+        for version in dict.fromkeys((*state.judged, *state.line, *state.aliases.values())):
             if version >= look.since and version not in look.versions and version not in state.removed:
                 return Removed(version=version)
     return None

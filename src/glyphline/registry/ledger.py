@@ -84,7 +84,7 @@ class Ledger:
         """The present state, after what was left undone is done and what hands changed is noted.
 
         It costs the same however many versions there are: those alone are looked at that the log says nothing of, and
-        all of them only when an alias has gone.
+        all of them only when an alias is not where the log has it.
         """
         return self._agreed(_pauses(), _unheard)[0]
 
@@ -115,7 +115,8 @@ class Ledger:
                 after = states.fold([event], before)
                 if self._show(event, before, after, self.id, look.aliases):
                     return event, after
-                # Somebody took over because this process was slow, so its writes may have come late: check.
+                # Somebody took over because this process was slow, so its writes may have come late, or a hand has
+                # deleted the version meanwhile: check.
                 return event, self.settle()
             time.sleep(pause_s)
         raise _busy(self.registry.name)
@@ -149,8 +150,8 @@ class Ledger:
 
     def _look(self, state: State, since: int | None) -> Look:
         aliases = self.registry.aliases()
-        if state.aliases.keys() - aliases.keys():
-            # A version takes its aliases along when it is deleted.
+        if any(aliases.get(alias) != version for alias, version in state.aliases.items()):
+            # A version takes its aliases along when it is deleted, and none can be given to it any more.
             since = 1
         return Look(aliases, {} if since is None else self.registry.numbers(since), since)
 
@@ -164,16 +165,20 @@ class Ledger:
         return event.machine == self.machine or time.monotonic() - first > self.lease_s
 
     def _show(self, event: Event, before: State, after: State, by: str, present: Mapping[str, int]) -> bool:
-        """Set the aliases to what an entry led to; false when another writer had to do it."""
+        """Set the aliases to what an entry led to; false when another writer had to do it, or one could not be set.
+
+        What cannot be set is left out, because nobody could go on otherwise; the next look finds the difference and
+        notes it as the change by hand that it follows from.
+        """
         if not _is_visible(event, before, after):
             return True
-        wanted = after.aliases
+        wanted, is_whole = after.aliases, True
         for alias in sorted(before.aliases.keys() | wanted.keys() | set(MANAGED), key=differences.order):
             if alias in wanted and present.get(alias) != wanted[alias]:
-                self.registry.point(alias, wanted[alias])
+                is_whole &= self.registry.point(alias, wanted[alias])
             elif alias not in wanted and alias in present:
                 self.registry.unpoint(alias)
-        return self.log.note_shown(event.seq, by)
+        return self.log.note_shown(event.seq, by) and is_whole
 
 
 def _unheard(state: State) -> int | None:

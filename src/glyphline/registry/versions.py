@@ -1,15 +1,20 @@
 """Versions and aliases of one registered model, in MLflow's registry."""
 
 import json
+import logging
 from collections.abc import Mapping
 from typing import Any
+
+from glyphline.registry.state import MANAGED
+
+log = logging.getLogger(__name__)
 
 MACHINE_TAG = "machine"
 MAX_VERSIONS = 10_000
 MODEL_DESCRIPTION = (
     "Image classifier made by Glyphline.\n\n"
     "- `champion`: the version to use. It passed the gate, or somebody said why it was let in without.\n"
-    "- `challenger`: the version that was registered and evaluated last.\n"
+    "- `challenger`: the newest version that was registered and evaluated.\n"
     "- `previous`: the champion before; `glyphline rollback` goes back to it.\n\n"
     "`glyphline history` tells how it came to that."
 )
@@ -87,13 +92,38 @@ class Registry:
         found = self._client.search_model_versions(sought, max_results=MAX_VERSIONS)
         return {int(version.version): version for version in found}
 
-    def point(self, alias: str, version: int) -> None:
-        """Give an alias to a version; whoever had it loses it."""
-        self._client.set_registered_model_alias(self._name, alias, str(version))
+    def point(self, alias: str, version: int) -> bool:
+        """Give an alias to a version; whoever had it loses it.
+
+        Returns:
+            False, after a warning, when the version is gone or MLflow takes no such name.
+        """
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._client.set_registered_model_alias(self._name, alias, str(version))
+        except MlflowException as error:
+            # The names that this program gives itself are taken; what is refused about them is something else.
+            hopeless = {"RESOURCE_DOES_NOT_EXIST"} | (set() if alias in MANAGED else {"INVALID_PARAMETER_VALUE"})
+            if error.error_code not in hopeless:
+                raise
+            log.warning("%s: alias %s cannot be given to version %d: %s", self._name, alias, version, error.message)
+            return False
+        return True
 
     def unpoint(self, alias: str) -> None:
         """Take an alias from whoever has it."""
         self._client.delete_registered_model_alias(self._name, alias)
+
+    def tag(self, key: str) -> str | None:
+        """A tag of the registered model; None where there is no such tag or model."""
+        found = self._client.search_registered_models(f"name = '{self._name}'")
+        return found[0].tags.get(key) if found else None
+
+    def set_tag(self, key: str, value: str) -> None:
+        """Set a tag of the registered model that differs."""
+        if self.tag(key) != value:
+            self._client.set_registered_model_tag(self._name, key, value)
 
     def label(self, version: int, tags: Mapping[str, str], description: str | None = None) -> None:
         """Set the description and the tags that differ from what a version has, the tags in their order."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from glyphline import files, records
+from glyphline.commands import restoring
 from glyphline.errors import ArtifactError, RegistryError
 from glyphline.records import Cost, Decision
 from glyphline.stages import register
@@ -91,23 +92,23 @@ def test_after_a_lost_store_restore_registers_once_and_leaves_the_decision_alone
     before = evaluated.decision.read_bytes()
     shutil.rmtree(evaluated.mlruns / "artifacts")
     shutil.copy(migrated_store, evaluated.mlruns / "mlflow.db")
-    restored = register.restore(params, evaluated)
+    restored = register.restore(params, evaluated, decided(evaluated))
     assert restored == decided(evaluated)
     assert client.get_model_version_by_alias("shapes", "champion").version in {1, "1"}
-    assert register.restore(params, evaluated) is None
+    assert register.restore(params, evaluated, restored) is None
     assert evaluated.decision.read_bytes() == before
 
 
-def test_there_is_nothing_to_restore_before_the_stage_has_run(params, evaluated, project):
-    assert register.restore(params, evaluated) is None
+def test_there_is_nothing_to_restore_before_the_stage_has_run(params, evaluated):
+    assert restoring.run(params, evaluated) == []
 
 
 def test_a_decision_about_an_earlier_model_is_not_restored(params, evaluated, client):
     register.run(params, evaluated)
     records.write(evaluated.training, training("e" * 64))
-    assert register.restore(params, evaluated) is None
+    assert register.restore(params, evaluated, decided(evaluated)) is None
     write_results(evaluated, "e" * 64, correct=970)
-    assert register.restore(params, evaluated) is None
+    assert register.restore(params, evaluated, decided(evaluated)) is None
     assert len(client.search_model_versions("name = 'shapes'")) == 1
 
 
@@ -123,7 +124,7 @@ def test_a_run_that_was_deleted_in_the_store_is_told_with_the_way_back(params, e
 def test_what_was_deleted_on_purpose_is_not_restored(params, evaluated, client):
     register.run(params, evaluated)
     client.delete_run(flush(params, evaluated)[last_key(evaluated.journal("train"))].run_id)
-    assert register.restore(params, evaluated) is None
+    assert register.restore(params, evaluated, decided(evaluated)) is None
 
 
 def test_a_missing_evaluation_names_the_stage_to_run(params, evaluated):

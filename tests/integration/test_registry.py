@@ -76,7 +76,7 @@ def test_a_version_says_what_it_is_and_how_to_load_it(register, client, finished
     assert version.tags["test_digest"] == "a" * 12
     assert version.tags["commit"] == COMMIT[:12]
     assert version.tags["verdict"] == "passed"
-    assert "there is no champion yet" in version.tags["reasons"]
+    assert "there is no champion to compare with" in version.tags["reasons"]
     assert 'mlflow.keras.load_model("models:/shapes@champion")' in version.description
     assert "Version `models:/shapes/1`." in version.description
     assert "### Decision\nBecame champion: " in version.description
@@ -227,7 +227,7 @@ def test_a_lost_store_gets_version_aliases_and_description_back(register, to, cl
     again = finished(980, weights="f" * 64)
     assert restore(again, to, decision, compare) == decision
     assert aliases(client) == {"challenger": 1, "champion": 1}
-    assert "there is no champion yet" in client.get_model_version("shapes", "1").description
+    assert "there is no champion to compare with" in client.get_model_version("shapes", "1").description
     assert restore(again, to, decision, compare) is None
 
 
@@ -247,6 +247,15 @@ def test_a_lost_registry_comes_back_with_its_champions_in_a_row_and_the_way_back
     assert restored == [1, 2, 3]
     assert aliases(client) == before
     assert known(to) == {weights: 1 for _, weights in lost}
+
+
+def test_the_comparisons_made_before_a_loss_still_count(register, to, client, finished, migrated_store):
+    lost = [(correct, f"{place}" * 64) for place, correct in enumerate((955, 956, 957), start=1)]
+    decisions = [register(finished(correct, weights=weights)) for correct, weights in lost]
+    shutil.copy(migrated_store, to.lock.with_name("mlflow.db"))
+    for (correct, weights), decision in zip(lost, decisions, strict=True):
+        restore(finished(correct, weights=weights), to, decision, compare)
+    assert register(finished(958)).comparison == 3
 
 
 def test_what_was_judged_since_the_loss_keeps_its_aliases(register, to, client, finished, migrated_store):

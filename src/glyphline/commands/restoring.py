@@ -45,7 +45,7 @@ def run(params: Params, paths: Paths) -> list[Decision]:
             if wanted[name, digest] <= there[name][digest]:
                 continue
             before = [one.version for one in restored.setdefault(name, [])]
-            if (again := register.restore(params, place, after=before)) is not None:
+            if (again := register.restore(params, place, decision, after=before)) is not None:
                 restored[name].append(again)
     return [decision for decisions in restored.values() for decision in decisions]
 

@@ -12,6 +12,7 @@ from glyphline.registry import events, segment
 from glyphline.registry.events import ENTRIES_PER_RUN, Event
 from glyphline.registry.segment import Segment, damaged
 from glyphline.registry.state import State, fold
+from glyphline.registry.versions import Registry
 
 RUN_TAG = "history"
 # The first version nearly always has the tag; the rest is for models that had versions before their history began.
@@ -108,10 +109,10 @@ class Log:
 
 
 def find(client: Any, name: str) -> str | None:
-    """The run of the first segment of a model's log, by the tag of its oldest version; None when no version has one.
+    """The run of the first segment of a model's log, by the tag of its oldest version; None when there is none.
 
     A version gets the tag in the request that makes it, and numbers are given out in order. So the oldest version
-    settles which run it is, however many were made at once.
+    settles which run it is, however many were made at once. When all versions were deleted, the tag of the model tells.
     """
     named: dict[str, None] = {}
     token = None
@@ -128,8 +129,15 @@ def find(client: Any, name: str) -> str | None:
         token = found.token
         if not token:
             break
+    run_id = Registry(client, name).tag(RUN_TAG)
+    if run_id and run_id not in named:
+        if segment.is_segment(client, run_id, name):
+            return run_id
+        named[run_id] = None
     if named:
-        raise damaged(name, "the run that holds it is deleted, or the tag `history` of the versions was edited")
+        raise damaged(
+            name, "the run that holds it is deleted, or the tag `history` of the model and its versions was edited"
+        )
     return None
 
 

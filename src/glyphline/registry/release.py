@@ -95,7 +95,8 @@ def restore(
 ) -> Decision | None:
     """Register a run again whose decision outlived its store.
 
-    The gate is not asked again. An alias that a version judged since the loss holds stays where it is.
+    The gate is not asked again, and the comparison that it made still counts on its test split. An alias that a version
+    judged since the loss holds stays where it is.
 
     Args:
         candidate: the run that `decided` is about.
@@ -119,7 +120,7 @@ def restore(
 
         def again(state: State) -> Event:
             _check_files(version, files, state)
-            return _remembered(candidate, version, files, decided, is_champion=state.champion in {None, *after})
+            return _remembered(candidate, version, files, decided, is_champion=state.incumbent in {None, *after})
 
         _, state = session.ledger.commit(again)
         log.info("registered again: %s version %d, which was version %d", to.name, version, decided.version)
@@ -199,8 +200,9 @@ def _remembered(
         champion=None,
         champion_weights=None,
         champion_accuracy=None,
-        comparison=None,
-        level=None,
-        p_value=None,
+        # What was spent of the test split's evidence is spent.
+        comparison=decided.comparison,
+        level=decided.level,
+        p_value=decided.p_value,
         restored=True,
     )

@@ -38,17 +38,15 @@ def run(params: Params, paths: Paths) -> None:
     log.info("%s version %d (%s): %s", decision.name, decision.version, aliases, "; ".join(decision.reasons))
 
 
-def restore(params: Params, paths: Paths, *, after: Collection[int] = ()) -> Decision | None:
+def restore(params: Params, paths: Paths, decision: Decision, *, after: Collection[int] = ()) -> Decision | None:
     """Register a run again where the store has lost it; None when there is nothing to do.
 
     Args:
         params: of the project.
         paths: where the run's files are.
+        decision: about the run.
         after: versions that were restored just before, of earlier decisions.
     """
-    if not all(path.exists() for path in (paths.decision, paths.training, paths.evaluation)):
-        return None
-    decision = records.read(paths.decision, Decision, stage="register")
     training = records.read(paths.training, Training, stage="train")
     evaluation = records.read(paths.evaluation, Evaluation, stage="evaluate")
     if len({decision.weights_digest, training.weights_digest, evaluation.weights_digest}) > 1:

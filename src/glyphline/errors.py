@@ -7,6 +7,7 @@
     ├── TrackingError    5   the tracking store cannot be reached or refuses what it is sent
     ├── SearchError      6   the study cannot be opened, or it holds no finished trial
     ├── RegistryError    7   the model registry cannot do what it was asked for
+    │   └── ReadOnlyError    it can be read, and not written
     └── TrainingError    8   the network and the data do not go together, or the fit diverged
 
 Anything else that is raised is a mistake of this program and is shown with its traceback.
@@ -65,6 +66,10 @@ class RegistryError(PipelineError):
     """The model registry refuses a request."""
 
     exit_code = 7
+
+
+class ReadOnlyError(RegistryError):
+    """The model registry, or the lock in front of it, cannot be written."""
 
 
 class TrainingError(PipelineError):

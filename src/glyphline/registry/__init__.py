@@ -7,7 +7,7 @@ from glyphline.registry import loading, lookup, promotion
 from glyphline.registry.evidence import Evidence
 from glyphline.registry.measured import Paired
 from glyphline.registry.release import Candidate, known, release, restore
-from glyphline.registry.session import Destination, Session, opened
+from glyphline.registry.session import Destination, Session, opened, seen
 from glyphline.registry.signing import Keys
 
 __all__ = [
@@ -24,4 +24,5 @@ __all__ = [
     "promotion",
     "release",
     "restore",
+    "seen",
 ]

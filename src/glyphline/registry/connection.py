@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from glyphline import environment
-from glyphline.errors import PipelineError, RegistryError, TrackingError
+from glyphline.errors import PipelineError, ReadOnlyError, RegistryError, TrackingError
 from glyphline.redaction import redact
 from glyphline.registry.versions import Registry
 
@@ -21,7 +21,7 @@ def connected(uri: str, name: str, timeout_s: float) -> Iterator[Registry]:
 
     Raises:
         TrackingError: the store cannot be reached.
-        RegistryError: the store refuses a request.
+        RegistryError: the store refuses a request; ReadOnlyError, when it cannot be written.
     """
     with client(uri, timeout_s) as opened:
         yield Registry(opened, name)
@@ -37,7 +37,7 @@ def client(uri: str, timeout_s: float) -> Iterator[Any]:
 
     Raises:
         TrackingError: the store cannot be reached.
-        RegistryError: the store refuses a request.
+        RegistryError: the store refuses a request; ReadOnlyError, when it cannot be written.
     """
     bounds = {
         "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -61,7 +61,12 @@ def client(uri: str, timeout_s: float) -> Iterator[Any]:
 
 def _explained(error: Exception, uri: str) -> PipelineError:
     said = redact(" ".join(str(error).split()))[:300]
-    # MLflow has one exception class for all; only these two texts tell a dead server from one that refuses.
+    # MLflow has one exception class for all; only these texts tell what is the matter.
+    if "readonly database" in said or "read-only transaction" in said:
+        return ReadOnlyError(
+            f"the tracking store {redact(uri)} cannot be written: {said}",
+            fix="let this user write it, for SQLite the file and its folder; then run the same command again",
+        )
     if "Max retries exceeded" in said or "failed with exception" in said or "OperationalError" in said:
         return TrackingError(
             f"the tracking store {redact(uri)} does not answer: {said}",

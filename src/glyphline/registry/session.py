@@ -1,14 +1,15 @@
 """A registered model, open for changes: connection, lock, log and evidence for as long as a command works on it."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glyphline.errors import RegistryError
+from glyphline.errors import ReadOnlyError, RegistryError
 from glyphline.registry import connection, labels
-from glyphline.registry.events import ENTRIES_PER_RUN, Judged
+from glyphline.registry.events import ENTRIES_PER_RUN, Event, Judged
 from glyphline.registry.evidence import Compare, Rescore, Shelf
 from glyphline.registry.ledger import LEASE_S, UNFINISHED_S, Ledger, Survey
 from glyphline.registry.versions import Registry
@@ -16,6 +17,8 @@ from glyphline.registry.writer import locked
 
 if TYPE_CHECKING:
     from glyphline.registry.log import Log
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ class Session:
         return now
 
     def elect(self, version: int, mine: str) -> None:
-        """After a first version was made: settle with other machines on the one log that counts.
+        """After a version was made: settle with other machines on the one log that counts, and note it on the model.
 
         Args:
             version: the new version.
@@ -81,13 +84,13 @@ class Session:
         """
         from glyphline.registry import log
 
-        if not self.is_new:
-            return
-        chosen = log.find(self.registry.client, self.to.name)
-        if chosen is not None and chosen != mine:
+        chosen = (log.find(self.registry.client, self.to.name) if self.is_new else None) or mine
+        if chosen != mine:
             self.ledger.log = _log(self.to, self.registry, chosen)
             self.registry.label(version, {log.RUN_TAG: chosen})
             self.registry.client.delete_run(mine)
+        # The versions decide; this is for the day when all of them are deleted.
+        self.registry.set_tag(log.RUN_TAG, chosen)
 
 
 @contextmanager
@@ -97,18 +100,33 @@ def opened(to: Destination, compare: Compare, rescore: Rescore | None = None) ->
     Raises:
         TrackingError: the store cannot be reached.
         RegistryError: the store refuses a request, there is no such model, or none of its versions is Glyphline's.
+        ReadOnlyError: the store or the lock cannot be written.
     """
     with locked(to.lock) as machine, connection.connected(to.uri, to.name, to.timeout_s) as registry:
-        from glyphline.registry import log
-
-        run_id = log.find(registry.client, to.name)
-        if run_id is None:
-            raise RegistryError(
-                f"{to.name} has no version that Glyphline registered",
-                fix="make one: `dvc repro`, or name another model",
-            )
-        with _session(to, registry, machine, run_id, Shelf(registry.client, compare, rescore)) as session:
+        shelf = Shelf(registry.client, compare, rescore)
+        with _session(to, registry, machine, _history(to, registry), shelf) as session:
             yield session
+
+
+def seen(to: Destination, compare: Compare) -> tuple[Survey, tuple[Event, ...]]:
+    """A model as it is, and its history; settled first, where that is allowed.
+
+    Who may only read sees what the log says. Reading needs no lock: an entry never changes.
+
+    Raises:
+        TrackingError: the store cannot be reached.
+        RegistryError: the store refuses a request, there is no such model, or none of its versions is Glyphline's.
+    """
+    try:
+        with opened(to, compare) as session:
+            return session.settled(), session.ledger.log.read().events
+    except ReadOnlyError as error:
+        logger.warning(
+            "%s; what hands or interrupted commands changed since the last entry is not shown", error.problem
+        )
+    with connection.connected(to.uri, to.name, to.timeout_s) as registry:
+        entries = _log(to, registry, _history(to, registry)).read()
+        return Survey(entries.state, registry.numbers()), entries.events
 
 
 @contextmanager
@@ -139,6 +157,18 @@ def _session(
         yield Session(to, registry, ledger, shelf, is_new)
     finally:
         shelf.close()
+
+
+def _history(to: Destination, registry: Registry) -> str:
+    from glyphline.registry import log
+
+    run_id = log.find(registry.client, to.name)
+    if run_id is None:
+        raise RegistryError(
+            f"{to.name} has no version that Glyphline registered",
+            fix="make one: `dvc repro`, or name another model",
+        )
+    return run_id
 
 
 def _log(to: Destination, registry: Registry, run_id: str) -> "Log":

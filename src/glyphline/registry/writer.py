@@ -4,10 +4,11 @@ import getpass
 import socket
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from glyphline import files
+from glyphline.errors import ReadOnlyError
 
 
 def actor() -> str:
@@ -25,10 +26,20 @@ def locked(lock: Path) -> Iterator[str]:
 
     Yields:
         The identity of the machine, kept in the lock file.
+
+    Raises:
+        ReadOnlyError: the file cannot be written.
     """
-    with files.exclusive(lock):
-        identity = lock.read_text(encoding="ascii", errors="replace").strip()
-        if len(identity) != 32:
-            identity = uuid.uuid4().hex
-            lock.write_text(identity, encoding="ascii")
+    with ExitStack() as held:
+        try:
+            held.enter_context(files.exclusive(lock))
+            identity = lock.read_text(encoding="ascii", errors="replace").strip()
+            if len(identity) != 32:
+                identity = uuid.uuid4().hex
+                lock.write_text(identity, encoding="ascii")
+        except OSError as error:
+            raise ReadOnlyError(
+                f"the registry's lock {lock} cannot be written: {error.strerror}",
+                fix="let this user write the file and its folder, or work in a checkout of your own",
+            ) from None
         yield identity

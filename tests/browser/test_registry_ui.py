@@ -42,15 +42,15 @@ def alias_on_page(page, small_address):
     return look
 
 
-def test_a_promotion_and_its_rollback_are_seen_on_the_pages_of_the_versions(alias_on_page, to):
+def test_a_promotion_and_its_rollback_are_seen_on_the_pages_of_the_versions(alias_on_page, to, default_params):
     alias_on_page(2, "champion")
     alias_on_page(1, "previous")
     with opened(to, compare) as session:
-        promotion.roll_back(session, None, "wrong on sevens")
+        promotion.roll_back(session, None, "wrong on sevens", default_params.registry)
     alias_on_page(1, "champion")
     alias_on_page(2, "challenger")
     with opened(to, compare) as session:
-        promotion.force(session, 2, "it was the data")
+        promotion.force(session, 2, "it was the data", default_params.registry)
     alias_on_page(2, "champion")
     alias_on_page(1, "previous")
 

@@ -71,7 +71,7 @@ def work(to: Destination, folder: Path, number: int, rules, rounds: int) -> None
                 if luck.random() < 0.7:
                     promotion.promote(session, luck.randint(1, decided.version), rules)
                 elif luck.random() < 0.5:
-                    promotion.roll_back(session, None, "luck")
+                    promotion.roll_back(session, None, "luck", rules)
         except PipelineError:
             # Refused, never evaluated, nothing to go back to: answers, not faults.
             continue

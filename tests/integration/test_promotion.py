@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from glyphline.commands.chronicle import lines, rows, sentence
-from glyphline.errors import ArtifactError, RegistryError
-from glyphline.registry import Destination, opened, promotion, release
-from glyphline.registry.events import Judged, Noticed, Pointed, RolledBack, Unjudged, decode
+from glyphline.errors import ArtifactError, ReadOnlyError, RegistryError
+from glyphline.registry import Destination, opened, promotion, release, seen
+from glyphline.registry.events import Judged, Noticed, Pointed, Removed, RolledBack, Unjudged, decode
 from glyphline.registry.state import fold
 from tests.registered import Runs, compare
 
@@ -37,11 +37,11 @@ class Stand:
 
     def force(self, wanted, reason):
         with opened(self.to, compare) as session:
-            return promotion.force(session, wanted, reason)
+            return promotion.force(session, wanted, reason, self.rules)
 
     def roll_back(self, to=None, reason="smoke"):
         with opened(self.to, compare) as session:
-            return promotion.roll_back(session, to, reason)
+            return promotion.roll_back(session, to, reason, self.rules)
 
     def aliases(self):
         return {key: int(value) for key, value in self.client.get_registered_model("shapes").aliases.items()}
@@ -142,6 +142,12 @@ def test_an_unknown_version_is_told_with_those_there_are(three, wanted):
     ("alias", "problem"),
     [
         ("latest", "MLflow keeps the alias 'latest' for itself"),
+        ("Latest", "MLflow keeps the alias 'Latest' for itself"),
+        ("V12", "MLflow keeps the alias 'V12' for itself"),
+        ("Champion", "'Champion' would be taken for champion"),
+        ("a.b", "'a.b' cannot be an alias"),
+        ("a" * 64, "cannot be an alias"),
+        ("Previous", "previous follows from the history"),
         ("v3", "MLflow keeps the alias 'v3' for itself"),
         ("previous", "previous follows from the history"),
         ("a b", "'a b' cannot be an alias"),
@@ -150,6 +156,89 @@ def test_an_unknown_version_is_told_with_those_there_are(three, wanted):
 def test_an_alias_that_cannot_be_given_is_refused_before_anything_is_done(three, alias, problem):
     with pytest.raises(RegistryError, match=problem):
         three.promote(1, alias=alias)
+    assert three.roll_back().version == 2
+
+
+def owed(stand, event):
+    """Leave an entry as a writer does that is killed before it has set the aliases."""
+    with opened(stand.to, compare) as session:
+        state = session.ledger.settle()
+        assert session.ledger.log.append(
+            event.model_copy(update={"seq": state.seq + 1, "machine": session.ledger.machine})
+        )
+
+
+def test_an_alias_in_the_log_that_mlflow_refuses_blocks_nobody(three, caplog):
+    owed(three, Pointed(alias="Latest", version=1, forced=False, reason=""))
+    assert three.roll_back().version == 2
+    assert "alias Latest cannot be given to version 1" in caplog.text
+    assert three.aliases() == {"champion": 2, "previous": 1, "challenger": 3}
+    assert [event.alias for event in three.log() if isinstance(event, Noticed)] == ["Latest"]
+
+
+@pytest.mark.parametrize("alias", ["champion", "canary"])
+def test_a_version_deleted_between_its_entry_and_its_alias_blocks_nobody(three, alias):
+    owed(three, Pointed(alias=alias, version=1, forced=True, reason="because"))
+    three.client.delete_model_version("shapes", "1")
+    log = three.log()
+    assert [event.version for event in log if isinstance(event, Removed)] == [1]
+    expected = {"previous": 3} if alias == "champion" else {"champion": 3, "previous": 2}
+    assert three.aliases() == {**expected, "challenger": 3}
+    assert three.log() == log
+    assert three.register(999).promoted
+
+
+def test_a_version_made_and_deleted_by_hand_that_was_champion_in_between_blocks_nobody(three):
+    run = three.runs.make(999)
+    with opened(three.to, compare) as session:
+        session.ledger.settle()
+        three.client.create_model_version("shapes", run.source, run_id=run.run_id)
+        noticed = Noticed(alias="champion", before=3, version=4)
+        assert session.ledger.log.append(noticed.model_copy(update={"seq": 4, "machine": session.ledger.machine}))
+    three.client.delete_model_version("shapes", "4")
+    assert any(isinstance(event, Removed) for event in three.log())
+    assert three.roll_back().version == 3
+
+
+def test_rollback_does_not_go_to_a_version_that_was_never_evaluated(three):
+    run = three.runs.make(999)
+    three.client.create_model_version("shapes", run.source, run_id=run.run_id)
+    three.client.set_registered_model_alias("shapes", "champion", "4")
+    three.force(2, "mine")
+    assert three.aliases()["previous"] == 4
+    with pytest.raises(RegistryError, match="version 4 of shapes was never evaluated by Glyphline"):
+        three.roll_back()
+    assert three.aliases()["champion"] == 2
+    assert three.roll_back(to=3).version == 3
+
+
+def test_where_a_signature_is_required_no_way_to_an_alias_goes_round_it(three):
+    three.rules = three.rules.model_copy(update={"require_signature": True})
+    moves = (
+        lambda: three.force(1, "because"),
+        three.roll_back,
+        lambda: three.promote(1, alias="canary"),
+        lambda: three.promote(1),
+    )
+    for move in moves:
+        with pytest.raises(RegistryError, match=r"stays out: .*its files carry no signature"):
+            move()
+    assert three.aliases() == {"champion": 3, "previous": 2, "challenger": 3}
+
+
+def test_the_reason_for_an_alias_of_ones_own_is_kept(three):
+    assert three.promote(1, alias="canary", reason="five  percent").reason == "five percent"
+    assert sentence(three.log()[-1]) == "version 1 was given canary: five percent"
+
+
+def test_a_challenger_is_not_replaced_by_an_older_version_that_is_refused(three):
+    with pytest.raises(RegistryError, match="stays out"):
+        three.promote(1)
+    assert three.aliases()["challenger"] == 3
+    log = three.log()
+    with pytest.raises(RegistryError, match="stays out"):
+        three.promote(1)
+    assert three.log() == log
 
 
 def test_an_alias_of_ones_own_is_given_and_remembered(three):
@@ -185,6 +274,56 @@ def test_a_champion_deleted_in_the_ui_is_noticed_and_rollback_brings_it_back(thr
     assert three.aliases() == {"previous": 3, "challenger": 3}
     three.roll_back()
     assert three.aliases() == {"champion": 3, "previous": 2, "challenger": 3}
+
+
+def test_a_place_that_a_hand_emptied_goes_to_nobody_without_comparison(stand):
+    stand.register(960)
+    stand.client.delete_registered_model_alias("shapes", "champion")
+    worse = stand.register(961)
+    assert not worse.promoted
+    assert "not shown to be better than version 1, the last champion" in worse.reasons[0]
+    candidate = stand.runs.make(990)
+    better = release(candidate, stand.to, stand.rules, compare)
+    assert better.promoted
+    assert (better.champion_version, better.comparison) == (1, 2)
+    assert release(candidate, stand.to, stand.rules, compare) == better
+    assert stand.aliases() == {"champion": 3, "previous": 1, "challenger": 3}
+
+
+def test_the_last_champion_gets_an_empty_place_back_for_the_reasons_for_which_it_won(three):
+    three.client.delete_registered_model_alias("shapes", "champion")
+    assert "better than champion version 2" in three.promote(3).reason
+    assert three.aliases() == {"champion": 3, "previous": 2, "challenger": 3}
+
+
+def test_when_all_versions_are_deleted_the_history_and_its_counts_go_on(three):
+    for version in "123":
+        three.client.delete_model_version("shapes", version)
+    digest = three.log()[0].test_digest
+    decision = three.register(970)
+    assert "there is no champion to compare with" in decision.reasons[-1]
+    log = three.log()
+    assert [event.kind for event in log] == ["judged"] * 3 + ["removed"] * 3 + ["judged"]
+    assert fold(log).number_of(digest, ("new", "models")) == 3
+
+
+def test_who_cannot_write_may_read(three, tmp_path, caplog):
+    (tmp_path / "file").touch()
+    locked = replace(three.to, lock=tmp_path / "file" / "registry.lock")
+    with pytest.raises(ReadOnlyError, match=r"registry.lock cannot be written") as caught, opened(locked, compare):
+        pass
+    assert "let this user write" in caught.value.fix
+    now, events = seen(locked, compare)
+    assert (now.state.champion, sorted(now.versions)) == (3, [1, 2, 3])
+    assert events == three.log()
+    assert "cannot be written" in caplog.text
+
+
+def test_a_store_that_can_only_be_read_is_not_told_to_be_started(three):
+    closed = replace(three.to, uri=f"sqlite:///file:{three.database}?mode=ro&uri=true")
+    with pytest.raises(ReadOnlyError, match="cannot be written") as caught, opened(closed, compare) as session:
+        promotion.roll_back(session, None, "smoke", three.rules)
+    assert "start it" not in caught.value.fix
 
 
 def test_previous_moved_by_hand_is_noted_and_put_back(three):

@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 
 from glyphline.errors import PipelineError
 from glyphline.registry import Destination, opened, promotion, release
-from glyphline.registry.events import Judged, Noticed, Pointed, RolledBack
+from glyphline.registry.events import Judged, Noticed, Pointed, Removed, RolledBack
 from glyphline.registry.log import Log
 from glyphline.registry.state import fold
 from glyphline.registry.versions import Registry as Versions
@@ -44,7 +44,7 @@ class Registry(RuleBasedStateMachine):
         self.to = Destination(uri, "shapes", 5, lock, lease_s=0.1, entries_per_run=ENTRIES_PER_RUN)
         self.client = MlflowClient(uri, uri)
         self.runs = Runs(self.client, self.folder / "runs")
-        self.hands = 0
+        self.hands = self.deleted = 0
 
     def teardown(self):
         shutil.rmtree(self.folder)
@@ -55,7 +55,7 @@ class Registry(RuleBasedStateMachine):
 
     def _settled(self):
         with opened(self.to, compare) as session:
-            state = session.ledger.settle()
+            state = session.ledger.survey().state
             return state, session.ledger.log.read().events, session.registry.aliases(), session.registry.numbers()
 
     @rule(correct=st.integers(940, 999))
@@ -78,28 +78,35 @@ class Registry(RuleBasedStateMachine):
 
     @rule(version=st.integers(1, 6))
     def force(self, version):
-        self._asked(lambda session: promotion.force(session, version, "because"), "has no version")
+        self._asked(
+            lambda session: promotion.force(session, version, "because", RULES), "has no version", "was deleted"
+        )
 
     @rule()
     def roll_back(self):
-        self._asked(lambda session: promotion.roll_back(session, None, "because"), "no other champion")
+        self._asked(
+            lambda session: promotion.roll_back(session, None, "because", RULES), "no other champion", "was deleted"
+        )
 
     # A change from one run to the next is three writes, an entry one, its aliases up to three, and the note one.
-    @rule(writes=st.integers(0, 8), command=st.sampled_from(["force", "roll_back", "promote"]))
-    def die(self, writes, command):
+    @rule(writes=st.integers(0, 8), command=st.sampled_from(["force", "roll_back", "promote"]), delete=st.booleans())
+    def die(self, writes, command, delete):
         with opened(self.to, compare) as session:
             dying = DyingClient(self.client, writes)
             session.ledger.log = Log(dying, session.ledger.log.run_id, "shapes", ENTRIES_PER_RUN)
             session.ledger.registry = Versions(dying, "shapes")
             try:
                 if command == "force":
-                    promotion.force(session, 1, "because")
+                    promotion.force(session, 1, "because", RULES)
                 elif command == "promote":
                     promotion.promote(session, 1, RULES)
                 else:
-                    promotion.roll_back(session, None, "because")
+                    promotion.roll_back(session, None, "because", RULES)
             except (Killed, PipelineError):
                 pass
+        if delete:
+            # Also between the entry and its aliases.
+            self.delete_by_hand(1)
 
     @precondition(lambda self: self.hands < 4)
     @rule(
@@ -115,6 +122,13 @@ class Registry(RuleBasedStateMachine):
         elif str(version) in {str(one.version) for one in self.client.search_model_versions("name = 'shapes'")}:
             self.client.set_registered_model_alias("shapes", alias, str(version))
 
+    @precondition(lambda self: self.deleted < 2)
+    @rule(version=st.integers(1, 4))
+    def delete_by_hand(self, version):
+        if str(version) in {str(one.version) for one in self.client.search_model_versions("name = 'shapes'")}:
+            self.deleted += 1
+            self.client.delete_model_version("shapes", str(version))
+
     @invariant()
     def the_registry_shows_what_the_log_says_and_the_log_makes_sense(self):
         if not self.client.search_registered_models("name = 'shapes'"):
@@ -122,16 +136,19 @@ class Registry(RuleBasedStateMachine):
         state, log, aliases, known = self._settled()
         assert state.aliases == {key: value for key, value in aliases.items() if key in state.aliases}
         assert set(aliases) == set(state.aliases)
-        assert set(known) == set(state.judged)
+        assert set(known) == set(state.judged) - state.removed
         for place, event in enumerate(log):
             before, after = fold(log[:place]), fold(log[: place + 1])
             moved = after.champion != before.champion
             if moved and after.champion is None:
-                assert isinstance(event, Noticed), "lost without a hand"
+                assert isinstance(event, Noticed | Removed), "lost without a hand"
             if moved and isinstance(event, Judged):
                 assert event.promoted
-                assert before.champion is None or event.p_value <= event.level
-            assert not moved or isinstance(event, Judged | Pointed | RolledBack | Noticed)
+                rival = before.incumbent
+                assert rival in {None, event.version} or event.p_value <= event.level
+            if isinstance(event, Judged) and before.challenger is not None:
+                assert after.challenger == max(before.challenger, event.version)
+            assert not moved or isinstance(event, Judged | Pointed | RolledBack | Noticed | Removed)
 
 
 RULES = None

@@ -218,8 +218,8 @@ def test_commands_go_through_several_runs_and_cleaning_takes_none_of_them(projec
     for correct in (950, 965, 985):
         assert release(made.make(correct), to, params.registry, compare).promoted
     with opened(to, compare) as session:
-        promotion.roll_back(session, None, "because")
-        promotion.force(session, 3, "because")
+        promotion.roll_back(session, None, "because", params.registry)
+        promotion.force(session, 3, "because", params.registry)
         before = session.ledger.log.read()
         runs_before = session.ledger.log.run_ids
     assert [event.kind for event in before.events] == ["judged"] * 3 + ["rolled_back", "pointed"]

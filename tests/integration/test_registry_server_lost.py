@@ -93,7 +93,7 @@ def test_a_server_lost_at_any_request_of_a_move_leaves_the_champion_of_before_or
         with opened(destination, compare) as session:
             if goal == 3:
                 return promotion.promote(session, 3, rules).version
-            return promotion.roll_back(session, 2, "smoke").version
+            return promotion.roll_back(session, 2, "smoke", rules).version
 
     for cut in count(0, EVERY):
         if champion(to) == goal:

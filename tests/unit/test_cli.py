@@ -81,6 +81,19 @@ def test_a_mistake_of_the_program_is_shown_with_its_traceback(capsys):
     assert "KeyError: 'lost'" in said
 
 
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--to", "canary", "--force", "--reason", "x"], "--force is for champion"),
+        (["--reason", "x"], "--reason needs --force"),
+    ],
+)
+def test_what_promote_would_leave_aside_is_refused(options, problem, capsys):
+    command = ["promote", "3", *options]
+    assert terminal.exit_code(lambda: program.main(command, standalone_mode=False)) == 2
+    assert problem in capsys.readouterr().err
+
+
 def test_a_wrong_command_line_is_2_and_a_right_one_0(capsys):
     assert terminal.exit_code(lambda: program.main(["compair"], standalone_mode=False)) == 2
     assert "compair" in capsys.readouterr().err

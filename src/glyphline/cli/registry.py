@@ -13,6 +13,8 @@ from glyphline.paths import Paths
 if TYPE_CHECKING:
     from glyphline.params import Params
     from glyphline.registry import Session
+    from glyphline.registry.events import Event
+    from glyphline.registry.ledger import Survey
 
 
 @contextmanager
@@ -24,6 +26,14 @@ def _session() -> Iterator[tuple["Session", "Params", Paths]]:
     to = register.destination(values, paths)
     with registry.opened(to, register.compare, register.rescoring(values, paths)) as session:
         yield session, values, paths
+
+
+def _seen() -> tuple[str, "Survey", tuple["Event", ...]]:
+    values, paths = project.opened()
+    from glyphline import registry
+    from glyphline.stages import register
+
+    return values.model_name, *registry.seen(register.destination(values, paths), register.compare)
 
 
 def _wanted(text: str, name: str) -> int | str:
@@ -45,19 +55,22 @@ def _wanted(text: str, name: str) -> int | str:
 @click.argument("version")
 @click.option("--to", "alias", default="champion", show_default=True, help="Alias to give.")
 @click.option("--force", is_flag=True, help="Do not ask the gate; needs --reason.")
-@click.option("--reason", default="", help="Why, for the history.")
+@click.option("--reason", default="", help="Why, for the history; with --force or an alias of your own.")
 def promote(version: str, alias: str, *, force: bool, reason: str) -> None:
     """Make a version champion when the gate lets it; VERSION is a number, @ALIAS or the id of its run."""
+    if force and alias != "champion":
+        raise click.UsageError(f"--force is for champion: the gate is not asked about {alias}.")
+    if reason and not force and alias == "champion":
+        raise click.UsageError("--reason needs --force: without it the gate gives the reasons.")
     from glyphline.registry import promotion
     from glyphline.stages import register
 
     with _session() as (session, values, paths):
-        wanted = _wanted(version, session.to.name)
-        if force and alias == "champion":
-            moved = promotion.force(session, wanted, reason)
+        wanted, keys = _wanted(version, session.to.name), register.keys(values, paths)
+        if force:
+            moved = promotion.force(session, wanted, reason, values.registry, keys)
         else:
-            keys = register.keys(values, paths)
-            moved = promotion.promote(session, wanted, values.registry, keys, alias=alias)
+            moved = promotion.promote(session, wanted, values.registry, keys, alias=alias, reason=reason)
     _say(moved)
 
 
@@ -67,10 +80,11 @@ def promote(version: str, alias: str, *, force: bool, reason: str) -> None:
 def rollback(to: str | None, reason: str) -> None:
     """Give champion back to a version that had it before."""
     from glyphline.registry import promotion
+    from glyphline.stages import register
 
-    with _session() as (session, _, _):
+    with _session() as (session, values, paths):
         target = None if to is None else _wanted(to, session.to.name)
-        moved = promotion.roll_back(session, target, reason)
+        moved = promotion.roll_back(session, target, reason, values.registry, register.keys(values, paths))
     _say(moved)
 
 
@@ -80,9 +94,7 @@ def history(*, as_json: bool) -> None:
     """Show everything that ever happened to the versions of the model, oldest first."""
     from glyphline.commands import chronicle
 
-    with _session() as (session, _, _):
-        session.settled()
-        events = session.ledger.log.read().events
+    _, _, events = _seen()
     if as_json:
         for line in chronicle.lines(events):
             click.echo(line)
@@ -95,11 +107,8 @@ def models() -> None:
     """Show the registered versions: aliases, accuracy, data, commit, age, verdict."""
     from glyphline.commands import chronicle
 
-    with _session() as (session, _, _):
-        now = session.settled()
-        found = chronicle.rows(now.versions, now.state)
-        name = session.to.name
-    chronicle.show_models(name, found)
+    name, now, _ = _seen()
+    chronicle.show_models(name, chronicle.rows(now.versions, now.state))
 
 
 @click.command()

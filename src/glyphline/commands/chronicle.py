@@ -87,8 +87,8 @@ def sentence(event: Event) -> str:
             again = "registered again, " if event.restored else ""
             return f"version {version} {again}{what}: {'; '.join(event.reasons)}"
         case Pointed(alias=alias, version=version, forced=forced):
-            how = f" by force: {event.reason}" if forced else ""
-            return f"version {version} was given {alias}{how}"
+            why = f": {event.reason}" if event.reason else ""
+            return f"version {version} was given {alias}{' by force' if forced else ''}{why}"
         case RolledBack(version=version, reason=reason):
             return f"champion went back to version {version}: {reason}"
         case Noticed() | Removed() | Repaired() | Unjudged():

@@ -34,7 +34,13 @@ class Moved:
 
 
 def promote(
-    session: Session, wanted: int | str, rules: RegistryParams, keys: Keys | None = None, *, alias: str = CHAMPION
+    session: Session,
+    wanted: int | str,
+    rules: RegistryParams,
+    keys: Keys | None = None,
+    *,
+    alias: str = CHAMPION,
+    reason: str = "",
 ) -> Moved:
     """Give an alias to a version; `champion` only when the gate lets it.
 
@@ -44,10 +50,11 @@ def promote(
         rules: of the gate.
         keys: to check a signature with.
         alias: `champion`, or a name of one's own.
+        reason: why, for the history; of a name of one's own. The gate gives its reasons itself.
 
     Raises:
-        RegistryError: there is no such version, it was never evaluated, the gate refuses it, or MLflow keeps the alias
-            for itself.
+        RegistryError: there is no such version, it was never evaluated, the gate refuses it, its signature does not
+            hold and must, or MLflow keeps the alias for itself.
         ArtifactError: its files are not what was registered.
     """
     _check_alias(alias)
@@ -56,9 +63,11 @@ def promote(
     version, held = _judged(session, now, wanted)
     fault = verified(session, now, held, keys)
     if alias != CHAMPION:
-        event = Pointed(alias=alias, version=version, forced=False, reason="")
-        session.ledger.commit(lambda state: None if state.aliases.get(alias) == version else event)
-        return Moved(session.to.name, alias, version, before.aliases.get(alias), "as asked for")
+        _check_signature(version, fault, rules)
+        event = Pointed(alias=alias, version=version, forced=False, reason=_words(reason))
+        _, after = session.ledger.commit(lambda state: None if state.aliases.get(alias) == version else event)
+        _check_moved(after, alias, version)
+        return Moved(session.to.name, alias, version, before.aliases.get(alias), event.reason or "as asked for")
     evidence = session.shelf.of_run(held.run_id)
     further = signing.rule(fault, required=rules.require_signature)
     case = Case(version, held.run_id, evidence, held.files, rules, further, asked=True)
@@ -74,34 +83,42 @@ def promote(
     return Moved(session.to.name, CHAMPION, version, before.champion, "; ".join(found.reasons))
 
 
-def force(session: Session, wanted: int | str, reason: str) -> Moved:
+def force(session: Session, wanted: int | str, reason: str, rules: RegistryParams, keys: Keys | None = None) -> Moved:
     """Make a version champion without asking the gate; the history keeps the reason.
 
-    Even so the version must have been evaluated, and its files must be what was registered.
+    Even so the version must have been evaluated, its files must be what was registered, and where `rules` require a
+    signature it must hold.
 
     Raises:
-        RegistryError: there is no such version, it was never evaluated, or no reason is given.
+        RegistryError: there is no such version, it was never evaluated, no reason is given, or its signature does not
+            hold and must.
         ArtifactError: its files are not what was registered.
     """
     reason = _reason(reason)
     now = session.settled()
     version, held = _judged(session, now, wanted)
-    verified(session, now, held, None)
+    _check_signature(version, verified(session, now, held, keys), rules)
     event = Pointed(alias=CHAMPION, version=version, forced=True, reason=reason)
-    session.ledger.commit(lambda state: None if state.champion == version else event)
+    _, after = session.ledger.commit(lambda state: None if state.champion == version else event)
+    _check_moved(after, CHAMPION, version)
     return Moved(session.to.name, CHAMPION, version, now.state.champion, f"forced: {reason}")
 
 
-def roll_back(session: Session, to: int | str | None, reason: str) -> Moved:
+def roll_back(
+    session: Session, to: int | str | None, reason: str, rules: RegistryParams, keys: Keys | None = None
+) -> Moved:
     """Give `champion` back to a version that had it before.
 
     Args:
         session: the open model.
         to: which; None takes the one before the present.
         reason: why, for the history; it also keeps the gate from letting the undone versions in again by itself.
+        rules: say whether a signature is required.
+        keys: to check it with.
 
     Raises:
-        RegistryError: there is no earlier champion, or `to` never was one.
+        RegistryError: there is no earlier champion, `to` never was one, it was never evaluated, or its signature does
+            not hold and must.
         ArtifactError: the files of the version are not what was registered.
     """
     now = session.settled()
@@ -118,20 +135,16 @@ def roll_back(session: Session, to: int | str | None, reason: str) -> Moved:
             f"version {target} is no earlier champion of {session.to.name}",
             fix=f"earlier champions: {earlier}; `glyphline promote` takes any version",
         )
-    held = before.judgement(target)
-    if held is not None:
-        verified(session, now, held, None)
+    _, held = _judged(session, now, target)
+    _check_signature(target, verified(session, now, held, keys), rules)
     event = RolledBack(version=target, reason=_reason(reason))
 
     def decide(state: State) -> Event | None:
         # Somebody else may have rolled back meanwhile; going back twice would be one step too many.
         return event if state.champion == before.champion and target in state.line else None
 
-    written, after = session.ledger.commit(decide)
-    if written is None and after.champion != target:
-        raise RegistryError(
-            f"champion moved to version {after.champion} while this command ran", fix="look at `glyphline history`"
-        )
+    _, after = session.ledger.commit(decide)
+    _check_moved(after, CHAMPION, target)
     return Moved(session.to.name, CHAMPION, target, before.champion, event.reason)
 
 
@@ -174,20 +187,45 @@ def _judged(session: Session, now: Survey, wanted: int | str) -> tuple[int, Judg
     return version, held
 
 
+def _check_signature(version: int, fault: str | None, rules: RegistryParams) -> None:
+    for broken in signing.rule(fault, required=rules.require_signature):
+        if not broken.passed:
+            raise RegistryError(
+                f"version {version} stays out: {broken.reason}",
+                fix="register it again with registry.signing_key, or set registry.require_signature to false",
+            )
+
+
+def _check_moved(after: State, alias: str, version: int) -> None:
+    held = after.aliases.get(alias)
+    if held != version:
+        what = f"{alias} moved to {f'version {held}' if held else 'nobody'}"
+        why = f"version {version} was deleted" if version in after.removed else what
+        raise RegistryError(f"{why} while this command ran", fix="look at `glyphline history`")
+
+
 def _check_alias(alias: str) -> None:
-    if alias == "latest" or re.fullmatch(r"[vV]\d+", alias):
+    # MLflow looks at the case of neither, and some databases at that of no name.
+    lower = alias.lower()
+    if lower == "latest" or re.fullmatch(r"v\d+", lower):
         raise RegistryError(f"MLflow keeps the alias {alias!r} for itself", fix="choose another name")
-    if alias in {CHALLENGER, PREVIOUS}:
-        raise RegistryError(f"{alias} follows from the history and is not given by hand", fix="choose another name")
+    if lower in {CHALLENGER, PREVIOUS}:
+        raise RegistryError(f"{lower} follows from the history and is not given by hand", fix="choose another name")
+    if lower == CHAMPION != alias:
+        raise RegistryError(f"{alias!r} would be taken for {CHAMPION}", fix=f"write {CHAMPION}, or choose another name")
     if not re.fullmatch(r"[A-Za-z][\w-]{0,62}", alias):
         raise RegistryError(f"{alias!r} cannot be an alias", fix="letters, digits, _ and -, beginning with a letter")
 
 
 def _reason(text: str) -> str:
-    words = " ".join(text.split())
+    words = _words(text)
     if not words:
         raise RegistryError("no reason is given", fix="say why, for those who read the history: --reason '...'")
-    return words[:MAX_REASON_CHARACTERS]
+    return words
+
+
+def _words(text: str) -> str:
+    return " ".join(text.split())[:MAX_REASON_CHARACTERS]
 
 
 def _unknown(session: Session, now: Survey, wanted: str) -> RegistryError:

@@ -204,6 +204,13 @@ def test_a_model_that_was_changed_after_registration_is_not_loaded(stand, canary
         pass
 
 
+def test_what_fails_in_the_callers_own_work_is_not_told_as_an_answer_of_the_registry(stand, default_params):
+    to, runs = stand
+    release(runs.make(980), to, default_params.registry, compare)
+    with pytest.raises(FileNotFoundError), loading.verified(to, "@champion") as found:
+        found.folder.joinpath("images.npy").read_bytes()
+
+
 def test_every_single_changed_byte_of_an_archive_is_noticed(stand, default_params):
     to, runs = stand
     candidate = runs.make(980)

@@ -347,6 +347,20 @@ def edited(stand, candidate, name, **fields):
 
 
 @pytest.mark.parametrize(
+    ("name", "fields"), [("evaluation.json", {"calibration_error": 0.0}), ("cost.json", {"model_bytes": 1})]
+)
+def test_a_number_of_the_gate_that_was_edited_promotes_nothing(stand, name, fields):
+    stand.register(980)
+    candidate = stand.runs.make(990)
+    strict = stand.rules.model_copy(update={"min_accuracy": 0.999})
+    release(candidate, stand.to, strict, compare)
+    edited(stand, candidate, name, **fields)
+    with pytest.raises(ArtifactError, match=rf"{name} of version 2 is not .* its SHA-256 differs"):
+        stand.promote(2)
+    assert stand.aliases()["champion"] == 1
+
+
+@pytest.mark.parametrize(
     ("fields", "what"),
     [
         ({"accuracy": 0.999}, "accuracy"),

@@ -48,6 +48,8 @@ class Judged(_Entry):
     comparison: int | None = Field(description="Number of the comparison on this test split; null when none was made.")
     level: float | None
     p_value: float | None
+    evaluation_sha256: str | None = Field(default=None, description="Of evaluation.json; null in entries of before.")
+    cost_sha256: str | None = Field(default=None, description="Of cost.json; null without one.")
     restored: bool = Field(default=False, description="Written again from decision.json after the store was lost.")
 
     @property

@@ -48,7 +48,7 @@ def promote(
     Raises:
         RegistryError: there is no such version, it was never evaluated, the gate refuses it, or MLflow keeps the alias
             for itself.
-        ArtifactError: its files are not what was registered.
+        ArtifactError: its files are not what was registered, or its evaluation is not what it was judged by.
     """
     _check_alias(alias)
     now = session.settled()
@@ -59,7 +59,7 @@ def promote(
         event = Pointed(alias=alias, version=version, forced=False, reason="")
         session.ledger.commit(lambda state: None if state.aliases.get(alias) == version else event)
         return Moved(session.to.name, alias, version, before.aliases.get(alias), "as asked for")
-    evidence = session.shelf.of_run(held.run_id)
+    evidence = session.shelf.of_version(held)
     further = signing.rule(fault, required=rules.require_signature)
     case = Case(version, held.run_id, evidence, held.files, rules, further, asked=True)
     _, after = session.ledger.commit(lambda state: judge(case, session.shelf, state))

@@ -60,9 +60,12 @@ def impatient(monkeypatch):
 
 @pytest.mark.parametrize("answer", [dies_while_sending, dies_before_the_files])
 def test_a_server_that_dies_during_the_download_is_out_of_reach_and_no_reason_to_register_again(impatient, answer):
-    with serving(answer) as source, pytest.raises(TrackingError, match="does not answer") as caught:
-        with integrity.fetched("sqlite://", source):
-            pass
+    with (
+        serving(answer) as source,
+        pytest.raises(TrackingError, match="does not answer") as caught,
+        integrity.fetched("sqlite://", source),
+    ):
+        pass
     assert "the same command again" in caught.value.fix
 
 
@@ -77,6 +80,9 @@ def test_files_that_are_gone_are_no_matter_of_the_server(impatient, tmp_path):
     for source in (str(tmp_path / "gone"), (tmp_path / "gone").as_uri()):
         with pytest.raises(ArtifactError, match="not where the registry says"), integrity.fetched("sqlite://", source):
             pass
-    with serving(has_lost_the_files) as source:
-        with pytest.raises(ArtifactError, match="not where the registry says"), integrity.fetched("sqlite://", source):
-            pass
+    with (
+        serving(has_lost_the_files) as source,
+        pytest.raises(ArtifactError, match="not where the registry says"),
+        integrity.fetched("sqlite://", source),
+    ):
+        pass

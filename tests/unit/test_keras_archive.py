@@ -78,14 +78,14 @@ def test_arrays_of_every_type_that_keras_writes_are_let_through(tmp_path, dtype)
 )
 def test_no_class_is_let_through_for_bearing_the_name_of_this_program(tmp_path, layer):
     made_archive(tmp_path / "model.keras", config={**CONFIG, "config": {"layers": [layer]}})
-    with pytest.raises(ArtifactError, match="'Sneaky' of module .*, which is not of Keras"):
+    with pytest.raises(ArtifactError, match=r"'Sneaky' of module .*, which is not of Keras"):
         check(tmp_path / "model.keras")
 
 
 @pytest.mark.parametrize("depth", [3_000, 100_000])
 def test_a_configuration_nested_without_end_is_refused(tmp_path, depth):
     made_archive(tmp_path / "model.keras", members={"config.json": b"[" * depth + b"]" * depth})
-    with pytest.raises(ArtifactError, match="is no .keras archive"):
+    with pytest.raises(ArtifactError, match=r"is no \.keras archive"):
         check(tmp_path / "model.keras")
 
 

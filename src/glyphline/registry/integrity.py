@@ -27,8 +27,8 @@ FIX = "register the model again from a run that you trust: `dvc repro`; `glyphli
 MAX_SMALL_FILE_BYTES = 1 << 20
 # What MLflow, requests and urllib3 say of a server that went away; MLflow folds their exceptions into a text.
 WENT_AWAY = re.compile(
-    r"Max retries exceeded|failed with exception|Connection(?:Reset|Refused)?Error|Connection (?:broken|aborted|refused)"
-    r"|IncompleteRead|RemoteDisconnected|[Rr]ead timed out"
+    r"Max retries exceeded|failed with exception|Connection(?:Reset|Refused)?Error"
+    r"|Connection (?:broken|aborted|refused)|IncompleteRead|RemoteDisconnected|[Rr]ead timed out"
 )
 
 

@@ -136,7 +136,8 @@ class Runs:
         cost = Cost(device="cpu", parameters=100, model_bytes=5000, latency=(speed,))
         records.write(place / "evaluation.json", found)
         records.write(place / "cost.json", cost)
-        return Evidence(found, cost, place / "predictions.npz")
+        digests = (files.sha256(place / name) for name in ("evaluation.json", "cost.json"))
+        return Evidence(found, cost, place / "predictions.npz", *digests)
 
     def _model(self, run, place: Path):
         made_archive(place / "model.keras", seed=self._made)

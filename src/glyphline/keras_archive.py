@@ -5,7 +5,9 @@ loading would import and call, and may hold Python code; HDF5 may point at other
 """
 
 import json
+import math
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,12 @@ from glyphline.errors import ArtifactError
 # Keras' own guard against archives that unpack to far more than they weigh starts at 4 GiB.
 MAX_UNPACKED_BYTES = 1 << 30
 MAX_MEMBERS = 64
+METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 MEMBERS = ("metadata.json", "config.json", "model.weights.h5")
-OURS = "glyphline"
+# What zipfile, json and h5py raise for bytes that they cannot make out; a RuntimeError is also nesting without end.
+DAMAGE = (
+    zipfile.BadZipFile, zlib.error, NotImplementedError, KeyError, RuntimeError, ValueError, OSError, EOFError,
+)  # fmt: skip
 PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
@@ -39,10 +45,10 @@ def check(path: Path, fix: str) -> None:
             if damaged := archive.testzip():
                 raise ArtifactError(f"{path} is damaged: {damaged} does not match its checksum", fix=fix)
             _check_weights(archive, path, fix)
-    except (zipfile.BadZipFile, NotImplementedError, KeyError, RuntimeError, ValueError, OSError, EOFError) as error:
+        for reason in _refusals(config):
+            raise ArtifactError(f"{path} is refused: {reason}", fix=fix)
+    except DAMAGE as error:
         raise ArtifactError(f"{path} is no .keras archive: {error}", fix=fix) from None
-    for reason in _refusals(config):
-        raise ArtifactError(f"{path} is refused: {reason}", fix=fix)
 
 
 def _check_members(archive: zipfile.ZipFile, path: Path, fix: str) -> None:
@@ -53,6 +59,8 @@ def _check_members(archive: zipfile.ZipFile, path: Path, fix: str) -> None:
         raise ArtifactError(f"{path} unpacks to {unpacked:,} bytes, more than {MAX_UNPACKED_BYTES:,}", fix=fix)
     if len(members) > MAX_MEMBERS or len(set(names)) < len(names):
         raise ArtifactError(f"{path} is refused: it holds {len(members)} members, some twice or too many", fix=fix)
+    if packed := [member.filename for member in members if member.compress_type not in METHODS]:
+        raise ArtifactError(f"{path} is refused: {packed[0]!r} is packed in a way that Keras does not use", fix=fix)
     if strange := sorted(set(names) - set(MEMBERS)):
         raise ArtifactError(f"{path} is refused: it holds {strange[0]!r}, which no model needs", fix=fix)
     if missing := sorted(set(MEMBERS) - set(names)):
@@ -60,7 +68,7 @@ def _check_members(archive: zipfile.ZipFile, path: Path, fix: str) -> None:
 
 
 def _refusals(node: Any) -> Iterator[str]:
-    """Why a configuration is not let through: one reason per part that is not of Keras or of this program."""
+    """Why a configuration is not let through: one reason per part that is not of Keras."""
     if isinstance(node, list):
         for part in node:
             yield from _refusals(part)
@@ -78,15 +86,10 @@ def _refusals(node: Any) -> Iterator[str]:
 
 
 def _foreign(node: dict[str, Any], name: str) -> Iterator[str]:
-    module, registered = node.get("module"), node.get("registered_name")
+    module = node.get("module")
     is_keras = isinstance(module, str) and (module == "keras" or module.startswith("keras."))
-    is_ours = isinstance(registered, str) and registered.startswith(f"{OURS}>") and (module is None or _is_own(module))
-    if not is_keras and not is_ours and not (module == "builtins" and name in {"list", "tuple", "dict"}):
-        yield f"it names {name!r} of module {module!r}, which is neither of Keras nor of this program"
-
-
-def _is_own(module: Any) -> bool:
-    return isinstance(module, str) and (module == OURS or module.startswith(f"{OURS}."))
+    if not is_keras and not (module == "builtins" and name in {"list", "tuple", "dict"}):
+        yield f"it names {name!r} of module {module!r}, which is not of Keras"
 
 
 def _check_weights(archive: zipfile.ZipFile, path: Path, fix: str) -> None:
@@ -97,18 +100,37 @@ def _check_weights(archive: zipfile.ZipFile, path: Path, fix: str) -> None:
             raise ArtifactError(f"{path} is refused: {reason}", fix=fix)
 
 
-def _escapes(group: Any, h5py: Any) -> Iterator[str]:
-    for name in group:
-        link = group.get(name, getlink=True)
-        if not isinstance(link, h5py.HardLink):
-            yield f"its weights point elsewhere ({name} is a {type(link).__name__})"
-            continue
-        item = group[name]
-        if isinstance(item, h5py.Group):
-            yield from _escapes(item, h5py)
-        elif item.external or item.is_virtual:
-            yield f"its weights are read from another file ({item.name})"
-        elif item.nbytes > MAX_UNPACKED_BYTES:
-            yield f"a weight of {item.nbytes:,} bytes ({item.name})"
-        elif h5py.check_string_dtype(item.dtype) is None and item.dtype.hasobject:
-            yield f"a weight that is no number ({item.name})"
+def _escapes(weights: Any, h5py: Any) -> Iterator[str]:
+    unpacked, seen, left = 0, set(), [weights]
+    while left:
+        group = left.pop()
+        # Names as bytes: one that is no text would come as bytes all the same.
+        for name in group.id:
+            if group.id.links.get_info(name).type != h5py.h5l.TYPE_HARD:
+                yield f"its weights point elsewhere ({name.decode(errors='replace')})"
+                return
+            item = group[name]
+            place = h5py.h5o.get_info(item.id).addr
+            # A group that holds itself would be walked for ever.
+            if place in seen:
+                yield f"its weights name one object twice ({item.name})"
+                return
+            seen.add(place)
+            if isinstance(item, h5py.Group):
+                left.append(item)
+                continue
+            yield from _faults(item, h5py)
+            # The sum and not each: arrays that nothing was written to take no place in the file, however many.
+            unpacked += math.prod(item.shape or ()) * item.id.get_type().get_size()
+            if unpacked > MAX_UNPACKED_BYTES:
+                yield f"weights of more than {MAX_UNPACKED_BYTES:,} bytes ({item.name})"
+
+
+def _faults(item: Any, h5py: Any) -> Iterator[str]:
+    h5t = h5py.h5t
+    # Keras writes bfloat16 as opaque bytes and truth values as an enumeration.
+    kinds = {h5t.INTEGER, h5t.FLOAT, h5t.ENUM, h5t.OPAQUE, h5t.STRING}
+    if not isinstance(item, h5py.Dataset) or item.id.get_type().get_class() not in kinds:
+        yield f"its weights hold what is neither a group nor an array of numbers ({item.name})"
+    elif item.external or item.is_virtual:
+        yield f"its weights are read from another file ({item.name})"

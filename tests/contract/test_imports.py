@@ -96,6 +96,8 @@ def test_fetch_and_preprocess_of_the_bundled_digits_load_nothing_heavy(loaded_by
 @pytest.mark.parametrize(
     ("module", "banned"),
     [
+        ("glyphline", HEAVY),
+        ("glyphline.commands.opening", NETWORKS | {"mlflow", "optuna", "matplotlib"}),
         ("glyphline.cli", HEAVY),
         ("glyphline.stages.fetch", HEAVY),
         ("glyphline.stages.preprocess", HEAVY),

@@ -91,11 +91,13 @@ def test_every_trial_is_a_child_of_the_study(finished):
 def test_the_champion_loads_by_its_alias_and_repeats_its_score(finished):
     script = """
 import sys
-import mlflow, numpy as np
+import glyphline, mlflow, numpy as np
 mlflow.set_tracking_uri(sys.argv[1])
 model = mlflow.keras.load_model("models:/glyphline-digits@champion")
 images, labels = (np.load(f"data/processed/test/{name}.npy") for name in ("images", "labels"))
 print("accuracy", float((np.asarray(model(images)).argmax(axis=1) == labels).mean()))
+verified = glyphline.load("models:/glyphline-digits@champion")
+print("verified", bool((np.asarray(verified(images)) == np.asarray(model(images))).all()))
 served = mlflow.pyfunc.load_model("models:/glyphline-digits@champion")
 print("served", np.asarray(served.predict(images[:5])).shape)
 """
@@ -104,6 +106,7 @@ print("served", np.asarray(served.predict(images[:5])).shape)
     metrics = json.loads((finished.folder / "artifacts/evaluate/metrics.json").read_text())
     said = float(next(line.split()[1] for line in out.splitlines() if line.startswith("accuracy")))
     assert said == pytest.approx(metrics["accuracy"], abs=1e-9)
+    assert "verified True" in out
     assert "served (5, 10)" in out
 
 

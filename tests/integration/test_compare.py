@@ -34,7 +34,9 @@ class Runs:
     def git(self, *arguments: str) -> None:
         subprocess.run(["git", *arguments], cwd=self.paths.work, check=True, capture_output=True)
 
-    def make(self, name: str, wrong: int, *, values=None, split: Split | None = None, evaluated=True) -> str:
+    def make(
+        self, name: str, wrong: int, *, values=None, split: Split | None = None, evaluated=True, scored=measure
+    ) -> str:
         """Record a run that is wrong on the first `wrong` images; commit it under a tag of its name."""
         paths, split = self.paths, split or self.split
         used = changed(self.params, values or {})
@@ -45,18 +47,18 @@ class Runs:
                 run.metrics({"val_loss": loss + wrong / 100, "val_accuracy": accuracy}, step=epoch)
             run.end()
         if evaluated:
-            self._evaluate(used, split, wrong)
+            self._evaluate(used, split, wrong, scored)
         self._commit(name)
         return run.key
 
-    def _evaluate(self, params, split: Split, wrong: int) -> None:
+    def _evaluate(self, params, split: Split, wrong: int, scored) -> None:
         said = split.labels.copy()
         said[:wrong] = (said[:wrong] + 1) % len(split.classes)
         probs = np.full((len(split), len(split.classes)), 0.05, dtype=np.float32)
         probs[np.arange(len(split)), said] = 0.9
         kept = Predictions(probs, split.labels, split.classes, split.digest, f"{wrong:064d}")
         digest = predictions.write(self.paths.predictions, kept)
-        scores = measure(
+        scores = scored(
             split, probs, bins=15, dataset="shapes", weights_digest=f"{wrong:064d}", predictions_sha256=digest
         )
         records.write(self.paths.evaluation, scores)
@@ -328,3 +330,14 @@ def test_the_lineage_of_a_run_in_the_store_is_shown(stored, compare):
     text = compare("first", "second")
     assert keys[0][:16] in text
     assert "| seed | 42 | 42 |" in text
+
+
+def test_an_evaluation_and_predictions_that_do_not_belong_together_are_not_compared(runs, compare):
+    runs.make("first", wrong=12)
+
+    def embellished(*arguments, **named):
+        return measure(*arguments, **named).model_copy(update={"correct": 60})
+
+    runs.make("second", wrong=2, scored=embellished)
+    with pytest.raises(ArtifactError, match=r"of second do not belong together: 60 right .* and 58 right"):
+        compare("first", "second")

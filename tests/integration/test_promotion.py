@@ -4,6 +4,7 @@ import json
 import shutil
 import sqlite3
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -476,3 +477,43 @@ def test_a_changed_file_keeps_a_version_from_promotion_force_and_rollback(three)
         with pytest.raises(ArtifactError, match=r"data/model.keras was changed"):
             move()
     assert three.aliases()["champion"] == 2
+
+
+def edited(stand, candidate, name, **fields):
+    """Change fields of a record in the artifacts of a run, as a hand with access to the store can."""
+    path = Path(stand.client.get_run(candidate.run_id).info.artifact_uri.removeprefix("file://")) / name
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"), [("evaluation.json", {"calibration_error": 0.0}), ("cost.json", {"model_bytes": 1})]
+)
+def test_a_number_of_the_gate_that_was_edited_promotes_nothing(stand, name, fields):
+    stand.register(980)
+    candidate = stand.runs.make(990)
+    strict = stand.rules.model_copy(update={"min_accuracy": 0.999})
+    release(candidate, stand.to, strict, compare)
+    edited(stand, candidate, name, **fields)
+    with pytest.raises(ArtifactError, match=rf"{name} of version 2 is not .* its SHA-256 differs"):
+        stand.promote(2)
+    assert stand.aliases()["champion"] == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "what"),
+    [
+        ({"accuracy": 0.999}, "accuracy"),
+        ({"test_digest": "b" * 64}, "test_digest"),
+        ({"weights_digest": "b" * 64}, "weights_digest"),
+        ({"predictions_sha256": "b" * 64}, "predictions_sha256"),
+    ],
+)
+def test_an_evaluation_that_is_not_the_one_that_was_judged_promotes_nothing(stand, fields, what):
+    stand.register(980)
+    candidate = stand.runs.make(900)
+    release(candidate, stand.to, stand.rules, compare)
+    edited(stand, candidate, "evaluation.json", **fields)
+    with pytest.raises(ArtifactError, match=rf"evaluation.json of version 2 is not .*{what}") as caught:
+        stand.promote(2)
+    assert "dvc repro register" in caught.value.fix
+    assert stand.aliases()["champion"] == 1

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from glyphline import files, records
+from glyphline import files, records, registry
 from glyphline.commands import restoring
 from glyphline.errors import ArtifactError, RegistryError
 from glyphline.records import Cost, Decision
+from glyphline.registry.events import Judged
 from glyphline.stages import register
 from glyphline.tracking import flush, last_key
 from tests.conftest import changed, made_evaluation
@@ -132,3 +133,29 @@ def test_a_missing_evaluation_names_the_stage_to_run(params, evaluated):
     with pytest.raises(ArtifactError) as caught:
         register.run(params, evaluated)
     assert caught.value.fix == "make it again with `dvc repro evaluate`"
+
+
+@pytest.fixture
+def held(params, evaluated) -> Judged:
+    """What the log says of the version of the evaluated project."""
+    register.run(params, evaluated)
+    with registry.opened(register.destination(params, evaluated), register.compare) as session:
+        return session.settled().state.judgement(1)
+
+
+def test_predictions_made_again_are_taken_up_only_where_they_are_those_of_the_log(params, evaluated, held):
+    kept = evaluated.mlruns / "rescored" / f"{held.predictions_sha256}.npz"
+    kept.parent.mkdir()
+    shutil.copy(evaluated.predictions, kept)
+    assert register.rescoring(params, evaluated)(held) == kept
+    written_predictions(kept, right_on(10), held.test_digest, held.weights_digest)
+    # It is made anew, which the missing test split prevents here.
+    with pytest.raises(ArtifactError, match="cannot be scored again"):
+        register.rescoring(params, evaluated)(held)
+
+
+@pytest.mark.parametrize("other", [{"weights_digest": "9" * 64}, {"test_digest": "9" * 64}])
+def test_predictions_of_another_model_or_split_do_not_stand_for_a_version(evaluated, held, other):
+    register.check_rescored(evaluated.predictions, held)
+    with pytest.raises(ArtifactError, match="are not of version 1"):
+        register.check_rescored(evaluated.predictions, held.model_copy(update=other))

@@ -11,8 +11,9 @@ import pytest
 from glyphline.errors import ArtifactError, RegistryError, TrackingError
 from glyphline.params.releasing import RegistryParams
 from glyphline.records import Decision
-from glyphline.registry import Candidate, Destination, Evidence, known, release, restore
+from glyphline.registry import Candidate, Destination, Evidence, known, opened, release, restore
 from glyphline.registry.labels import shortened
+from glyphline.registry.promotion import roll_back
 from tests.conftest import made_evaluation
 from tests.registered import COMMIT, Runs, compare, training
 
@@ -209,6 +210,42 @@ def test_a_rival_whose_predictions_are_gone_is_scored_again_where_that_is_possib
     decision = release(finished(990), to, rules, compare, rescore=lambda judged: kept)
     assert decision.promoted
     assert "better than champion version 1" in decision.reasons[-1]
+
+
+def test_a_rival_whose_predictions_were_edited_is_scored_again(to, rules, client, finished):
+    held = finished(960)
+    release(held, to, rules, compare)
+    folder = client.get_run(held.run_id).info.artifact_uri.removeprefix("file://")
+    shutil.copy(finished(10).evidence.predictions, f"{folder}/predictions.npz")
+    better = finished(990)
+    assert "was changed after it was written" in release(better, to, rules, compare).reasons[-1]
+    decision = release(better, to, rules, compare, rescore=lambda judged: held.evidence.predictions)
+    assert decision.promoted
+
+
+def purged(to, run_id):
+    """Take a run out of the database with its files, as `mlflow gc` does."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(to.uri, to.uri)
+    shutil.rmtree(client.get_run(run_id).info.artifact_uri.removeprefix("file://"))
+    client.delete_run(run_id)
+    SqlAlchemyStore(to.uri, (to.lock.parent / "unused").as_uri())._hard_delete_run(run_id)
+
+
+def test_a_champion_whose_run_is_gone_blocks_nobody_and_is_scored_again(to, rules, finished):
+    held = finished(960)
+    release(held, to, rules, compare)
+    purged(to, held.run_id)
+    better = finished(990)
+    decision = release(better, to, rules, compare)
+    assert not decision.promoted
+    assert "the predictions of version 1 are gone from its run" in decision.reasons[-1]
+    decision = release(better, to, rules, compare, rescore=lambda judged: held.evidence.predictions)
+    assert decision.promoted
+    with opened(to, compare) as session:
+        assert roll_back(session, None, "smoke").version == 1
 
 
 def test_three_that_register_at_once_make_one_version(register, client, finished):

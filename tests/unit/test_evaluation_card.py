@@ -121,3 +121,8 @@ def test_the_note_of_the_run_holds_the_numbers_that_people_ask_first():
     note = card.note(made_evaluation(90, 100))
     assert "**0.9000** (95 % interval 0.8256 to 0.9448, 90 of 100 images)" in note
     assert "on spoiled images" not in note
+
+
+def test_it_shows_the_load_that_checks_before_the_one_that_does_not():
+    text = written()
+    assert 0 < text.index('glyphline.load("models:/NAME@champion")') < text.index("mlflow.keras.load_model")

@@ -154,3 +154,9 @@ def test_an_entry_that_would_be_cut_off_by_the_store_is_not_written():
     long = judged(1, promoted=True).model_copy(update={"dataset": "x" * 6000})
     with pytest.raises(ValueError, match="does not fit"):
         events.encode(long)
+
+
+def test_an_entry_of_before_the_digests_of_the_evidence_is_still_read():
+    entry = judged(1, promoted=True)
+    before = entry.model_dump_json(exclude={"evaluation_sha256", "cost_sha256"})
+    assert events.decode(before) == entry

@@ -51,9 +51,11 @@ def _use(scores: Evaluation) -> str:
 
 def _load() -> str:
     return (
-        "```python\nimport mlflow\n"
-        'model = mlflow.keras.load_model("models:/NAME@champion")  # or models:/NAME/VERSION\n'
-        "probabilities = model.predict(images)  # images: uint8 (n, h, w, c)\n```"
+        "In the project's folder; what was changed since it was registered is refused:\n\n"
+        "```python\nimport glyphline\n"
+        'model = glyphline.load("models:/NAME@champion")  # or models:/NAME/VERSION\n'
+        "probabilities = model.predict(images)  # images: uint8 (n, h, w, c)\n```\n\n"
+        "`mlflow.keras.load_model` takes the same names, from anywhere, and checks nothing."
     )
 
 

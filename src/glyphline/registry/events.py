@@ -49,6 +49,8 @@ class Judged(_Entry):
     level: float | None
     p_value: float | None
     vacant: bool = Field(default=False, description="Nobody held `champion`; `champion` above is who held it last.")
+    evaluation_sha256: str | None = Field(default=None, description="Of evaluation.json; null in entries of before.")
+    cost_sha256: str | None = Field(default=None, description="Of cost.json; null without one.")
     restored: bool = Field(default=False, description="Written again from decision.json after the store was lost.")
 
     @property

@@ -1,12 +1,12 @@
 """What is known of a version: its evaluation, its costs, its predictions image by image."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from glyphline import records
+from glyphline import files, records
 from glyphline.errors import ArtifactError, PipelineError
 from glyphline.records import Cost, Evaluation
 from glyphline.registry.events import Judged
@@ -33,11 +33,15 @@ class Evidence:
         evaluation: its record.
         cost: null where it was not measured.
         predictions: the file.
+        evaluation_sha256: of the file with the evaluation; null where nobody looked.
+        cost_sha256: of the file with the costs; null where there is none.
     """
 
     evaluation: Evaluation
     cost: Cost | None
     predictions: Path
+    evaluation_sha256: str | None = None
+    cost_sha256: str | None = None
 
     def measured(self, version: int) -> Measured:
         """The numbers that the gate looks at."""
@@ -81,12 +85,22 @@ class Shelf:
         """Remove what was fetched."""
         self._folder.cleanup()
 
-    def of_run(self, run_id: str) -> Evidence:
-        """What a run's artifacts hold.
+    def of_version(self, held: Judged) -> Evidence:
+        """What the artifacts of a version's run hold: what it was judged by, or an error.
 
         Raises:
-            ArtifactError: the run was not evaluated, or its files are gone.
+            ArtifactError: the files are gone, or were changed after the version was judged.
         """
+        found = self._of_run(held.run_id)
+        for name, difference in _differences(found, held):
+            raise ArtifactError(
+                f"{name} of version {held.version} is not the one that it was judged by: {difference} differs",
+                fix="if it was evaluated again, have it judged again: `dvc repro register`; else somebody edited the"
+                f" file in run {held.run_id}",
+            )
+        return found
+
+    def _of_run(self, run_id: str) -> Evidence:
         evaluation = self._fetch(run_id, EVALUATION)
         predictions = self._fetch(run_id, PREDICTIONS)
         if evaluation is None or predictions is None:
@@ -100,6 +114,8 @@ class Shelf:
             records.read(evaluation, Evaluation, stage="evaluate"),
             records.read(cost, Cost, stage="evaluate") if cost else None,
             predictions,
+            files.sha256(evaluation),
+            files.sha256(cost) if cost else None,
         )
 
     def card(self, run_id: str) -> str:
@@ -124,9 +140,8 @@ class Shelf:
         found = challenger.evaluation
         try:
             theirs, sha256 = self._fetch(held.run_id, PREDICTIONS), held.predictions_sha256
-            if theirs is None and self.rescore is not None:
-                from glyphline import files
-
+            is_kept = theirs is not None and files.sha256(theirs) == sha256
+            if not is_kept and self.rescore is not None:
                 theirs = self.rescore(held)
                 sha256 = files.sha256(theirs)
             if theirs is None:
@@ -137,13 +152,21 @@ class Shelf:
 
     def _fetch(self, run_id: str, name: str) -> Path | None:
         from mlflow import artifacts
+        from mlflow.exceptions import MlflowException
 
         target = Path(self._folder.name) / run_id
         if (target / name).is_file():
             return target / name
         if run_id not in self._places:
             # By the place of the files and not by the run: MLflow would ask for the run and its models at each of them.
-            place = self.client.get_run(run_id).info.artifact_uri
+            try:
+                place = self.client.get_run(run_id).info.artifact_uri
+            except MlflowException as error:
+                # `mlflow gc` has taken a deleted run out of the store; whoever asks is told that it has no such file.
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
+                self._places[run_id] = {}
+                return None
             found = artifacts.list_artifacts(artifact_uri=place, tracking_uri=self.client.tracking_uri)
             self._places[run_id] = {PurePosixPath(item.path).name: place for item in found}
         if name not in self._places[run_id]:
@@ -151,3 +174,16 @@ class Shelf:
         target.mkdir(exist_ok=True)
         uri = f"{self._places[run_id][name]}/{name}"
         return Path(artifacts.download_artifacts(uri, dst_path=str(target), tracking_uri=self.client.tracking_uri))
+
+
+def _differences(found: Evidence, held: Judged) -> Iterator[tuple[str, str]]:
+    """File and what of it differs between what is there and what a version was judged by."""
+    for name in ("accuracy", "test_digest", "weights_digest", "predictions_sha256"):
+        if getattr(found.evaluation, name) != getattr(held, name):
+            yield EVALUATION, name
+    # Logs of before have no digests of the files.
+    if held.evaluation_sha256 is not None:
+        if found.evaluation_sha256 != held.evaluation_sha256:
+            yield EVALUATION, "its SHA-256"
+        if found.cost_sha256 != held.cost_sha256:
+            yield COST, "its SHA-256"

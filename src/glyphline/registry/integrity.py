@@ -1,7 +1,8 @@
 """Is what lies in the store what was registered, and is it harmless to load?
 
-The digests are taken when a version is registered and stand in its log, where nobody can change them; every promotion,
-rollback and load compares them with the files as they are. Nothing here runs or imports what the files hold.
+The digests are taken when a version is registered and stand in its log, apart from the files; every promotion, every
+rollback and `glyphline.load` compare them with the files as they are. MLflow's own `load_model` does not. Nothing here
+runs or imports what the files hold.
 """
 
 import re
@@ -11,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from glyphline import files, keras_archive
-from glyphline.errors import ArtifactError
+from glyphline.errors import ArtifactError, TrackingError
+from glyphline.redaction import redact
 
 MODEL_FILE = "MLmodel"
 ARCHIVE = "data/model.keras"
@@ -23,6 +25,11 @@ LOADER = "mlflow.keras"
 BACKEND = "keras"
 FIX = "register the model again from a run that you trust: `dvc repro`; `glyphline rollback` leaves this version"
 MAX_SMALL_FILE_BYTES = 1 << 20
+# What MLflow, requests and urllib3 say of a server that went away; MLflow folds their exceptions into a text.
+WENT_AWAY = re.compile(
+    r"Max retries exceeded|failed with exception|Connection(?:Reset|Refused)?Error"
+    r"|Connection (?:broken|aborted|refused)|IncompleteRead|RemoteDisconnected|[Rr]ead timed out"
+)
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -88,6 +95,7 @@ def fetched(uri: str, source: str) -> Iterator[Path]:
 
     Raises:
         ArtifactError: they are gone.
+        TrackingError: the server that has them does not answer, or went away meanwhile.
     """
     from mlflow.artifacts import download_artifacts
     from mlflow.exceptions import MlflowException
@@ -95,8 +103,14 @@ def fetched(uri: str, source: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="glyphline-model-") as name:
         try:
             found = Path(download_artifacts(artifact_uri=source, dst_path=name, tracking_uri=uri))
-        except (MlflowException, FileNotFoundError, OSError) as error:
-            said = " ".join(str(error).split())[:200]
+        except (MlflowException, OSError) as error:
+            whole = redact(" ".join(str(error).split()))
+            said = whole[:200]
+            if WENT_AWAY.search(whole):
+                raise TrackingError(
+                    f"the server that has the files of the model does not answer: {said}",
+                    fix="start it; then run the same command again",
+                ) from None
             raise ArtifactError(f"the files of the model are not where the registry says: {said}", fix=FIX) from None
         yield found
 
@@ -112,11 +126,13 @@ def _description_faults(folder: Path) -> Iterator[str]:
     try:
         flavors = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))["flavors"]
         function, keras = flavors["python_function"], flavors["keras"]
-        strange = set(flavors) - FLAVORS
-    except (YAMLError, KeyError, TypeError, ValueError):
+    # Recursion: brackets nested without end.
+    except (YAMLError, KeyError, TypeError, ValueError, RecursionError):
+        function = keras = flavors = None
+    if not (isinstance(flavors, dict) and isinstance(function, dict) and isinstance(keras, dict)):
         yield f"{MODEL_FILE} describes no Keras model"
         return
-    if strange:
+    if strange := set(flavors) - FLAVORS:
         yield f"{MODEL_FILE} names the flavor {min(map(str, strange))!r}"
     if function.get("loader_module") != LOADER:
         yield f"{MODEL_FILE} names the loader {function.get('loader_module')!r}, and not {LOADER!r}"

@@ -64,6 +64,8 @@ def judge(case: Case, shelf: Shelf, state: State) -> Event | None:
         test_digest=measured.test_digest,
         weights_digest=measured.weights_digest,
         predictions_sha256=case.evidence.evaluation.predictions_sha256,
+        evaluation_sha256=case.evidence.evaluation_sha256,
+        cost_sha256=case.evidence.cost_sha256,
         files=case.files,
         promoted=all(rule.passed for rule in rules),
         rules=events.short(tuple(rules)),

@@ -1,7 +1,10 @@
-"""Get the files of a version, verified: the only way to a registered model that a program should load."""
+"""Get the files of a version, verified; `glyphline.load`, rescoring and rebuilding come to a registered model this way.
+
+MLflow's own `load_model` opens a version without any of it.
+"""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,24 +46,27 @@ def verified(to: Destination, reference: str, keys: Keys | None = None) -> Itera
     Raises:
         RegistryError: there is no such version, or it was never evaluated.
         ArtifactError: its files are not what was registered, or not let through.
+        TrackingError: the store cannot be reached.
     """
-    with connection.connected(to.uri, to.name, to.timeout_s) as registry:
-        from glyphline.registry import log
+    with ExitStack() as kept:
+        with connection.connected(to.uri, to.name, to.timeout_s) as registry:
+            from glyphline.registry import log
 
-        run_id = log.find(registry.client, to.name)
-        state = log.Log(registry.client, run_id, to.name).read().state if run_id else State()
-        version = _number(reference, to.name, registry.aliases() if run_id or registry.exists() else {})
-        held, known = state.judgement(version), registry.numbers(version)
-        if held is None or version not in known:
-            raise RegistryError(
-                f"{to.name} has no version {version} that Glyphline registered",
-                fix="`glyphline models` shows the versions",
-            )
-        with integrity.fetched(to.uri, known[version].source) as folder:
+            run_id = log.find(registry.client, to.name)
+            state = log.Log(registry.client, run_id, to.name).read().state if run_id else State()
+            version = _number(reference, to.name, registry.aliases() if run_id or registry.exists() else {})
+            held, known = state.judgement(version), registry.numbers(version)
+            if held is None or version not in known:
+                raise RegistryError(
+                    f"{to.name} has no version {version} that Glyphline registered",
+                    fix="`glyphline models` shows the versions",
+                )
+            folder = kept.enter_context(integrity.fetched(to.uri, known[version].source))
             integrity.verify(folder, held.files, f"version {version} of {to.name}")
             if keys is not None and keys.public is not None and (wrong := signing.fault(folder, keys.public)):
                 raise RegistryError(f"version {version} of {to.name} is refused: {wrong}", fix=integrity.FIX)
-            yield Verified(held, folder)
+        # Disconnected by now: what fails in the caller's block is no answer of the store.
+        yield Verified(held, folder)
 
 
 def _number(reference: str, name: str, aliases: dict[str, int]) -> int:

@@ -55,7 +55,7 @@ def promote(
     Raises:
         RegistryError: there is no such version, it was never evaluated, the gate refuses it, its signature does not
             hold and must, or MLflow keeps the alias for itself.
-        ArtifactError: its files are not what was registered.
+        ArtifactError: its files are not what was registered, or its evaluation is not what it was judged by.
     """
     _check_alias(alias)
     now = session.settled()
@@ -68,7 +68,7 @@ def promote(
         _, after = session.ledger.commit(lambda state: None if state.aliases.get(alias) == version else event)
         _check_moved(after, alias, version)
         return Moved(session.to.name, alias, version, before.aliases.get(alias), event.reason or "as asked for")
-    evidence = session.shelf.of_run(held.run_id)
+    evidence = session.shelf.of_version(held)
     further = signing.rule(fault, required=rules.require_signature)
     case = Case(version, held.run_id, evidence, held.files, rules, further, asked=True)
     _, after = session.ledger.commit(lambda state: judge(case, session.shelf, state))

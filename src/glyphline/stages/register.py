@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
-from glyphline import records, registry, tracking
+from glyphline import files, records, registry, tracking
 from glyphline.errors import ArtifactError, RegistryError
 from glyphline.evaluation import paired, predictions
 from glyphline.params import Params
@@ -97,7 +97,8 @@ def rescoring(params: Params, paths: Paths) -> Rescore:
 
     def rescore(held: Judged) -> Path:
         target = paths.mlruns / "rescored" / f"{held.predictions_sha256}.npz"
-        if not target.is_file():
+        # Kept ones count only where they are, byte by byte, those that the log knows: anybody can put a file there.
+        if not target.is_file() or files.sha256(target) != held.predictions_sha256:
             command = [sys.executable, "-m", "glyphline", "rescore", f"models:/{params.model_name}/{held.version}"]
             done = subprocess.run([*command, str(target)], cwd=paths.work, check=False, capture_output=True, text=True)
             if done.returncode:
@@ -106,9 +107,25 @@ def rescoring(params: Params, paths: Paths) -> Rescore:
                     f"the predictions of version {held.version} are gone, and it cannot be scored again: {said}",
                     fix="bring its files back with `glyphline sync`, or check out its data",
                 )
+            check_rescored(target, held)
         return target
 
     return rescore
+
+
+def check_rescored(path: Path, held: Judged) -> None:
+    """Refuse predictions that a version did not make, or not on the split that it was judged on.
+
+    Raises:
+        ArtifactError: other weights, or another split.
+    """
+    said = predictions.read(path)
+    if (said.weights_digest, said.test_digest) != (held.weights_digest, held.test_digest):
+        raise ArtifactError(
+            f"the new predictions are not of version {held.version}: weights {said.weights_digest[:12]} on test split"
+            f" {said.test_digest[:12]}, and the log has {held.weights_digest[:12]} on {held.test_digest[:12]}",
+            fix="look at the version with `glyphline history`",
+        )
 
 
 def keys(params: Params, paths: Paths) -> Keys:
@@ -125,5 +142,6 @@ def _candidate(params: Params, paths: Paths) -> Candidate | None:
     if sent is None or not sent.model_id or not sent.model_location:
         return None
     card = paths.model_card.read_text(encoding="utf-8")
-    evidence = Evidence(evaluation, cost, paths.predictions)
+    digests = files.sha256(paths.evaluation), files.sha256(paths.cost)
+    evidence = Evidence(evaluation, cost, paths.predictions, *digests)
     return Candidate(sent.run_id, sent.model_id, sent.model_location, training, evidence, card)

@@ -91,4 +91,16 @@ class _Finder:
 def _subject(reference: str, run: Recorded) -> Subject:
     scores = records.read(run.file("evaluation.json"), Evaluation, stage="evaluate")
     said = predictions.read(run.file(predictions.FILE), scores.predictions_sha256)
+    _check_same(reference, scores, said)
     return Subject(reference, run, scores, said)
+
+
+def _check_same(reference: str, scores: Evaluation, said: Predictions) -> None:
+    # The digest in the evaluation binds the predictions to it; an edited evaluation may name an edited file.
+    told, right = (scores.weights_digest, scores.correct), (said.weights_digest, int(said.right.sum()))
+    if told != right:
+        raise ArtifactError(
+            f"evaluation.json and {predictions.FILE} of {reference} do not belong together: {told[1]:,} right with"
+            f" weights {told[0][:12]}, and {right[1]:,} right with weights {right[0][:12]}",
+            fix=predictions.FIX,
+        )

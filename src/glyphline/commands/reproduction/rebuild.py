@@ -40,12 +40,9 @@ def run(params: Params, paths: Paths, reference: str) -> Result:
         ArtifactError: its files are not what was registered.
     """
     to = register.destination(params, paths)
-    with (
-        TemporaryDirectory(prefix="glyphline-origin-") as name,
-        loading.verified(to, reference) as found,
-        connection.client(to.uri, to.timeout_s) as client,
-    ):
-        wanted = origin.read(client, found.held.run_id, found.held.dataset, found.folder, Path(name))
+    with TemporaryDirectory(prefix="glyphline-origin-") as name, loading.verified(to, reference) as found:
+        with connection.client(to.uri, to.timeout_s) as client:
+            wanted = origin.read(client, found.held.run_id, found.held.dataset, found.folder, Path(name))
         log.info("version %d: commit %s%s", found.held.version, wanted.commit[:12], " and a patch" * bool(wanted.patch))
         with scratch.worktree(paths.work, wanted.commit, wanted.patch) as folder:
             return _rebuilt(wanted, folder, cache_folder(paths.home))

@@ -23,6 +23,7 @@ STORE_SIDE = {
     f"glyphline.tracking.{name}"
     for name in (
         "batches",
+        "claims",
         "launch",
         "logged_model",
         "package",

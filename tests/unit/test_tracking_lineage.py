@@ -97,3 +97,7 @@ def test_md5s_of_dvc_lock_are_text_even_where_yaml_could_see_a_number():
 @pytest.mark.parametrize("text", ["", "schema: '2.0'\n"])
 def test_an_empty_dvc_lock_has_no_md5s(text):
     assert lineage.md5s(text) == {}
+
+
+def test_a_dvc_lock_is_parsed_once_however_often_it_is_asked_about():
+    assert lineage.md5s(LOCK) is lineage.md5s(LOCK)

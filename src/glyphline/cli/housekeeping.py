@@ -29,6 +29,8 @@ def gc(keep: int, *, dry_run: bool) -> None:
     plan, size = cleaning.run(values, paths, keep, dry=dry_run)
     verb = "would go" if dry_run else "are gone"
     click.echo(f"{len(plan.runs)} runs and {len(plan.strays)} stray folders {verb}, {size / 1e6:.1f} MB")
+    if plan.unsure:
+        click.echo(f"{plan.unsure} folders that no run knows stay: mlruns/artifacts may hold files of another store")
     if plan.kept:
         click.echo(f"{plan.kept} old runs stay: versions or the history refer to them")
 

@@ -5,18 +5,19 @@ plan, by a pure function; carrying it out does nothing else.
 """
 
 import logging
+import re
 import shutil
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.registry import connection
-from glyphline.tracking import store
-from glyphline.tracking.inventory import Stored, inventory, pages
+from glyphline.tracking import claims, store
+from glyphline.tracking.inventory import Inventory, Stored, inventory, local, pages
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,23 @@ HISTORIES = "registry"
 TUNING = "/tuning"
 # Files may lie in their folder a moment before the run that owns them is known.
 YOUNG_S = 3600.0
+# As MLflow names the folders of runs and of logged models; beside them it has others, as `traces`.
+MADE = re.compile(r"[0-9a-f]{32}|m-[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """What versions and histories refer to.
+
+    Attributes:
+        runs: ids.
+        models: ids of logged models.
+        sources: where the files of versions are, on this machine.
+    """
+
+    runs: frozenset[str]
+    models: frozenset[str]
+    sources: frozenset[Path]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +52,13 @@ class Plan:
         runs: with their files.
         strays: folders that no run and no model knows.
         kept: how many runs stay because a version or a history needs them, though they are old.
+        unsure: how many folders that look like strays stay, because they may be another store's.
     """
 
     runs: tuple[Stored, ...]
     strays: tuple[Path, ...]
     kept: int
+    unsure: int = 0
 
     @property
     def folders(self) -> list[Path]:
@@ -95,11 +115,12 @@ def run(params: Params, paths: Paths, keep: int, *, dry: bool) -> tuple[Plan, in
     uri = store.uri(params, paths)
     opened = store.connect(uri, paths, params.tracking.timeout_s)
     with store.projecting(paths), connection.client(uri, params.tracking.timeout_s) as client:
-        runs, known = inventory(opened)
-        referred, models = _references(client)
-        plan = planned(runs, referred, models, keep)
-        strays = tuple(_strays(paths.mlruns / "artifacts", known)) if opened.artifacts else ()
-        plan = Plan(plan.runs, strays, plan.kept)
+        held, needed = inventory(opened), _references(client)
+        plan = planned(held.runs, needed.runs | _makers(held.runs, needed.sources), needed.models, keep)
+        if opened.artifacts and opened.identity:
+            strays = tuple(_strays(opened.artifacts, held, needed))
+            is_sole = claims.is_sole(opened.artifacts, opened.identity)
+            plan = replace(plan, strays=strays) if is_sole else replace(plan, unsure=len(strays))
         size = sum(path.stat().st_size for folder in plan.folders for path in folder.rglob("*") if path.is_file())
         if not dry:
             _carry_out(client, plan)
@@ -116,31 +137,51 @@ def _carry_out(client: Any, plan: Plan) -> None:
         shutil.rmtree(folder)
 
 
-def _references(client: Any) -> tuple[frozenset[str], frozenset[str]]:
+def _references(client: Any) -> References:
     from glyphline.registry import log as logs
     from glyphline.registry.events import Judged, Unjudged
 
     runs: set[str] = set()
     models: set[str] = set()
+    sources: set[Path | None] = set()
     for model in pages(lambda token: client.search_registered_models(max_results=100, page_token=token)):
         for version in client.search_model_versions(f"name = '{model.name}'", max_results=10_000):
             runs |= {version.run_id} - {None, ""}
             found = client.get_model_version(model.name, version.version)
             models |= {found.model_id} - {None, ""}
+            # The source may be models:/<id>; this is where the files are.
+            at = client.get_model_version_download_uri(model.name, version.version)
+            sources |= {local(found.source), local(at)}
         history = logs.find(client, model.name)
         if history is not None:
             whole = logs.Log(client, history, model.name)
             judged = [event for event in whole.read().events if isinstance(event, Judged | Unjudged)]
             runs |= {*whole.run_ids, *(event.run_id for event in judged if event.run_id)}
-    return frozenset(runs), frozenset(models)
+    return References(frozenset(runs), frozenset(models), frozenset(path for path in sources if path))
 
 
-def _strays(artifacts: Path, known: frozenset[Path]) -> Iterable[Path]:
+def _makers(runs: Iterable[Stored], sources: Iterable[Path]) -> frozenset[str]:
+    """Runs in whose files a version was made, which need not name its run."""
+    needed = _with_parents(sources)
+    owned = ((run.run_id, (run.folder, *(folder for _, folder in run.models))) for run in runs)
+    return frozenset(run_id for run_id, folders in owned if any(path and path.resolve() in needed for path in folders))
+
+
+def _strays(artifacts: Path, held: Inventory, needed: References) -> Iterator[Path]:
     """Folders of runs and models below the project's own artifacts that nothing in the store owns."""
-    parents = {path.parent for path in known}
-    for folder in sorted(path for pattern in ("*/*", "*/models/*") for path in artifacts.glob(pattern)):
-        is_owner_of_some = folder in parents or any(path.is_relative_to(folder) for path in known)
-        if not folder.is_dir() or folder.name == "models" or is_owner_of_some:
+    known = _with_parents(held.folders | needed.sources)
+    outputs = {model for run in held.runs if run.run_id in needed.runs for model in run.outputs}
+    for place in sorted(held.experiments):
+        if not place.resolve().is_relative_to(artifacts.resolve()):
             continue
-        if time.time() - folder.stat().st_mtime > YOUNG_S:
-            yield folder
+        for folder in sorted((*place.glob("*"), *place.glob("models/*"))):
+            is_needed = folder.name in needed.models | outputs or folder.resolve() in known
+            if not MADE.fullmatch(folder.name) or is_needed or not folder.is_dir():
+                continue
+            if time.time() - folder.stat().st_mtime > YOUNG_S:
+                yield folder
+
+
+def _with_parents(paths: Iterable[Path]) -> frozenset[Path]:
+    # Resolved: the store has each path as it was spelt when it was made, perhaps through a link.
+    return frozenset(place for path in map(Path.resolve, paths) for place in (path, *path.parents))

@@ -23,6 +23,7 @@ class Stored:
         is_running: it has not ended.
         folder: with its files, where they are on this machine.
         models: logged models that it made: id -> folder.
+        outputs: ids of the logged models that it made, also of those that somebody deleted.
     """
 
     run_id: str
@@ -32,10 +33,26 @@ class Stored:
     is_running: bool
     folder: Path | None
     models: tuple[tuple[str, Path | None], ...]
+    outputs: tuple[str, ...] = ()
 
 
-def inventory(opened: Store) -> tuple[list[Stored], frozenset[Path]]:
-    """The runs of a store that are not deleted, and every folder that a run or a model of it owns, deleted or not.
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What a store holds.
+
+    Attributes:
+        runs: those that are not deleted.
+        folders: that a run, deleted or not, or a model that is not deleted owns.
+        experiments: the folders in which experiments, deleted or not, put what they make.
+    """
+
+    runs: tuple[Stored, ...]
+    folders: frozenset[Path]
+    experiments: frozenset[Path]
+
+
+def inventory(opened: Store) -> Inventory:
+    """All that a store holds, whoever made it.
 
     Args:
         opened: the store.
@@ -43,11 +60,14 @@ def inventory(opened: Store) -> tuple[list[Stored], frozenset[Path]]:
     client = opened.client
     from mlflow.entities import ViewType
 
-    names = {one.experiment_id: one.name for one in client.search_experiments(view_type=ViewType.ALL, max_results=1000)}
-    ids = opened.experiment_ids()
+    experiments = [
+        *pages(lambda token: client.search_experiments(view_type=ViewType.ALL, max_results=1000, page_token=token))
+    ]
+    names = {one.experiment_id: one.name for one in experiments}
     models: dict[str, list[tuple[str, Path | None]]] = {}
-    for model in pages(lambda token: client.search_logged_models(ids, max_results=500, page_token=token)):
-        models.setdefault(model.source_run_id, []).append((model.model_id, _local(model.artifact_location)))
+    # MLflow leaves out deleted models, but not those of deleted experiments.
+    for model in pages(lambda token: client.search_logged_models(list(names), max_results=500, page_token=token)):
+        models.setdefault(model.source_run_id, []).append((model.model_id, local(model.artifact_location)))
     found, known = [], set()
     for run in pages(
         lambda token: client.search_runs(list(names), run_view_type=ViewType.ALL, max_results=1000, page_token=token)
@@ -61,12 +81,14 @@ def inventory(opened: Store) -> tuple[list[Stored], frozenset[Path]]:
             is_running=info.status == "RUNNING",
             folder=_owned(info.artifact_uri, info.run_id),
             models=tuple(models.get(info.run_id, ())),
+            outputs=tuple(output.model_id for output in run.outputs.model_outputs) if run.outputs else (),
         )
         known |= {path for path in (one.folder, *(folder for _, folder in one.models)) if path}
         if info.lifecycle_stage == "active":
             found.append(one)
     known |= {folder for made in models.values() for _, folder in made if folder}
-    return found, frozenset(known)
+    places = (local(one.artifact_location) for one in experiments)
+    return Inventory(tuple(found), frozenset(known), frozenset(place for place in places if place))
 
 
 def pages(ask: Callable[[str | None], Any]) -> Iterator[Any]:
@@ -80,12 +102,13 @@ def pages(ask: Callable[[str | None], Any]) -> Iterator[Any]:
             return
 
 
-def _owned(uri: str, run_id: str) -> Path | None:
-    # <root>/<run id>/artifacts: the folder of the run goes as a whole.
-    path = _local(uri)
-    return path.parent if path is not None and path.parent.name == run_id else None
-
-
-def _local(uri: str | None) -> Path | None:
+def local(uri: str | None) -> Path | None:
+    """The path that a URI names on this machine; None when it names none."""
     parts = urlsplit(uri or "")
     return Path(unquote(parts.path)) if parts.scheme in {"", "file"} and parts.path else None
+
+
+def _owned(uri: str, run_id: str) -> Path | None:
+    # <root>/<run id>/artifacts: the folder of the run goes as a whole.
+    path = local(uri)
+    return path.parent if path is not None and path.parent.name == run_id else None

@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +70,12 @@ def tags(lineage: Lineage) -> dict[str, str]:
     return {key: value for key, value in found.items() if value is not None}
 
 
-def md5s(dvc_lock: str) -> dict[str, dict[str, dict[str, str]]]:
-    """Stage -> `deps` and `outs` -> path -> MD5, from the text of dvc.lock."""
+@lru_cache(maxsize=256)
+def md5s(dvc_lock: str) -> Mapping[str, Mapping[str, Mapping[str, str]]]:
+    """Stage -> `deps` and `outs` -> path -> MD5, from the text of dvc.lock.
+
+    Parsing one takes tenths of a second, and `sync` asks twice about those of all past commits.
+    """
     from ruamel.yaml import YAML
 
     stages = (YAML(typ="safe").load(dvc_lock) or {}).get("stages", {})

@@ -195,7 +195,11 @@ class _Parcel:
 
     def _send_lineage(self, event: Lineage) -> None:
         stem = "lineage" if self._is_origin else f"lineage.{event.stage}"
-        facts = event.facts | {"dvc_lock": lineage.md5s(event.dvc_lock) if event.dvc_lock else {}}
+        # Whether there is a patch: one that a stage left earlier stays with the run when a later lineage has none.
+        facts = event.facts | {
+            "dvc_lock": lineage.md5s(event.dvc_lock) if event.dvc_lock else {},
+            "has_patch": bool(event.patch),
+        }
         self._client.log_text(self._run.info.run_id, json.dumps(facts, indent=2, sort_keys=True), f"{stem}.json")
         if event.patch:
             self._client.log_text(self._run.info.run_id, event.patch, f"{stem}.patch")

@@ -22,7 +22,7 @@ from glyphline.errors import TrackingError
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.redaction import redact
-from glyphline.tracking import view
+from glyphline.tracking import claims, view
 
 log = logging.getLogger(__name__)
 
@@ -109,11 +109,13 @@ class Store:
         client: an `mlflow.MlflowClient`.
         uri: where it is.
         artifacts: the folder for the files of experiments made here; None leaves that to the server.
+        identity: what it is known by in that folder, see `claims`.
     """
 
     client: Any
     uri: str
     artifacts: Path | None
+    identity: str | None = None
     _experiments: dict[str, str] = field(default_factory=dict)
 
     def experiment(self, name: str) -> str:
@@ -175,6 +177,7 @@ def connect(uri: str, paths: Paths, timeout_s: float) -> Store:
     """
     reach(uri, timeout_s)
     os.environ.update(environment(timeout_s))
+    from mlflow.entities import ViewType
     from mlflow.tracking import MlflowClient
 
     is_served = urlsplit(uri).scheme in {"http", "https"}
@@ -183,8 +186,14 @@ def connect(uri: str, paths: Paths, timeout_s: float) -> Store:
     with refusals(uri), files.exclusive(paths.mlruns / "store.lock"):
         # The registry would else be looked for where MLFLOW_TRACKING_URI or a left-over ./mlruns says.
         client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-        client.search_experiments(max_results=1)
-    return Store(client=client, uri=uri, artifacts=None if is_served else paths.mlruns / "artifacts")
+        if is_served:
+            client.search_experiments(max_results=1)
+            return Store(client, uri, artifacts=None)
+        oldest = client.search_experiments(view_type=ViewType.ALL, max_results=1, order_by=["creation_time ASC"])
+        artifacts = paths.mlruns / "artifacts"
+        identity = claims.identity(uri, artifacts, oldest[0].creation_time if oldest else None)
+        claims.claim(artifacts, identity)
+    return Store(client, uri, artifacts, identity)
 
 
 def _is_proxied(scheme: str, host: str) -> bool:

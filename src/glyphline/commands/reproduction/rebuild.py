@@ -3,13 +3,14 @@
 import importlib.metadata
 import logging
 import platform
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from glyphline import files, records
 from glyphline.commands.reproduction import origin, result, scratch
-from glyphline.commands.reproduction.origin import Origin
+from glyphline.commands.reproduction.origin import Origin, Tree
 from glyphline.commands.reproduction.result import Result
 from glyphline.errors import RegistryError
 from glyphline.params import Params
@@ -22,6 +23,7 @@ from glyphline.tracking.artifacts import cache_folder
 log = logging.getLogger(__name__)
 
 SPLITS = {"training": "train", "validation": "val", "test": "test"}
+TEST = "data/processed/test"
 
 
 def run(params: Params, paths: Paths, reference: str) -> Result:
@@ -43,30 +45,51 @@ def run(params: Params, paths: Paths, reference: str) -> Result:
     with TemporaryDirectory(prefix="glyphline-origin-") as name, loading.verified(to, reference) as found:
         with connection.client(to.uri, to.timeout_s) as client:
             wanted = origin.read(client, found.held.run_id, found.held.dataset, found.folder, Path(name))
-        log.info("version %d: commit %s%s", found.held.version, wanted.commit[:12], " and a patch" * bool(wanted.patch))
-        with scratch.worktree(paths.work, wanted.commit, wanted.patch) as folder:
-            return _rebuilt(wanted, folder, cache_folder(paths.home))
+        log.info("version %d: %s", found.held.version, wanted.trained)
+        with scratch.worktree(paths.work, wanted.trained.commit, wanted.trained.patch) as folder:
+            return _rebuilt(wanted, Paths(work=folder, home=folder), paths)
 
 
-def _rebuilt(wanted: Origin, folder: Path, cache: Path) -> Result:
-    there = Paths(work=folder, home=folder)
+def _rebuilt(wanted: Origin, there: Paths, paths: Paths) -> Result:
+    _train(wanted, there, cache_folder(paths.home))
+    notes = [*_notes(wanted.trained, there)]
+    if wanted.evaluated.is_like(wanted.trained):
+        return _evaluated(wanted, there, notes)
+    log.info("evaluated later: %s", wanted.evaluated)
+    with scratch.worktree(paths.work, wanted.evaluated.commit, wanted.evaluated.patch) as later:
+        # What stands there in params.yaml is what it was evaluated with; the run's own are those of training.
+        scratch.set_params(later, {"tracking.uri": None, "data.dataset": wanted.dataset})
+        for made in (there.processed, there.stage("train")):
+            shutil.copytree(made, later / made.relative_to(there.work), dirs_exist_ok=True)
+        return _evaluated(wanted, Paths(work=later, home=later), notes)
+
+
+def _train(wanted: Origin, there: Paths, cache: Path) -> None:
+    folder = there.work
     # The run's own values, also those that an experiment set; the rebuilt run is shown nowhere.
     scratch.set_params(folder, {"tracking.uri": None, "data.dataset": wanted.dataset, **_own(wanted)})
     _bring_data(wanted, there, cache)
     # No search: params.yaml holds what it found by now.
     records.write(there.best, Best(values={}, trial=None, val_loss=None, study=None, complete=0, pruned=0, failed=0))
-    for stage in ("train", "evaluate"):
-        log.info("%s", stage)
-        if (said := scratch.run(folder, stage)) is not None:
-            raise RegistryError(f"{stage} of commit {wanted.commit[:12]} fails: {said}", fix="see what it says")
+    _run("train", folder, wanted.trained)
+
+
+def _evaluated(wanted: Origin, there: Paths, notes: list[str]) -> Result:
+    _run("evaluate", there.work, wanted.evaluated)
     return result.compare(
         wanted.evaluation,
         wanted.predictions,
         records.read(there.evaluation, Evaluation, stage="evaluate"),
         there.predictions,
         training=records.read(there.training, Training, stage="train"),
-        notes=tuple(_notes(wanted, there)),
+        notes=tuple(dict.fromkeys((*notes, *_notes(wanted.evaluated, there), *_packages(wanted.pins)))),
     )
+
+
+def _run(stage: str, folder: Path, tree: Tree) -> None:
+    log.info("%s", stage)
+    if (said := scratch.run(folder, stage)) is not None:
+        raise RegistryError(f"{stage} of commit {tree.commit[:12]} fails: {said}", fix="see what it says")
 
 
 def _own(wanted: Origin) -> dict[str, object]:
@@ -77,9 +100,9 @@ def _own(wanted: Origin) -> dict[str, object]:
 def _bring_data(wanted: Origin, there: Paths, cache: Path) -> None:
     """The splits, from DVC's cache by their MD5 or else from their source; their digests must be the recorded ones."""
     needed = [f"data/processed/{name}" for name in SPLITS.values()]
-    in_cache = all(path in wanted.outs for path in needed) and all(
-        scratch.bring(cache, wanted.outs[path], there.work / path) for path in needed
-    )
+    # The test split is read by evaluate alone.
+    outs = {**wanted.trained.outs, **{path: md5 for path, md5 in wanted.evaluated.outs.items() if path == TEST}}
+    in_cache = all(path in outs and scratch.bring(cache, outs[path], there.work / path) for path in needed)
     if not in_cache:
         for stage in ("fetch", "preprocess"):
             log.info("%s: the splits are not in DVC's cache", stage)
@@ -99,18 +122,21 @@ def _bring_data(wanted: Origin, there: Paths, cache: Path) -> None:
             )
 
 
-def _notes(wanted: Origin, there: Paths) -> Iterator[str]:
-    if there.lock_file.is_file() and wanted.lock_sha256 not in {None, files.sha256(there.lock_file)}:
+def _notes(was: Tree, there: Paths) -> Iterator[str]:
+    if there.lock_file.is_file() and was.lock_sha256 not in {None, files.sha256(there.lock_file)}:
         yield "requirements.lock is another than the run's"
-    for name, version in wanted.pins.items():
+    if was.python and was.python != platform.python_version():
+        yield f"Python is {platform.python_version()} here and was {was.python}"
+    for path in was.untracked:
+        if not (there.work / path).exists():
+            yield f"{path} was there, unknown to git, and is not in the patch"
+
+
+def _packages(pins: Mapping[str, str]) -> Iterator[str]:
+    for name, version in pins.items():
         try:
             present = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             present = "none"
         if present != version:
             yield f"{name} is {present} here and was {version}"
-    if wanted.python and wanted.python != platform.python_version():
-        yield f"Python is {platform.python_version()} here and was {wanted.python}"
-    for path in wanted.untracked:
-        if not (there.work / path).exists():
-            yield f"{path} was there, unknown to git, and is not in the patch"

@@ -26,7 +26,7 @@ class Result:
         verdict: identical, equal within tolerance, or different.
         weights: digests of the weights, registered and rebuilt.
         accuracy: registered and rebuilt.
-        differing: metric -> registered and rebuilt, of those that differ.
+        differing: metric -> registered and rebuilt, of those that differ; None where it is not defined.
         probability_gap: largest difference of a probability.
         changed_answers: images that are told differently.
         notes: what was not as it was, for example other packages.
@@ -35,7 +35,7 @@ class Result:
     verdict: str
     weights: tuple[str, str]
     accuracy: tuple[float, float]
-    differing: dict[str, tuple[float, float]]
+    differing: dict[str, tuple[float | None, float | None]]
     probability_gap: float
     changed_answers: int
     notes: tuple[str, ...] = field(default=())
@@ -48,7 +48,9 @@ class Result:
             f"accuracy: {self.accuracy[0]:.6f} registered, {self.accuracy[1]:.6f} rebuilt",
             f"predictions: {self.changed_answers} images told differently, largest gap {self.probability_gap:.2g}",
         ]
-        lines += [f"{name}: {was:.6f} registered, {now:.6f} rebuilt" for name, (was, now) in self.differing.items()]
+        lines += [
+            f"{name}: {_shown(was)} registered, {_shown(now)} rebuilt" for name, (was, now) in self.differing.items()
+        ]
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
 
@@ -61,10 +63,9 @@ def compare(
     alike = first.probs.shape == second.probs.shape
     gap = float(np.abs(first.probs - second.probs).max()) if alike else 1.0
     changed = int((first.probs.argmax(axis=1) != second.probs.argmax(axis=1)).sum()) if alike else len(first)
+    pairs = {name: (value, getattr(now, name)) for name, value in was.model_dump().items()}
     differing = {
-        name: (value, getattr(now, name))
-        for name, value in was.model_dump().items()
-        if isinstance(value, float) and value != getattr(now, name)
+        name: pair for name, pair in pairs.items() if pair[0] != pair[1] and any(isinstance(one, float) for one in pair)
     }
     same_weights = was.weights_digest == training.weights_digest
     error = MAX_STANDARD_ERRORS * (2 * was.accuracy * (1 - was.accuracy) / was.count) ** 0.5
@@ -85,3 +86,7 @@ def compare(
         changed_answers=changed,
         notes=notes,
     )
+
+
+def _shown(value: float | None) -> str:
+    return "not defined" if value is None else f"{value:.6f}"

@@ -1,5 +1,6 @@
 """`python -m glyphline` and the `glyphline` command."""
 
+import contextlib
 import logging
 import os
 import sys
@@ -14,7 +15,9 @@ def main() -> None:
 
     code = run(sys.argv[1:])
     logging.shutdown()
-    sys.stdout.flush()
+    # What does not fit has been told by now.
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
 

@@ -10,7 +10,8 @@
     │   └── ReadOnlyError    it can be read, and not written
     └── TrainingError    8   the network and the data do not go together, or the fit diverged
 
-Anything else that is raised is a mistake of this program and is shown with its traceback.
+Anything else that is raised is a mistake of this program and is shown with its traceback, but for a full disk and for a
+file that may not be touched: those are two lines as well, and 9.
 """
 
 from typing import ClassVar

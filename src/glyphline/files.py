@@ -1,5 +1,6 @@
 """Files that appear whole or not at all, their digests, and a lock between processes."""
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -10,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 CHUNK_BYTES = 1 << 20
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""What the system says where a disk is full, a quota used up or a file as large as it may be."""
 
 
 def sha256(path: Path) -> str:
@@ -24,9 +27,16 @@ def whole(target: Path) -> Iterator[Path]:
 
     The temporary file keeps the suffix of `target`, because writers such as `np.save` add their own to a name
     that lacks it.
+
+    Raises:
+        OSError: the file cannot be made, or there is no room for it; `target` is named.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}-", suffix=target.suffix)
+    try:
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}-", suffix=target.suffix)
+    except OSError as error:
+        error.filename = str(target)
+        raise
     os.close(handle)
     partial = Path(name)
     try:
@@ -37,6 +47,11 @@ def whole(target: Path) -> Iterator[Path]:
         partial.chmod(0o666 & ~_umask())
         partial.replace(target)
         _sync_folder(target.parent)
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            # Python does not say which file it was writing.
+            error.filename = str(target)
+        raise
     finally:
         partial.unlink(missing_ok=True)
 

@@ -41,8 +41,8 @@ def _drawn(description: str, total: int | None, unit: str, stream: TextIO) -> It
     from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     count = (DownloadColumn(),) if unit == BYTES else (MofNCompleteColumn(), TextColumn(unit))
-    note = TextColumn("{task.fields[note]}")
-    columns = (TextColumn("{task.description}"), BarColumn(), *count, TimeRemainingColumn(), note)
+    note = TextColumn("{task.fields[note]}", markup=False)
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), *count, TimeRemainingColumn(), note)
     with Progress(*columns, console=Console(file=stream), transient=True) as shown:
         task = shown.add_task(description, total=total, note="")
 

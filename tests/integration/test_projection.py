@@ -298,6 +298,27 @@ def test_the_lineage_is_in_the_run_in_full(default_params, project, train_split,
     assert run.data.tags["mlflow.source.name"] == "glyphline train"
 
 
+def test_the_patch_in_the_store_has_the_bytes_of_the_files_that_it_changes(
+    default_params, project, train_split, run_of, opened
+):
+    def git(*arguments):
+        identity = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false")
+        subprocess.run(["git", *identity, *arguments], cwd=project.work, check=True, capture_output=True)
+
+    code = project.work / "code.py"
+    code.write_bytes(b"# Gr\xf6\xdfe\r\na = 1\r\n")
+    git("init", "-q")
+    git("add", "code.py")
+    git("commit", "-qm", "first")
+    code.write_bytes(b"# Gr\xf6\xdfe 2\r\na = 1\r\n")
+    key = record_model(default_params, project, train_split)
+    tracking.flush(default_params, project)
+    patch = Path(opened.client.download_artifacts(run_of(key).info.run_id, "lineage.patch"))
+    git("checkout", "code.py")
+    git("apply", str(patch))
+    assert code.read_bytes() == b"# Gr\xf6\xdfe 2\r\na = 1\r\n"
+
+
 def test_ten_trials_of_twenty_epochs_are_replayed_in_one_pass(default_params, project, projection):
     with tracking.record(default_params, project, stage="tune", environ={}, launcher=silent) as recorder:
         parent = recorder.start("shapes/tuning", name="study")

@@ -1,5 +1,11 @@
 """The command line: what help shows, and what becomes of an error."""
 
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import click
 import pytest
 from click.testing import CliRunner
@@ -8,6 +14,7 @@ from glyphline import errors
 from glyphline.cli import program, terminal
 from glyphline.cli.sections import Sections
 from glyphline.cli.stages import STAGES
+from tests.conftest import environment
 
 
 @pytest.fixture
@@ -65,13 +72,60 @@ def test_an_error_of_each_kind_is_two_lines_and_its_own_exit_code(kind, capsys):
 
 def test_the_exit_codes_of_the_kinds_differ_from_each_other_and_from_the_others():
     codes = [kind.exit_code for kind in errors.PipelineError.__subclasses__()]
-    assert len({*codes, 0, 1, terminal.INTERRUPTED}) == len(codes) + 3
+    assert len({*codes, 0, 1, terminal.REFUSED, terminal.INTERRUPTED}) == len(codes) + 4
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), click.Abort()], ids=repr)
 def test_an_interrupt_says_that_the_command_goes_on_from_there(error, capsys):
     assert terminal.exit_code(raises(error)) == 130
     assert capsys.readouterr().err == "interrupted; the same command goes on from here\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "fix"),
+    [
+        (errno.ENOSPC, "free space"),
+        (errno.EDQUOT, "free space"),
+        (errno.EFBIG, "free space"),
+        (errno.EACCES, "permission"),
+        (errno.EPERM, "permission"),
+        (errno.EROFS, "permission"),
+    ],
+    ids=errno.errorcode.get,
+)
+def test_a_file_that_the_system_refuses_is_named_in_two_lines(number, fix, capsys):
+    assert terminal.exit_code(raises(OSError(number, os.strerror(number), "out/page.html"))) == terminal.REFUSED
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == f"error: out/page.html: {os.strerror(number)}"
+    assert second.startswith("fix: ")
+    assert fix in second
+
+
+def test_a_full_disk_is_told_also_where_nobody_knows_the_file(capsys):
+    def command():
+        with open("/dev/full", "w") as stream:  # noqa: PTH123
+            stream.write("x")
+
+    assert terminal.exit_code(command) == terminal.REFUSED
+    assert capsys.readouterr().err.startswith("error: a file: No space left on device\nfix: free space")
+
+
+@pytest.mark.parametrize(
+    "error", [PermissionError(errno.EPERM, "Operation not permitted"), FileNotFoundError(errno.ENOENT, "No such", "a")]
+)
+def test_another_error_of_the_system_is_a_mistake_of_the_program(error, capsys):
+    assert terminal.exit_code(raises(error)) == 1
+    assert capsys.readouterr().err.startswith("Traceback")
+
+
+def test_what_does_not_fit_into_standard_output_ends_in_two_lines_too(root):
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "glyphline", "params"],
+            cwd=root, stdout=full, stderr=subprocess.PIPE, text=True, env=environment(), check=False,
+        )  # fmt: skip
+    assert ended.returncode == terminal.REFUSED
+    assert [line.partition(":")[0] for line in ended.stderr.splitlines()] == ["error", "fix"]
 
 
 def test_a_mistake_of_the_program_is_shown_with_its_traceback(capsys):

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -126,6 +127,35 @@ def holder(tmp_path):
     process.kill()
     process.wait()
     process.stdout.close()
+
+
+# In a process of its own: the largest size of a file is a limit of the whole process.
+LIMITED = """
+import resource, signal, sys
+from pathlib import Path
+from glyphline import files
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+try:
+    files.write_text(Path(sys.argv[1]), "x" * 1000)
+except OSError as error:
+    print(error.filename)
+"""
+
+
+def test_what_does_not_fit_on_the_disk_is_named_and_leaves_nothing(tmp_path):
+    target = tmp_path / "page.html"
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(target)], env=environment(), capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"{target}\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_cannot_be_made_is_named_as_the_caller_knows_it():
+    # A folder in which not even root makes files.
+    with pytest.raises(OSError, match=r"'/proc/page\.html'"):
+        files.write_text(Path("/proc/page.html"), "x")
 
 
 def test_a_lock_keeps_another_process_out_until_it_is_killed(tmp_path, holder):

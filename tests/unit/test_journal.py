@@ -4,6 +4,7 @@ import errno
 import json
 import math
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -173,7 +174,7 @@ def test_a_metric_is_one_write_that_waits_for_nobody_and_only_start_and_end_wait
     near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     with near, far:
         # In the place of the file a socket, which keeps writes apart and refuses to be brought to a disk.
-        writer = journal.Writer(near.fileno(), events.Header(id="a", stage="train"))
+        writer = journal.Writer(near.fileno(), events.Header(id="a", stage="train"), "journal")
         metric = Metrics(run="a1", values={"loss": 0.5, "val_loss": 0.6}, step=0)
         with calls.noted(*calls.WAITS, "open") as noted:
             writer.append(metric)
@@ -186,6 +187,52 @@ def test_a_metric_is_one_write_that_waits_for_nobody_and_only_start_and_end_wait
         far.setblocking(False)
         with pytest.raises(BlockingIOError):
             far.recv(1 << 16)
+
+
+@pytest.fixture
+def limited():
+    """Sets how large a file may become, in bytes; a write past that is cut short and the next one fails."""
+    allowed = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handled = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, allowed[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, allowed)
+    signal.signal(signal.SIGXFSZ, handled)
+
+
+@pytest.mark.parametrize("room", [0, 1, 30])
+def test_a_disk_that_is_full_for_a_moment_costs_one_line_and_no_run(path, limited, room):
+    writer, key = begun(path)
+    writer.append(Metrics(run=key, values={"loss": 1.0}, step=0))
+    reader = journal.Reader.open(path)
+    limited(path.stat().st_size + room)
+    with pytest.raises(OSError, match="File too large") as caught:
+        writer.append(Metrics(run=key, values={"loss": 0.5}, step=1))
+    assert caught.value.filename == str(path)
+    assert len(reader.read().runs[key]) == 2
+    limited(resource.RLIM_INFINITY)
+    writer.append(Metrics(run=key, values={"loss": 0.4}, step=2))
+    writer.append(End(run=key, status="FAILED"))
+    assert reader.read() == journal.read(path)
+    assert [event.kind for event in journal.read(path).runs[key]] == ["start", "metrics", "metrics", "end"]
+    writer.close()
+    reader.close()
+
+
+def test_a_journal_that_no_line_fits_into_says_where_it_was_to_be(path, limited):
+    limited(10)
+    with pytest.raises(OSError, match="File too large") as caught:
+        journal.Writer.open(path, "train")
+    assert caught.value.filename == str(path)
+    limited(resource.RLIM_INFINITY)
+    journal.Writer.open(path, "train").close()
+
+
+def test_a_full_device_is_named():
+    handle = os.open("/dev/full", os.O_WRONLY)
+    writer = journal.Writer(handle, events.Header(id="a", stage="train"), "/dev/full")
+    with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
+        writer.append(Metrics(run="a1", values={"loss": 0.5}))
+    os.close(handle)
 
 
 def test_times_are_milliseconds():

@@ -322,6 +322,13 @@ def test_a_long_value_is_cut(refused):
     assert len(line) < 140
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"), [("{[1, 2]: 3}", "{(1, 2): 3}"), ("[{2024-01-01: 3}]", "[{datetime.date(2024, 1, 1): 3}]")]
+)
+def test_a_value_that_json_cannot_hold_is_shown_nevertheless(refused, value, shown):
+    assert refused(("seed: 7", f"seed: {value}")) == [f"seed: must be a whole number (got {shown})"]
+
+
 def test_a_key_that_stands_twice_is_named_with_its_line(refused):
     where = TEXT.splitlines().index("  epochs: 12") + 2
     assert refused((EPOCHS, "epochs: 12\n  epochs: 13")) == [f"params.yaml: epochs stands there twice (line {where})"]
@@ -341,6 +348,15 @@ def test_a_key_that_stands_twice_is_named_with_its_line(refused):
         (b"a: 1\n---\nb: 1\n", "is not YAML: expected a single document"),
         (b"a: \x00", "is not YAML"),
         (b"a: !!python/object/apply:os.system ['true']", "is not YAML: could not determine a constructor"),
+        (b"a: 1\nseed: 2024-13-45", r'is not YAML: "2024-13-45" cannot be read as timestamp in params.yaml, line 2'),
+        (b"a: 1\nb: [!!int abc]", r'is not YAML: "abc" cannot be read as int in params.yaml, line 2'),
+        (b"seed: !!bool abc", '"abc" cannot be read as bool'),
+        (b"seed: !!int ''", '"" cannot be read as int'),
+        (b"seed: !!int http://ann:pw@host", r'"http://\*\*\*@host" cannot be read as int'),
+        (b"seed: " + b"1" * 5000, '"1{80}…" cannot be read as int'),
+        (b"seed: 0x" + b"f" * 5000, "cannot be read as int"),
+        (b'seed: "\\U00110000"', "is not YAML: .*0x110000"),
+        (b"? [1, {a: 2}]\n: 2", "a map cannot be read"),
         (b"\xff\xfea", "is not UTF-8 text"),
         ("seed: é".encode("latin-1"), "is not UTF-8 text"),
         (b"seed: 7\n" * 10_000, "has more than the 65,536 bytes allowed"),

@@ -35,6 +35,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command.
 
     Returns:
-        The exit code: 0, the code of the error's kind, 2 for a wrong command line, 130 after Ctrl-C.
+        The exit code: 0, the code of the error's kind, 2 for a wrong command line, 9 for a full disk
+        or a file that may not be touched, 130 after Ctrl-C.
     """
     return terminal.exit_code(lambda: program.main(args=list(arguments), prog_name="glyphline", standalone_mode=False))

@@ -1,5 +1,6 @@
 """How a command speaks to the terminal: its log, and the one place where an error becomes two lines and a code."""
 
+import errno
 import logging
 import os
 import sys
@@ -8,8 +9,11 @@ from collections.abc import Callable
 import click
 
 from glyphline.errors import PipelineError
+from glyphline.files import NO_ROOM
 
+REFUSED = 9
 INTERRUPTED = 130
+FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def exit_code(command: Callable[[], object]) -> int:
@@ -17,10 +21,12 @@ def exit_code(command: Callable[[], object]) -> int:
 
     Returns:
         What the command gives, 0 when that is no number; the code of the error's kind, 2 for a wrong command line,
-        130 after Ctrl-C, 1 for a mistake of this program.
+        9 for a full disk or a file that may not be touched, 130 after Ctrl-C, 1 for a mistake of this program.
     """
     try:
         code = command()
+        # Here, where an error can still be told: standard output may be a file on a full disk.
+        sys.stdout.flush()
     except PipelineError as error:
         click.echo(f"error: {error.problem}\nfix: {error.fix}", err=True)
         return error.exit_code
@@ -30,12 +36,25 @@ def exit_code(command: Callable[[], object]) -> int:
     except (click.exceptions.Abort, KeyboardInterrupt):
         click.echo("interrupted; the same command goes on from here", err=True)
         return INTERRUPTED
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and (fix := _fix(error)):
+            click.echo(f"error: {error.filename or 'a file'}: {error.strerror}\nfix: {fix}", err=True)
+            return REFUSED
         import traceback
 
         traceback.print_exc()
         return 1
     return code if isinstance(code, int) else 0
+
+
+def _fix(error: OSError) -> str | None:
+    """What to do about a file that the system refuses; None when the error is of another kind."""
+    if error.errno in NO_ROOM:
+        return "free space on its disk, or raise the limit; then run the same command again"
+    # Without a file it is about something else, as a signal that may not be sent.
+    if error.errno in FORBIDDEN and error.filename:
+        return "give yourself permission for it, or name another place"
+    return None
 
 
 def log_to_stderr() -> None:

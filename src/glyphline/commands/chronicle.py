@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from glyphline.registry import events
 from glyphline.registry.differences import told
@@ -60,13 +61,16 @@ def show(log: Iterable[Event], console: Console | None = None) -> None:
     for column in ("#", "when", "who", "what"):
         table.add_column(column, no_wrap=column != "what", overflow="fold")
     for event in log:
-        table.add_row(str(event.seq), _when(event.time), event.actor, sentence(event))
+        # As text: a reason or a name may hold brackets, which rich would take for its markup.
+        table.add_row(*map(Text, (str(event.seq), _when(event.time), event.actor, sentence(event))))
     _wide(console).print(table)
 
 
 def show_models(name: str, found: Iterable[Row], console: Console | None = None) -> None:
     """Print the versions as a table."""
-    table = Table(title=name, title_justify="left", box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table = Table(
+        title=Text(name, style="table.title"), title_justify="left", box=None, padding=(0, 2, 0, 0), header_style="bold"
+    )
     for column in ("version", "aliases", "accuracy", "data / test split", "commit", "age", "verdict"):
         table.add_column(column, no_wrap=column not in {"verdict", "aliases"}, overflow="fold")
     now = dt.datetime.now(dt.UTC)
@@ -75,7 +79,8 @@ def show_models(name: str, found: Iterable[Row], console: Console | None = None)
         edited = f" (edited by hand: {', '.join(row.edited)})" if row.edited else ""
         aliases = ", ".join(row.aliases)
         age = _age(now - _moment(row.created_ms))
-        table.add_row(str(row.version), aliases, accuracy, row.data, row.commit, age, row.verdict + edited)
+        cells = (str(row.version), aliases, accuracy, row.data, row.commit, age, row.verdict + edited)
+        table.add_row(*map(Text, cells))
     _wide(console).print(table)
 
 

@@ -2,11 +2,13 @@
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from glyphline import records, tuning
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.records import SplitManifest
+from glyphline.tuning import Place
 from glyphline.tuning.overview import Overview, Row, names, overview
 
 SHOWN_REASON = 60
@@ -32,11 +34,23 @@ def show(params: Params, paths: Paths, name: str | None = None, console: Console
         console.width = max(console.width, PIPE_COLUMNS)
     place = tuning.place(params, paths.study)
     found = overview(place, name or present(params, paths))
-    console.print(_facts(found, params, str(place)))
-    console.print(_table(found))
+    draw(found, params.tune.trials, place, console)
     others = [other for other in names(place) if other != found.name]
     if others:
-        console.print(f"other studies: {', '.join(others[-8:])}", style="dim")
+        console.print(Text(f"other studies: {', '.join(others[-8:])}", style="dim"))
+
+
+def draw(found: Overview, trials: int, place: Place, console: Console) -> None:
+    """Print the facts of a study and the table of its trials.
+
+    Args:
+        found: the study.
+        trials: how many are asked for.
+        place: where it is kept.
+        console: where to.
+    """
+    console.print(_facts(found, trials, str(place)))
+    console.print(_table(found))
 
 
 def present(params: Params, paths: Paths) -> str:
@@ -48,7 +62,7 @@ def present(params: Params, paths: Paths) -> str:
     return tuning.study_name(params, tuning.identity(params, digests, tuning.code_digest(params, paths.work)))
 
 
-def _facts(found: Overview, params: Params, place: str) -> Table:
+def _facts(found: Overview, trials: int, place: str) -> Table:
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
@@ -57,11 +71,12 @@ def _facts(found: Overview, params: Params, place: str) -> Table:
         "study": found.name,
         "storage": place,
         "search": ", ".join(f"{key} {value}" for key, value in found.settings.items()),
-        "trials": f"{states} (tune.trials is {params.tune.trials})",
+        "trials": f"{states} (tune.trials is {trials})",
         "so far": found.summary,
         "seconds": f"{found.seconds:.1f}",
     }.items():
-        table.add_row(label, value)
+        # As text: what was logged or named may hold brackets, which rich would take for its markup.
+        table.add_row(label, Text(value))
     return table
 
 
@@ -69,12 +84,12 @@ def _table(found: Overview) -> Table:
     keys = list(dict.fromkeys(key for row in found.rows for key in row.values))
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for heading in ("trial", "state", "val_loss", "epochs", "seconds", *(key.partition(".")[2] for key in keys)):
-        table.add_column(heading, justify="left" if heading == "state" else "right", overflow="fold")
+        table.add_column(Text(heading), justify="left" if heading == "state" else "right", overflow="fold")
     table.add_column("worker", overflow="fold")
     for row in found.rows:
         cells = [str(row.number), row.state, _number(row.val_loss), str(row.epochs), _number(row.seconds, 1)]
         cells += [_value(row.values.get(key)) for key in keys]
-        table.add_row(*cells, _remark(row), style="bold green" if row.number in found.front else None)
+        table.add_row(*map(Text, (*cells, _remark(row))), style="bold green" if row.number in found.front else None)
     return table
 
 

@@ -2,6 +2,7 @@
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from glyphline import records, stage_times
 from glyphline.evaluation.intervals import wilson
@@ -21,7 +22,8 @@ def show(params: Params, paths: Paths, console: Console | None = None) -> None:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in facts(params, paths).items():
-        table.add_row(name, value)
+        # As text: the gate's reasons and names may hold brackets, which rich would take for its markup.
+        table.add_row(name, Text(value))
     console.print(table)
 
 

@@ -206,5 +206,10 @@ def _shown(value: object) -> str:
     """As it stands in YAML, not in Python: true, null, .nan."""
     if isinstance(value, float) and not math.isfinite(value):
         return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
-    text = redact(json.dumps(value, ensure_ascii=False, default=str))
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except TypeError:
+        # A map whose keys are lists or dates, which YAML knows and JSON does not.
+        text = repr(value)
+    text = redact(text)
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"

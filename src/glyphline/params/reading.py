@@ -8,17 +8,20 @@ from typing import Any
 
 from pydantic import ValidationError
 from ruamel.yaml import YAML
-from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.constructor import ConstructorError, DuplicateKeyError, SafeConstructor
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
+from ruamel.yaml.nodes import Node, ScalarNode
 
 from glyphline.errors import ParamsError
 from glyphline.params.mistakes import explain, space_mistakes, unknown_parameter
 from glyphline.params.schema import Params
+from glyphline.redaction import redact
 
 # Sixty times the file of the project; the pure YAML parser reads so much in a second.
 MAX_BYTES = 1 << 16
 MAX_DEPTH = 16
+SHOWN_CHARACTERS = 80
 FIX = "edit {name}; `glyphline params` lists every field"
 
 
@@ -69,18 +72,43 @@ def overlay(params: Params, values: Mapping[str, Any]) -> Params:
         raise ParamsError("\n".join(explain(error, tree)), fix=fix) from None
 
 
+class _Constructor(SafeConstructor):
+    """Says of a value that Python cannot make, as the date 2024-13-45, where it stands."""
+
+    def construct_object(self, node: Node, deep: bool = False) -> Any:  # noqa: ARG002
+        try:
+            # All of it at once: ruamel would come back to lists and maps later, past this place.
+            made = super().construct_object(node, deep=True)
+            if isinstance(made, int):
+                # A whole number that is too long to be written can be named in no message; of 0x... it tells only now.
+                str(made)
+        except (ValueError, LookupError, TypeError) as error:
+            kind = str(node.tag).rpartition(":")[2]
+            if isinstance(node, ScalarNode):
+                shown = redact(node.value)
+                shown = shown if len(shown) <= SHOWN_CHARACTERS else f"{shown[:SHOWN_CHARACTERS]}…"
+                problem = f'"{shown}" cannot be read as {kind}'
+            else:
+                problem = f"a {kind} cannot be read: {error}"
+            raise ConstructorError(None, None, problem, node.start_mark) from None
+        return made
+
+
 def _tree(path: Path) -> dict[str, Any]:
     fix = FIX.format(name=path.name)
     text = _text(path, fix)
     try:
         _refuse_bombs(text, path.name)
         # ruamel, not PyYAML: DVC reads params as YAML 1.2, where 1e-3 is a number and `on` is a word.
-        tree = YAML(typ="safe", pure=True).load(StringIO(text))
+        yaml = YAML(typ="safe", pure=True)
+        yaml.Constructor = _Constructor
+        tree = yaml.load(StringIO(text))
     except DuplicateKeyError as error:
         key = re.search(r'duplicate key "([^"]*)"', error.problem or "")
         where = f"line {error.problem_mark.line + 1}"
         raise ParamsError(f"{path.name}: {key[1] if key else 'a key'} stands there twice ({where})", fix=fix) from None
-    except YAMLError as error:
+    except (YAMLError, ValueError) as error:
+        # ValueError: the scanner's, of an escape in a text that is no character.
         said = " ".join(str(error).split()).replace('"<file>"', path.name)
         raise ParamsError(f"{path.name} is not YAML: {said}", fix=fix) from None
     if not isinstance(tree, dict):

@@ -20,11 +20,17 @@ ID_CHARACTERS = 24
 
 
 class Writer:
-    """Appends events; every line is with the kernel before `append` returns."""
+    """Appends events; every line is with the kernel before `append` returns.
 
-    def __init__(self, handle: int, header: Header) -> None:
+    Args:
+        handle: file descriptor, open for appending; it belongs to the writer from now on.
+        header: the first line.
+        name: what to call the file in errors.
+    """
+
+    def __init__(self, handle: int, header: Header, name: str) -> None:
         self.header = header
-        self._handle = handle
+        self._handle, self._name = handle, name
         self._mutex = threading.Lock()
         self._started = 0
 
@@ -34,6 +40,7 @@ class Writer:
 
         Raises:
             TrackingError: another living process writes this journal.
+            OSError: the file cannot be made or written.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         _refuse_second_writer(path)
@@ -41,8 +48,12 @@ class Writer:
         path.unlink(missing_ok=True)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o666)
         fcntl.flock(handle, fcntl.LOCK_EX)
-        writer = cls(handle, Header(id=uuid.uuid4().hex[:ID_CHARACTERS], stage=stage))
-        writer._write(encode(writer.header), durable=True)
+        writer = cls(handle, Header(id=uuid.uuid4().hex[:ID_CHARACTERS], stage=stage), str(path))
+        try:
+            writer._write(encode(writer.header), durable=True)
+        except BaseException:
+            os.close(handle)
+            raise
         return writer
 
     def new_key(self) -> str:
@@ -52,7 +63,11 @@ class Writer:
             return f"{self.header.id}{self._started:0{KEY_CHARACTERS - ID_CHARACTERS}x}"
 
     def append(self, event: Event) -> None:
-        """Write one event; the start and the end of a run reach the disk before this returns."""
+        """Write one event; the start and the end of a run reach the disk before this returns.
+
+        Raises:
+            OSError: the disk is full or broken; the journal is as it was before, and later events may find room again.
+        """
         self._write(encode(event), durable=isinstance(event, Start | End))
 
     def close(self) -> None:
@@ -62,11 +77,20 @@ class Writer:
 
     def _write(self, line: bytes, *, durable: bool) -> None:
         with self._mutex:
+            before = os.fstat(self._handle).st_size
             rest = memoryview(line)
-            while rest:
-                rest = rest[os.write(self._handle, rest) :]
-            if durable:
-                os.fsync(self._handle)
+            try:
+                while rest:
+                    rest = rest[os.write(self._handle, rest) :]
+                if durable:
+                    os.fsync(self._handle)
+            except BaseException as error:
+                # A piece of a line that other lines come to follow would make the whole journal unreadable.
+                if before < os.fstat(self._handle).st_size < before + len(line):
+                    os.ftruncate(self._handle, before)
+                if isinstance(error, OSError):
+                    error.filename = self._name
+                raise
 
 
 @dataclass

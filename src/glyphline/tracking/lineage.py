@@ -1,5 +1,6 @@
 """Where a run comes from: commit, changes, data, lock file, machine."""
 
+import logging
 import os
 import platform
 import subprocess
@@ -14,12 +15,41 @@ from glyphline.paths import Paths
 from glyphline.redaction import redact
 from glyphline.tracking.events import Lineage
 
+log = logging.getLogger(__name__)
+
 MAX_PATCH_BYTES = 1 << 20
 MAX_CHANGED = 200
 SHORT = 12
+BLANKED = "Credentials in these changes were blanked, so this is not quite what ran.\n"
+"""The first line of such a patch; `git apply` passes over it."""
 GIT_TIMEOUT_S = 10.0
 # dvc.lock is a product of the pipeline: it changes with every run and says nothing about the code.
 _SCOPE = ("--", ".", ":(exclude)dvc.lock")
+# A person's settings of git are for the eye; what is kept here must be read by `git apply` and by this program.
+_PLAIN = tuple(
+    word
+    for setting in (
+        "core.quotePath=false",
+        "diff.relative=false",
+        "diff.suppressBlankEmpty=false",
+        "diff.autoRefreshIndex=true",
+    )
+    for word in ("-c", setting)
+)
+_STATUS = ("status", "--porcelain=v2", "--branch", "--untracked-files=normal", "--no-renames")
+_DIFF = (
+    "diff",
+    "HEAD",
+    "--binary",
+    "--no-color",
+    "--no-ext-diff",
+    "--no-textconv",
+    "--no-renames",
+    "--submodule=short",
+    "--unified=3",
+    "--src-prefix=a/",
+    "--dst-prefix=b/",
+)
 
 
 def collect(params: Params, paths: Paths, stage: str, environ: Mapping[str, str]) -> Lineage:
@@ -28,15 +58,18 @@ def collect(params: Params, paths: Paths, stage: str, environ: Mapping[str, str]
     `run` of the result is empty: the lineage is the same for every run of the stage.
     """
     commit, changed = _state(paths.work)
-    patch = redact(_git(paths.work, "diff", "HEAD", "--binary", *_SCOPE) or "") if changed else ""
-    too_large = len(patch.encode()) > MAX_PATCH_BYTES
+    told = _git(paths.work, *_DIFF, *_SCOPE) if changed else b""
+    patch, encoding, redacted = _text(told or b"")
+    left_out = told is None or len(told) > MAX_PATCH_BYTES
     facts: dict[str, Any] = {
         "stage": stage,
         "git": {
             "commit": commit,
             "dirty": bool(changed),
             "changed": changed[:MAX_CHANGED],
-            "patch_left_out": too_large,
+            "patch_left_out": left_out,
+            "patch_encoding": encoding,
+            "patch_redacted": redacted,
         },
         "dvc_experiment": environ.get("DVC_EXP_NAME"),
         "lock_file_sha256": files.sha256(paths.lock_file) if paths.lock_file.is_file() else None,
@@ -50,8 +83,8 @@ def collect(params: Params, paths: Paths, stage: str, environ: Mapping[str, str]
         run="",
         stage=stage,
         facts=facts,
-        patch=patch if patch and not too_large else None,
-        dvc_lock=lock.read_text(encoding="utf-8") if lock.is_file() else None,
+        patch=patch if patch and not left_out else None,
+        dvc_lock=lock.read_text(encoding="utf-8", errors="replace") if lock.is_file() else None,
     )
 
 
@@ -70,44 +103,70 @@ def tags(lineage: Lineage) -> dict[str, str]:
     return {key: value for key, value in found.items() if value is not None}
 
 
+def patch_bytes(lineage: Lineage) -> bytes:
+    """The patch as `git apply` takes it; empty where there is none."""
+    # Journals of before this key held nothing but UTF-8.
+    return (lineage.patch or "").encode(lineage.facts["git"].get("patch_encoding", "utf-8"))
+
+
 @lru_cache(maxsize=256)
 def md5s(dvc_lock: str) -> Mapping[str, Mapping[str, Mapping[str, str]]]:
-    """Stage -> `deps` and `outs` -> path -> MD5, from the text of dvc.lock.
+    """Stage -> `deps` and `outs` -> path -> MD5, from the text of dvc.lock; nothing of a damaged one, and a warning.
 
     Parsing one takes tenths of a second, and `sync` asks twice about those of all past commits.
     """
     from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
 
-    stages = (YAML(typ="safe").load(dvc_lock) or {}).get("stages", {})
-    return {
-        name: {
-            side: {entry["path"]: str(entry.get("md5", "")) for entry in stage.get(side, [])}
-            for side in ("deps", "outs")
+    try:
+        stages = (YAML(typ="safe").load(dvc_lock) or {}).get("stages") or {}
+        return {
+            name: {
+                side: {entry["path"]: str(entry.get("md5", "")) for entry in (stage or {}).get(side) or ()}
+                for side in ("deps", "outs")
+            }
+            for name, stage in stages.items()
         }
-        for name, stage in stages.items()
-    }
+    except (YAMLError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # In a merge, for example, it holds both sides; it may also be one of many in the past.
+        said = " ".join(str(error).split())
+        log.warning("a dvc.lock is damaged and left out: %s\nfix: restore it, or make it again with `dvc repro`", said)
+        return {}
+
+
+def _text(patch: bytes) -> tuple[str, str, bool]:
+    """A patch without credentials, the encoding that gives its bytes back, and whether it held credentials."""
+    # The bytes of other encodings become characters that no rule of redaction takes for the end of a password.
+    told = patch.decode("utf-8", "surrogateescape")
+    kept = redact(told)
+    redacted = kept != told
+    content = ((BLANKED if redacted else "") + kept).encode("utf-8", "surrogateescape")
+    try:
+        return content.decode(), "utf-8", redacted
+    except UnicodeDecodeError:
+        # JSON holds no other bytes than those of UTF-8; in Latin-1 each byte is a character.
+        return content.decode("latin-1"), "latin-1", redacted
 
 
 def _state(work: Path) -> tuple[str | None, list[str]]:
-    text = _git(work, "status", "--porcelain=v2", "--branch", *_SCOPE)
+    text = (_git(work, *_STATUS, *_SCOPE) or b"").decode("utf-8", "replace")
     commit, changed = None, []
-    for line in (text or "").splitlines():
+    for line in text.split("\n"):
         if line.startswith("# branch.oid "):
             commit = line.split()[-1]
-        elif not line.startswith("#"):
+        elif line and not line.startswith("#"):
             # Kind 1 has eight fields before the path, a rename (2) nine, a conflict (u) ten, an untracked file (?) one.
             changed.append(line.split(" ", {"1": 8, "2": 9, "u": 10}.get(line[0], 1))[-1].split("\t")[0])
     return (None if commit == "(initial)" else commit), changed
 
 
-def _git(work: Path, *arguments: str) -> str | None:
+def _git(work: Path, *arguments: str) -> bytes | None:
+    """What git says, as bytes: line ends and encodings of a patch are those of the files in it."""
     try:
         done = subprocess.run(
-            ["git", "--no-optional-locks", *arguments],
+            ["git", "--no-optional-locks", *_PLAIN, *arguments],
             cwd=work,
             capture_output=True,
-            text=True,
-            errors="replace",
             timeout=GIT_TIMEOUT_S,
             check=False,
         )

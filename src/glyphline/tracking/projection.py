@@ -202,7 +202,11 @@ class _Parcel:
         }
         self._client.log_text(self._run.info.run_id, json.dumps(facts, indent=2, sort_keys=True), f"{stem}.json")
         if event.patch:
-            self._client.log_text(self._run.info.run_id, event.patch, f"{stem}.patch")
+            with tempfile.TemporaryDirectory(prefix="glyphline-artifact-") as folder:
+                # As bytes: MLflow writes text as UTF-8, and a patch has the encodings of the files that it changes.
+                named = Path(folder) / f"{stem}.patch"
+                named.write_bytes(lineage.patch_bytes(event))
+                self._client.log_artifact(self._run.info.run_id, str(named))
 
 
 def _dataset_input(event: Input) -> DatasetInput:

@@ -1,8 +1,8 @@
 """A comparison in a terminal, and as the Markdown that a pull request shows."""
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from glyphline.commands.comparison import rows
 from glyphline.commands.comparison.findings import Findings
@@ -18,13 +18,14 @@ def tables(findings: Findings) -> str:
 
 def _show(findings: Findings, console: Console) -> None:
     for sentence in rows.verdicts(findings):
-        console.print(sentence, style="bold", markup=False)
+        console.print(Text(sentence, style="bold"))
     for grid in rows.grids(findings):
+        # As text: escaped markup would still turn `:bug:` into a picture.
         table = Table(title=grid.title, title_justify="left", box=None, padding=(0, 2, 0, 0), header_style="bold")
         for number, column in enumerate(grid.columns):
-            table.add_column(escape(column), overflow="fold", no_wrap=number == 0)
+            table.add_column(Text(column), overflow="fold", no_wrap=number == 0)
         for row in grid.rows:
-            table.add_row(*map(escape, row))
+            table.add_row(*map(Text, row))
         console.print()
         console.print(table)
 

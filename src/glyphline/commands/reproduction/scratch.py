@@ -1,6 +1,7 @@
 """A worktree of its own at the commit of a run, with the run's changes and data, in which stages can be run."""
 
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -12,7 +13,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from glyphline.errors import RegistryError
-from glyphline.tracking import launch
+from glyphline.tracking import launch, lineage
+
+log = logging.getLogger(__name__)
 
 # What must not reach the rebuilt stages: they are to see their own store and their own folders.
 FOREIGN = ("DVC_ROOT", "DVC_STAGE", "DVC_EXP_NAME", "MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID")
@@ -38,11 +41,15 @@ def worktree(repository: Path, commit: str, patch: Path | None) -> Iterator[Path
             raise RegistryError(f"git makes no worktree: {added.stderr.strip()}", fix="try `git worktree prune`")
         try:
             if patch is not None:
+                blanked = patch.read_bytes().startswith(lineage.BLANKED.encode())
+                if blanked:
+                    log.warning("credentials were blanked in the changes of the run: this code may not be what ran")
                 applied = _git(folder, "apply", "--binary", "--whitespace=nowarn", str(patch))
                 if applied.returncode:
                     raise RegistryError(
                         f"the changes of the run do not fit commit {commit[:12]}: {applied.stderr.strip()[:200]}",
-                        fix="a password was blanked in the patch; put it back by hand in a checkout",
+                        fix=f"apply the run's {patch.name} by hand in a checkout"
+                        + (", and put the password back that was blanked in it" if blanked else ""),
                     )
             yield folder / prefix
         finally:

@@ -11,7 +11,7 @@ import pytest
 
 from glyphline import tracking
 from glyphline.paths import Paths
-from glyphline.tracking import artifacts, journal
+from glyphline.tracking import artifacts, journal, sources
 from tests.conftest import environment
 from tests.integration.conftest import record_evaluation, record_model, rows
 
@@ -103,6 +103,20 @@ def test_experiments_of_dvc_are_found_and_its_own_refs_are_not(default_params, p
     shutil.rmtree(project.work / "artifacts")
     git(project.work, "update-ref", "refs/exps/exec/EXEC_HEAD", "HEAD")
     assert tracking.sync(default_params, project).runs_made == 1
+
+
+def test_experiments_of_one_name_on_two_commits_are_both_found(default_params, project, train_split):
+    git(project.work, "init", "-q", "-b", "main")
+    (project.work / ".gitignore").write_text("/mlruns\n/artifacts\n/.dvc\n")
+    git(project.work, "add", ".")
+    git(project.work, "commit", "-qm", "base")
+    for first in "ab":
+        record_model(default_params, project, train_split, environ={"DVC_EXP_NAME": "lr3"})
+        record_evaluation(default_params, project)
+        put_in_dvc(project, ref=f"refs/exps/{first * 2}/{first * 38}/lr3")
+        shutil.rmtree(project.work / "artifacts")
+    assert list(sources.experiments(project.work)) == ["lr3"]
+    assert tracking.sync(default_params, project).runs_made == 2
 
 
 def test_a_journal_in_the_workspace_and_in_the_cache_is_one(default_params, project, recorded):

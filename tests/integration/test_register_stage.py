@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from glyphline import files, records
-from glyphline.errors import ArtifactError, RegistryError
+from glyphline.errors import ArtifactError, RegistryError, TrackingError
 from glyphline.records import Cost, Decision
 from glyphline.stages import register
 from glyphline.tracking import flush, last_key
@@ -117,6 +117,15 @@ def test_a_run_that_was_deleted_in_the_store_is_told_with_the_way_back(params, e
     with pytest.raises(RegistryError, match="was it deleted there") as caught:
         register.run(params, evaluated)
     assert "restore the run in the UI" in caught.value.fix
+    assert not evaluated.decision.exists()
+
+
+def test_a_run_whose_experiment_was_deleted_is_told_with_the_command_that_restores_it(params, evaluated, client):
+    experiment = flush(params, evaluated)[last_key(evaluated.journal("train"))].experiment_id
+    client.delete_experiment(experiment)
+    with pytest.raises(TrackingError, match="experiment shapes") as caught:
+        register.run(params, evaluated)
+    assert f"`mlflow experiments restore --experiment-id {experiment}`" in caught.value.fix
     assert not evaluated.decision.exists()
 
 

@@ -31,9 +31,7 @@ log = logging.getLogger(__name__)
 _SQLITE = re.compile(r"(?P<scheme>sqlite(?:\+\w+)?:///)(?P<path>(?!:memory:|file:)[^?]+)(?P<query>\?.*)?", re.DOTALL)
 PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
 FIX = "start the tracking server or correct tracking.uri, then `glyphline sync`; the journals have it all"
-URI_FIX = (
-    "correct tracking.uri or MLFLOW_TRACKING_URI; special characters of a password are written %23 for #, %2F for /"
-)
+URI_FIX = "correct tracking.uri or MLFLOW_TRACKING_URI; in a password, # is written and / %2F"
 LOCK_POLL_S = 0.05
 
 
@@ -122,6 +120,10 @@ def projecting(paths: Paths, timeout_s: float | None = None) -> Iterator[None]:
         time.sleep(LOCK_POLL_S)
 
 
+class ExperimentDeletedError(TrackingError):
+    """Somebody has deleted an experiment, and MLflow takes no run of it before it is restored."""
+
+
 @dataclass
 class Store:
     """An open store.
@@ -141,24 +143,28 @@ class Store:
         """The id of an experiment, which is made when it is missing.
 
         Raises:
-            TrackingError: somebody has deleted it.
+            ExperimentDeletedError: somebody has deleted it.
         """
         if name not in self._experiments:
             found = self.client.get_experiment_by_name(name)
             if found is not None and found.lifecycle_stage == "deleted":
-                raise TrackingError(
-                    f"experiment {name} (id {found.experiment_id}) is deleted in {redact(self.uri)}",
-                    fix=f"`mlflow experiments restore --experiment-id {found.experiment_id}`, or `mlflow gc`",
+                raise ExperimentDeletedError(
+                    f"experiment {name} (id {found.experiment_id}) was deleted in {redact(self.uri)}",
+                    fix=f"with MLFLOW_TRACKING_URI set to that store: "
+                    f"`mlflow experiments restore --experiment-id {found.experiment_id}`, then `glyphline sync`",
                 )
             self._experiments[name] = found.experiment_id if found else self._make(name)
         return self._experiments[name]
 
-    def experiment_ids(self) -> list[str]:
-        """The ids of all experiments."""
+    def experiment_ids(self, *, deleted: bool = False) -> list[str]:
+        """The ids of all experiments, of deleted ones too when that is wanted."""
+        from mlflow.entities import ViewType
+
+        view = ViewType.ALL if deleted else ViewType.ACTIVE_ONLY
         ids: list[str] = []
         token: str | None = None
         while True:
-            page = self.client.search_experiments(max_results=1000, page_token=token)
+            page = self.client.search_experiments(view, max_results=1000, page_token=token)
             ids += [experiment.experiment_id for experiment in page]
             token = page.token
             if not token:

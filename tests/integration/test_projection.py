@@ -4,6 +4,7 @@ import ast
 import hashlib
 import importlib.util
 import json
+import logging
 import math
 import os
 import signal
@@ -11,12 +12,13 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from glyphline import files, tracking
 from glyphline.errors import TrackingError
-from glyphline.tracking import journal, store
+from glyphline.tracking import journal, launch, projector, store
 from glyphline.tracking.artifacts import Shelf
 from glyphline.tracking.events import End, Metrics, Start
 from tests import calls
@@ -278,11 +280,59 @@ def test_a_run_that_was_deleted_in_the_ui_stays_deleted(default_params, project,
     assert rows(project) == before
 
 
-def test_a_deleted_experiment_says_how_to_restore_it(default_params, project, train_split, opened):
+def test_the_runs_of_a_deleted_experiment_stay_deleted(default_params, project, train_split, opened):
+    record_model(default_params, project, train_split)
+    tracking.flush(default_params, project)
+    opened.client.delete_experiment(opened.experiment("shapes"))
+    record_evaluation(default_params, project)
+    before = rows(project)
+    assert tracking.flush(default_params, project) == {}
+    assert rows(project) == before
+
+
+def test_a_run_of_a_deleted_experiment_is_left_out_and_said_once_and_the_others_are_sent(
+    default_params, project, train_split, opened, caplog
+):
+    experiment = opened.experiment("shapes")
+    opened.client.delete_experiment(experiment)
+    key = record_model(default_params, project, train_split)
+    record_evaluation(default_params, project)
+    with tracking.record(default_params, project, stage="tune", environ={}, launcher=silent) as recorder:
+        study = recorder.start("shapes/tuning", name="study")
+    with caplog.at_level(logging.WARNING, logger="glyphline"):
+        assert tracking.sync(default_params, project).runs_made == 1
+    (sent,) = opened.client.search_runs(opened.experiment_ids())
+    assert sent.data.tags["glyphline.run_key"] == study.key
+    (warning,) = [entry.getMessage() for entry in caplog.records]
+    assert warning.startswith("1 runs were left out: experiment shapes")
+    assert (
+        f"\nfix: with MLFLOW_TRACKING_URI set to that store: `mlflow experiments restore --experiment-id {experiment}`"
+        in warning
+    )
+    opened.client.restore_experiment(experiment)
+    assert tracking.sync(default_params, project).runs_made == 1
+    assert tracking.flush(default_params, project)[key].experiment_id == experiment
+
+
+def test_a_projector_tells_of_a_deleted_experiment_and_ends(default_params, project, train_split, opened):
     opened.client.delete_experiment(opened.experiment("shapes"))
     record_model(default_params, project, train_split)
-    with pytest.raises(TrackingError, match="shapes"):
-        tracking.flush(default_params, project)
+    said = []
+    job = launch.Job("train", str(project.work), str(project.home), opened.uri, timeout_s=5.0, signal=-1)
+    voice = SimpleNamespace(say=said.append)
+    projector.Follower(job, journal.Reader.open(project.journal("train")), voice).run()
+    assert "experiment shapes" in said[-1]
+    assert "mlflow experiments restore" in said[-1].splitlines()[1]
+
+
+def test_a_store_that_another_process_holds_is_not_told_as_a_dead_server(default_params, project, train_split):
+    record_model(default_params, project, train_split)
+    with (
+        files.exclusive(project.mlruns / "projection.lock"),
+        pytest.raises(TrackingError, match="another process") as caught,
+    ):
+        tracking.flush(default_params, project, timeout_s=0.1)
+    assert caught.value.fix == "try again in a while"
 
 
 def test_the_lineage_is_in_the_run_in_full(default_params, project, train_split, run_of, opened):

@@ -1,5 +1,6 @@
 """The register stage on journals that real stages would have left, with a real store."""
 
+import logging
 import shutil
 from pathlib import Path
 
@@ -7,13 +8,15 @@ import pytest
 
 from glyphline import files, records, registry
 from glyphline.commands import restoring
-from glyphline.errors import ArtifactError, RegistryError
+from glyphline.errors import ArtifactError, RegistryError, TrackingError
+from glyphline.paths import Paths
 from glyphline.records import Cost, Decision
 from glyphline.registry.events import Judged
 from glyphline.stages import register
 from glyphline.tracking import flush, last_key
+from tests import servers
 from tests.conftest import changed, made_evaluation
-from tests.integration.conftest import record_evaluation, record_model
+from tests.integration.conftest import put_in_dvc, record_evaluation, record_model
 from tests.registered import right_on, training, written_predictions
 
 
@@ -100,6 +103,52 @@ def test_after_a_lost_store_restore_registers_once_and_leaves_the_decision_alone
     assert evaluated.decision.read_bytes() == before
 
 
+@pytest.fixture
+def new_home(project, tmp_path_factory, migrated_store):
+    """The same working folder over an empty store."""
+    # Another file, not the same one emptied: MLflow keeps a database open as long as the process lives.
+    home = tmp_path_factory.mktemp("new-home")
+    (home / "mlruns").mkdir()
+    shutil.copy(migrated_store, home / "mlruns" / "mlflow.db")
+    return Paths(work=project.work, home=home)
+
+
+@pytest.fixture
+def release_another(params, evaluated, train_split):
+    """Train, evaluate and register a second model: `release_another()`."""
+    register.run(params, evaluated)
+
+    def release() -> Decision:
+        record_model(params, evaluated, train_split)
+        record_evaluation(params, evaluated)
+        write_results(evaluated, "e" * 64, correct=995)
+        register.run(params, evaluated)
+        return decided(evaluated)
+
+    return release
+
+
+@pytest.mark.parametrize("damaged", ["evaluate/evaluation.json", "train/journal.jsonl"])
+def test_an_old_release_that_cannot_be_read_keeps_no_later_one_from_coming_back(
+    params, new_home, release_another, damaged, caplog
+):
+    (new_home.work / "artifacts" / damaged).write_bytes(b"{}\n{}\n")
+    put_in_dvc(new_home)
+    lost = release_another()
+    assert lost.version == 2
+    with caplog.at_level(logging.WARNING, logger="glyphline"):
+        (restored,) = restoring.run(params, new_home)
+    assert (restored.version, restored.weights_digest) == (1, lost.weights_digest)
+    assert "a release was left out" in caplog.text
+
+
+def test_a_store_that_refuses_ends_the_restoring(params, evaluated):
+    register.run(params, evaluated)
+    dead = changed(params, {"tracking.uri": f"http://127.0.0.1:{servers.free_port()}", "tracking.timeout_s": 1.0})
+    with pytest.raises(TrackingError):
+        restoring.run(dead, evaluated)
+
+
 def test_there_is_nothing_to_restore_before_the_stage_has_run(params, evaluated):
     assert restoring.run(params, evaluated) == []
 
@@ -119,6 +168,15 @@ def test_a_run_that_was_deleted_in_the_store_is_told_with_the_way_back(params, e
     with pytest.raises(RegistryError, match="was it deleted there") as caught:
         register.run(params, evaluated)
     assert "restore the run in the UI" in caught.value.fix
+    assert not evaluated.decision.exists()
+
+
+def test_a_run_whose_experiment_was_deleted_is_told_with_the_command_that_restores_it(params, evaluated, client):
+    experiment = flush(params, evaluated)[last_key(evaluated.journal("train"))].experiment_id
+    client.delete_experiment(experiment)
+    with pytest.raises(TrackingError, match="experiment shapes") as caught:
+        register.run(params, evaluated)
+    assert f"`mlflow experiments restore --experiment-id {experiment}`" in caught.value.fix
     assert not evaluated.decision.exists()
 
 

@@ -11,14 +11,9 @@ import pytest
 
 from glyphline import tracking
 from glyphline.paths import Paths
-from glyphline.tracking import artifacts, journal
+from glyphline.tracking import journal, sources
 from tests.conftest import environment
-from tests.integration.conftest import record_evaluation, record_model, rows
-
-
-def git(folder, *arguments):
-    identity = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
-    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
+from tests.integration.conftest import git, put_in_dvc, record_evaluation, record_model, rows
 
 
 @pytest.fixture
@@ -27,29 +22,6 @@ def recorded(default_params, project, train_split):
     key = record_model(default_params, project, train_split, environ={"DVC_EXP_NAME": "misty-lake"})
     record_evaluation(default_params, project)
     return key
-
-
-def put_in_dvc(project, *, ref=None):
-    """Commit the outs as DVC does: contents in its cache, their MD5s in a committed dvc.lock."""
-    shelf = artifacts.Shelf.of(project.work, project.home)
-    lines = ["schema: '2.0'", "stages:"]
-    for stage in ("train", "evaluate"):
-        lines += [f"  {stage}:", "    cmd: x", "    outs:"]
-        for path in sorted(file for file in project.stage(stage).rglob("*") if file.is_file()):
-            mark = artifacts.mark(path, project.work)
-            shelf.cached(mark.md5).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, shelf.cached(mark.md5))
-            shelf.cached(mark.md5).chmod(0o444)
-            lines += [f"    - path: {mark.path}", "      hash: md5", f"      md5: {mark.md5}"]
-    (project.work / "dvc.lock").write_text("\n".join(lines) + "\n")
-    if not (project.work / ".git").exists():
-        git(project.work, "init", "-q", "-b", "main")
-        (project.work / ".gitignore").write_text("/mlruns\n/artifacts\n/.dvc\n")
-    git(project.work, "add", ".")
-    git(project.work, "commit", "-qm", "outs")
-    if ref:
-        git(project.work, "update-ref", ref, "HEAD")
-        git(project.work, "reset", "-q", "--hard", "HEAD~1")
 
 
 @pytest.fixture
@@ -103,6 +75,20 @@ def test_experiments_of_dvc_are_found_and_its_own_refs_are_not(default_params, p
     shutil.rmtree(project.work / "artifacts")
     git(project.work, "update-ref", "refs/exps/exec/EXEC_HEAD", "HEAD")
     assert tracking.sync(default_params, project).runs_made == 1
+
+
+def test_experiments_of_one_name_on_two_commits_are_both_found(default_params, project, train_split):
+    git(project.work, "init", "-q", "-b", "main")
+    (project.work / ".gitignore").write_text("/mlruns\n/artifacts\n/.dvc\n")
+    git(project.work, "add", ".")
+    git(project.work, "commit", "-qm", "base")
+    for first in "ab":
+        record_model(default_params, project, train_split, environ={"DVC_EXP_NAME": "lr3"})
+        record_evaluation(default_params, project)
+        put_in_dvc(project, ref=f"refs/exps/{first * 2}/{first * 38}/lr3")
+        shutil.rmtree(project.work / "artifacts")
+    assert list(sources.experiments(project.work)) == ["lr3"]
+    assert tracking.sync(default_params, project).runs_made == 2
 
 
 def test_a_journal_in_the_workspace_and_in_the_cache_is_one(default_params, project, recorded):

@@ -9,7 +9,7 @@ from glyphline.files import exclusive
 from glyphline.params import overlay
 from glyphline.paths import Paths
 from glyphline.redaction import redact
-from glyphline.tracking import artifacts, store, ui
+from glyphline.tracking import artifacts, launch, store, ui
 from tests import calls
 
 
@@ -24,6 +24,76 @@ def test_params_win_over_the_environment_and_that_over_the_file(default_params, 
     assert store.uri(named, paths, environ) == "http://params"
     assert store.uri(default_params, paths, environ) == "http://environment"
     assert store.uri(default_params, paths, {}) == f"sqlite:///{paths.home}/mlruns/mlflow.db"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("sqlite:///mlflow.db", "sqlite:///HOME/mlflow.db"),
+        ("sqlite:///./runs/mlflow.db?timeout=30", "sqlite:///HOME/runs/mlflow.db?timeout=30"),
+        ("sqlite+pysqlite:///mlflow.db", "sqlite+pysqlite:///HOME/mlflow.db"),
+        ("sqlite:////srv/mlflow.db?timeout=30", "sqlite:////srv/mlflow.db?timeout=30"),
+        ("sqlite:///:memory:", "sqlite:///:memory:"),
+        ("sqlite://", "sqlite://"),
+        ("postgresql://ann:pw@host/db?sslmode=require", "postgresql://ann:pw@host/db?sslmode=require"),
+        ("https://ann:pw@host/x", "https://ann:pw@host/x"),
+    ],
+)
+def test_a_relative_database_begins_at_the_main_checkout(default_params, tmp_path, given, expected):
+    home = tmp_path / "home"
+    queued = Paths(work=home / ".dvc" / "tmp" / "exps" / "one", home=home)
+    expected = expected.replace("HOME", str(home))
+    assert store.uri(overlay(default_params, {"tracking.uri": given}), queued, {}) == expected
+    assert store.uri(default_params, queued, {"MLFLOW_TRACKING_URI": given}) == expected
+    assert store.uri(overlay(default_params, {"tracking.uri": expected}), queued, {}) == expected
+
+
+def test_the_file_of_a_database_is_known_without_its_query(tmp_path):
+    assert store.sqlite_file(f"sqlite:///{tmp_path}/mlflow.db?timeout=30") == tmp_path / "mlflow.db"
+    assert store.sqlite_file("postgresql://host/db") is None
+    store.keep_quick(f"sqlite:///{tmp_path}/mlflow.db?timeout=30")
+    assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]
+
+
+UNREADABLE = [
+    "http://localhost:99999",
+    "postgresql://ann:hidden@host:port/db",
+    "http://[::1",
+    "http://.example:5000",
+    "http://a..b",
+    "postgresql://ann:hid[den@host/db",
+    "postgresql://ann:hid/den@host/db",
+]
+
+
+@pytest.mark.parametrize("text", UNREADABLE)
+def test_an_unreadable_uri_is_told_without_its_text(default_params, paths, text):
+    for ask in (
+        lambda: store.reach(text, timeout_s=1),
+        lambda: store.uri(default_params, paths, {"MLFLOW_TRACKING_URI": text}),
+        lambda: ui.server(default_params, paths, environ={"MLFLOW_TRACKING_URI": text}),
+    ):
+        with pytest.raises(TrackingError, match="cannot be read") as caught:
+            ask()
+        assert "hid" not in caught.value.problem
+        assert "tracking.uri" in caught.value.fix
+
+
+def test_a_hash_in_a_password_does_not_hide_the_host():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        with pytest.raises(TrackingError, match="out of reach") as caught:
+            store.reach(f"postgresql://ann:hid#den@127.0.0.1:{port}/db", timeout_s=5)
+    assert "hid" not in caught.value.problem
+
+
+def test_a_stage_works_on_when_the_store_has_no_readable_uri(default_params, paths, caplog):
+    unreadable = overlay(default_params, {"tracking.uri": "http://localhost:99999"})
+    assert launch.start(unreadable, paths, "train").warning() is None
+    (warning,) = [entry.getMessage() for entry in caplog.records]
+    assert len(warning.splitlines()) == 2
+    assert "cannot be read" in warning
 
 
 @pytest.mark.parametrize(

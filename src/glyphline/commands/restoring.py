@@ -4,11 +4,12 @@ import logging
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from glyphline import records, registry, tracking
-from glyphline.errors import ArtifactError
+from glyphline.errors import PipelineError, RegistryError, TrackingError
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.records import Decision
@@ -24,6 +25,8 @@ def run(params: Params, paths: Paths) -> list[Decision]:
 
     What a person did in the lost registry, a promotion by hand or a rollback, was written nowhere else and is gone.
 
+    A release whose files cannot be read is left out with a warning.
+
     Returns:
         The decisions with the versions and the aliases of now.
 
@@ -34,10 +37,7 @@ def run(params: Params, paths: Paths) -> list[Decision]:
     restored: dict[str, list[Decision]] = {}
     with tempfile.TemporaryDirectory(prefix="glyphline-restoring-") as scratch:
         # One per run: the gate may have been asked again about the same one.
-        released = {
-            tracking.last_key(place.journal("train")): (decision, place)
-            for decision, place in _released(paths, Path(scratch))
-        }
+        released = {key: (decision, place) for key, decision, place in _released(paths, Path(scratch))}
         wanted = Counter((decision.name, decision.weights_digest) for decision, _ in released.values())
         there = {name: registry.known(replace(register.destination(params, paths), name=name)) for name, _ in wanted}
         for decision, place in sorted(released.values(), key=lambda one: one[0].version):
@@ -45,13 +45,14 @@ def run(params: Params, paths: Paths) -> list[Decision]:
             if wanted[name, digest] <= there[name][digest]:
                 continue
             before = [one.version for one in restored.setdefault(name, [])]
-            if (again := register.restore(params, place, decision, after=before)) is not None:
-                restored[name].append(again)
+            with _skipped():
+                if (again := register.restore(params, place, decision, after=before)) is not None:
+                    restored[name].append(again)
     return [decision for decisions in restored.values() for decision in decisions]
 
 
-def _released(paths: Paths, scratch: Path) -> Iterator[tuple[Decision, Paths]]:
-    """Decisions with the paths at which their runs' files are; of two about one model, the later one comes later."""
+def _released(paths: Paths, scratch: Path) -> Iterator[tuple[str, Decision, Paths]]:
+    """Keys of runs, decisions and the paths where the files are; of two about one model, the later one comes later."""
     past = [*sources.releases(paths, Shelf.of(paths.work, paths.home))]
     for number, files in enumerate(reversed(past)):
         place = Paths(work=scratch / str(number), home=paths.home)
@@ -63,11 +64,22 @@ def _released(paths: Paths, scratch: Path) -> Iterator[tuple[Decision, Paths]]:
     yield from _decided(paths)
 
 
-def _decided(place: Paths) -> Iterator[tuple[Decision, Paths]]:
+def _decided(place: Paths) -> Iterator[tuple[str, Decision, Paths]]:
     needed = (place.training, place.evaluation, place.cost, place.predictions, place.model_card, place.journal("train"))
     if not place.decision.is_file() or not all(path.is_file() for path in needed):
         return
+    with _skipped():
+        decision = records.read(place.decision, Decision, stage="register")
+        yield tracking.last_key(place.journal("train")), decision, place
+
+
+@contextmanager
+def _skipped() -> Iterator[None]:
+    """Leave out a release whose files are damaged or older than this program; the next may be the champion's."""
     try:
-        yield records.read(place.decision, Decision, stage="register"), place
-    except ArtifactError as error:
-        log.warning("a decision was left out: %s", error.problem)
+        yield
+    except (TrackingError, RegistryError):
+        # The store's own failures: the next release would meet them too.
+        raise
+    except PipelineError as error:
+        log.warning("a release was left out: %s\nfix: %s", error.problem, error.fix)

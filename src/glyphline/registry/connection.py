@@ -55,12 +55,17 @@ def client(uri: str, timeout_s: float) -> Iterator[Any]:
 
         try:
             yield MlflowClient(tracking_uri=uri, registry_uri=uri)
-        except (MlflowException, RequestException, SQLAlchemyError, OSError) as error:
+        except (ImportError, MlflowException, RequestException, SQLAlchemyError, OSError) as error:
             raise _explained(error, uri) from None
 
 
 def _explained(error: Exception, uri: str) -> PipelineError:
     said = redact(" ".join(str(error).split()))[:300]
+    if isinstance(error, ImportError):
+        return TrackingError(
+            f"the tracking store {redact(uri)} needs a Python package that is missing ({said})",
+            fix="install the driver of that database, or name another one: postgresql+psycopg://, mysql+pymysql://",
+        )
     # MLflow has one exception class for all; only these texts tell what is the matter.
     if "readonly database" in said or "read-only transaction" in said:
         return ReadOnlyError(

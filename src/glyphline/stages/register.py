@@ -25,8 +25,10 @@ def run(params: Params, paths: Paths) -> None:
     """Register the run of the trained and evaluated model; leave the decision and its reasons."""
     candidate = _candidate(params, paths)
     if candidate is None:
+        key = tracking.last_key(paths.journal("train"))
+        tracking.check_experiment(params, paths, key)
         raise RegistryError(
-            f"the store holds no model of run {tracking.last_key(paths.journal('train'))}; was it deleted there?",
+            f"the store holds no model of run {key}; was it deleted there?",
             fix="restore the run in the UI, or train again with `dvc repro -f -s train`, then `dvc repro`",
         )
     to = destination(params, paths)

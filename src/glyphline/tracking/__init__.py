@@ -7,6 +7,18 @@ from glyphline.tracking.events import Signature
 from glyphline.tracking.journal import last_key
 from glyphline.tracking.origin import origin
 from glyphline.tracking.recorder import Recorder, Run, record
-from glyphline.tracking.sync import Projected, SyncReport, flush, sync
+from glyphline.tracking.sync import Projected, SyncReport, check_experiment, flush, sync
 
-__all__ = ["Projected", "Recorder", "Run", "Signature", "SyncReport", "flush", "last_key", "origin", "record", "sync"]
+__all__ = [
+    "Projected",
+    "Recorder",
+    "Run",
+    "Signature",
+    "SyncReport",
+    "check_experiment",
+    "flush",
+    "last_key",
+    "origin",
+    "record",
+    "sync",
+]

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
+from glyphline.errors import TrackingError
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.tracking import store
@@ -87,13 +88,19 @@ def start(params: Params, paths: Paths, stage: str) -> Projector:
     """
     if os.environ.get(JOB_VARIABLE) == NO_PROJECTOR:
         return Projector()
+    try:
+        uri = store.uri(params, paths)
+    except TrackingError as error:
+        # The stage does its work without a store; who needs one will say this again as an error.
+        log.warning("%s\nfix: %s", error.problem, error.fix)
+        return Projector()
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
     job = Job(
         stage=stage,
         work=str(paths.work),
         home=str(paths.home),
-        uri=store.uri(params, paths),
+        uri=uri,
         timeout_s=params.tracking.timeout_s,
         signal=writing,
     )

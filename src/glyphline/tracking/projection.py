@@ -32,7 +32,7 @@ from glyphline.tracking.events import (
 )
 from glyphline.tracking.journal import History
 from glyphline.tracking.run_index import MISSING_TAG, SENT_TAG, RunIndex, noted
-from glyphline.tracking.store import Store, refusals
+from glyphline.tracking.store import ExperimentDeletedError, Store, refusals
 
 MAX_DIGEST_CHARACTERS = 36
 
@@ -48,12 +48,14 @@ class Sent:
         events_sent: events that it did not have.
         missing: paths of files that are nowhere any more.
         orphans: keys of runs that other journals began, which the store has never seen.
+        refused: one error per run that was left out because somebody has deleted its experiment.
     """
 
     runs_made: int = 0
     events_sent: int = 0
     missing: tuple[str, ...] = ()
     orphans: tuple[str, ...] = ()
+    refused: tuple[ExperimentDeletedError, ...] = ()
 
     def __add__(self, other: "Sent") -> "Sent":
         return Sent(
@@ -61,6 +63,7 @@ class Sent:
             self.events_sent + other.events_sent,
             self.missing + other.missing,
             self.orphans + other.orphans,
+            self.refused + other.refused,
         )
 
 
@@ -76,6 +79,7 @@ class Projection:
         self.index = RunIndex(store)
         self._store, self._client, self._find = store, store.client, find
         self._settled: dict[tuple[str, str], int] = {}
+        self._refused: set[str] = set()
 
     def send(self, history: History) -> Sent:
         """Send what the store does not have of a journal.
@@ -88,8 +92,20 @@ class Projection:
             self.index.begin(history)
             for key, events in history.runs.items():
                 if self._settled.get((history.id, key)) != len(events):
-                    total += self._send_run(history, key, events)
+                    total += self._send_or_leave(history, key, events)
         return total
+
+    def _send_or_leave(self, history: History, key: str, events: list[Event]) -> Sent:
+        if key in self._refused and not isinstance(events[0], Start):
+            # It has no run to add to, which was said when the journal that began it was left out.
+            return Sent()
+        try:
+            return self._send_run(history, key, events)
+        except ExperimentDeletedError as error:
+            # Like a deleted run: nobody wants it back, and it must not keep the others out.
+            self._settled[history.id, key] = len(events)
+            self._refused.add(key)
+            return Sent(refused=(error,))
 
     def _send_run(self, history: History, key: str, events: list[Event]) -> Sent:
         first = events[0]

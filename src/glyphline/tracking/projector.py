@@ -50,6 +50,7 @@ class Follower:
     def __init__(self, job: Job, reader: Reader, voice: Voice) -> None:
         self._job, self._reader, self._voice = job, reader, voice
         self._deadline = time.monotonic() + job.timeout_s
+        self._warning: str | None = None
 
     def run(self) -> None:
         """Send everything.
@@ -93,6 +94,8 @@ class Follower:
             return
         with store.projecting(self._job.paths):
             sent = self._projection.send(history)
+        if sent.refused:
+            self._warning = f"{sent.refused[0].problem}\nfix: {sent.refused[0].fix}"
         if sent.runs_made or sent.events_sent:
             log.info("%s: %d runs made, %d events sent", history.label, sent.runs_made, sent.events_sent)
         if history.complete and (sent.missing or sent.orphans):
@@ -108,7 +111,7 @@ class Follower:
                     raise
                 time.sleep(RETRY_S)
             else:
-                self._voice.say(None)
+                self._voice.say(self._warning)
                 self._deadline = time.monotonic() + self._job.timeout_s
                 return
 

@@ -34,7 +34,7 @@ class RunIndex:
             return
         self._swept.add(history.id)
         # One request for all the runs that the journal began: their keys begin with its id.
-        for run in self._search(f"tags.`{KEY_TAG}` LIKE '{history.id}%'", self._store.experiment_ids()):
+        for run in self._search(f"tags.`{KEY_TAG}` LIKE '{history.id}%'", self._everywhere()):
             self._known[run.data.tags[KEY_TAG]] = run
         self._fresh |= {key for key in history.runs if key.startswith(history.id)}
 
@@ -44,13 +44,16 @@ class RunIndex:
         Args:
             key: of the run.
             experiment: its name, where that is known; else all experiments are searched.
+
+        Raises:
+            ExperimentDeletedError: the run is not known yet, and somebody has deleted its experiment.
         """
         if key not in self._fresh:
             known = self._known.get(key)
             if known is not None:
                 self._known[key] = self._store.client.get_run(known.info.run_id)
             else:
-                ids = [self._store.experiment(experiment)] if experiment else self._store.experiment_ids()
+                ids = [self._store.experiment(experiment)] if experiment else self._everywhere()
                 for run in self._search(f"tags.`{KEY_TAG}` = '{key}'", ids):
                     self._known[key] = run
             self._fresh.add(key)
@@ -60,6 +63,10 @@ class RunIndex:
         """Remember a run that was just made."""
         self._known[key] = run
         self._fresh.add(key)
+
+    def _everywhere(self) -> list[str]:
+        # MLflow deletes the runs of an experiment with it; they must be known as deleted, not as missing.
+        return self._store.experiment_ids(deleted=True)
 
     def _search(self, condition: str, experiment_ids: list[str]) -> list[Run]:
         runs: list[Run] = []

@@ -51,10 +51,8 @@ def releases(paths: Paths, shelf: Shelf) -> Iterator[dict[str, Path]]:
 
 
 def experiments(work: Path) -> dict[str, str]:
-    """DVC experiment -> commit that it is kept in."""
-    lines = _git(work, "for-each-ref", "--format=%(objectname) %(refname)", "refs/exps").splitlines()
-    found = (line.split(" ", 1) for line in lines if _EXPERIMENT.search(line))
-    return {ref.rpartition("/")[2]: commit for commit, ref in found}
+    """DVC experiment -> commit that it is kept in; the newest, when experiments on several commits share a name."""
+    return dict(_experiments(work))
 
 
 def revision(paths: Paths, shelf: Shelf, name: str) -> list[Path] | None:
@@ -90,6 +88,14 @@ def histories(journals: list[Path]) -> list[History]:
     return sorted(found.values(), key=lambda history: history.time)
 
 
+def _experiments(work: Path) -> list[tuple[str, str]]:
+    """Names and commits, oldest first; DVC keeps a name apart for each commit that experiments began at."""
+    format_ = "--format=%(objectname) %(refname)"
+    lines = _git(work, "for-each-ref", "--sort=committerdate", format_, "refs/exps").splitlines()
+    found = (line.split(" ", 1) for line in lines if _EXPERIMENT.search(line))
+    return [(ref.rpartition("/")[2], commit) for commit, ref in found]
+
+
 def _journals(path: str, md5: str, shelf: Shelf) -> Iterator[Path]:
     if md5.endswith(".dir"):
         listing = shelf.cached(md5)
@@ -103,7 +109,7 @@ def _journals(path: str, md5: str, shelf: Shelf) -> Iterator[Path]:
 def _locks(work: Path) -> Iterator[str]:
     """Each different content of dvc.lock in the last commits and in the experiments."""
     commits = _git(work, "log", f"--max-count={COMMITS}", "--format=%H", "HEAD", "--", "dvc.lock").split()
-    kept = dict.fromkeys([*commits, *experiments(work).values()])
+    kept = dict.fromkeys([*commits, *(commit for _, commit in _experiments(work))])
     queries = "".join(f"{commit}:./dvc.lock\n" for commit in kept)
     names = _git(work, "cat-file", "--batch-check=%(objectname) %(objecttype)", given=queries).splitlines()
     for name in dict.fromkeys(line.split()[0] for line in names if line.endswith(" blob")):

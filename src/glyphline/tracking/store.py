@@ -6,6 +6,7 @@ mlflow is imported inside functions only: it costs seconds.
 import logging
 import math
 import os
+import re
 import socket
 import sqlite3
 import time
@@ -26,15 +27,29 @@ from glyphline.tracking import claims, view
 
 log = logging.getLogger(__name__)
 
-SQLITE = "sqlite:///"
+# The path of a SQLite file: not of a database in memory, and not in SQLite's own `file:` notation.
+_SQLITE = re.compile(r"(?P<scheme>sqlite(?:\+\w+)?:///)(?P<path>(?!:memory:|file:)[^?]+)(?P<query>\?.*)?", re.DOTALL)
 PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
 FIX = "start the tracking server or correct tracking.uri, then `glyphline sync`; the journals have it all"
+URI_FIX = "correct tracking.uri or MLFLOW_TRACKING_URI; in a password, # is written and / %2F"
 LOCK_POLL_S = 0.05
 
 
 def uri(params: Params, paths: Paths, environ: Mapping[str, str] = os.environ) -> str:
-    """The store's URI: `tracking.uri`, else MLFLOW_TRACKING_URI, else the SQLite file under mlruns/."""
-    return params.tracking.uri or environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{paths.mlruns / 'mlflow.db'}"
+    """The store's URI: `tracking.uri`, else MLFLOW_TRACKING_URI, else the SQLite file under mlruns/.
+
+    A relative SQLite path begins at the main checkout, so that a queued experiment, its projector and a command in a
+    subfolder all mean one file.
+
+    Raises:
+        TrackingError: it cannot be read.
+    """
+    chosen = params.tracking.uri or environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{paths.mlruns / 'mlflow.db'}"
+    _endpoint(chosen)
+    found = _SQLITE.fullmatch(chosen)
+    if found is None:
+        return chosen
+    return f"{found['scheme']}{paths.home / found['path']}{found['query'] or ''}"
 
 
 def environment(timeout_s: float) -> dict[str, str]:
@@ -53,14 +68,13 @@ def reach(uri: str, timeout_s: float) -> None:
     """Connect to the store's host and hang up; costs milliseconds and no import.
 
     Raises:
-        TrackingError: nobody answers there.
+        TrackingError: nobody answers there, or the URI cannot be read.
     """
-    parts = urlsplit(uri)
-    port = parts.port or PORTS.get(parts.scheme.split("+")[0])
-    if not parts.hostname or not port or _is_proxied(parts.scheme, parts.hostname):
+    scheme, host, port = _endpoint(uri)
+    if not host or not port or _is_proxied(scheme, host):
         return
     try:
-        socket.create_connection((parts.hostname, port), timeout=timeout_s).close()
+        socket.create_connection((host, port), timeout=timeout_s).close()
     except OSError as error:
         raise TrackingError(f"the tracking store {redact(uri)} is out of reach ({error})", fix=FIX) from None
 
@@ -74,6 +88,11 @@ def refusals(uri: str) -> Iterator[None]:
 
     try:
         yield
+    except ImportError as error:
+        raise TrackingError(
+            f"the tracking store {redact(uri)} needs a Python package that is missing ({error})",
+            fix="install the driver of that database, or name another one: postgresql+psycopg://, mysql+pymysql://",
+        ) from None
     except (MlflowException, RequestException, SQLAlchemyError, OSError) as error:
         reason = redact(" ".join(str(error).split()))[:400]
         raise TrackingError(f"the tracking store {redact(uri)} refuses: {reason}", fix=FIX) from None
@@ -101,6 +120,10 @@ def projecting(paths: Paths, timeout_s: float | None = None) -> Iterator[None]:
         time.sleep(LOCK_POLL_S)
 
 
+class ExperimentDeletedError(TrackingError):
+    """Somebody has deleted an experiment, and MLflow takes no run of it before it is restored."""
+
+
 @dataclass
 class Store:
     """An open store.
@@ -122,24 +145,28 @@ class Store:
         """The id of an experiment, which is made when it is missing.
 
         Raises:
-            TrackingError: somebody has deleted it.
+            ExperimentDeletedError: somebody has deleted it.
         """
         if name not in self._experiments:
             found = self.client.get_experiment_by_name(name)
             if found is not None and found.lifecycle_stage == "deleted":
-                raise TrackingError(
-                    f"experiment {name} (id {found.experiment_id}) is deleted in {redact(self.uri)}",
-                    fix=f"`mlflow experiments restore --experiment-id {found.experiment_id}`, or `mlflow gc`",
+                raise ExperimentDeletedError(
+                    f"experiment {name} (id {found.experiment_id}) was deleted in {redact(self.uri)}",
+                    fix=f"with MLFLOW_TRACKING_URI set to that store: "
+                    f"`mlflow experiments restore --experiment-id {found.experiment_id}`, then `glyphline sync`",
                 )
             self._experiments[name] = found.experiment_id if found else self._make(name)
         return self._experiments[name]
 
-    def experiment_ids(self) -> list[str]:
-        """The ids of all experiments."""
+    def experiment_ids(self, *, deleted: bool = False) -> list[str]:
+        """The ids of all experiments, of deleted ones too when that is wanted."""
+        from mlflow.entities import ViewType
+
+        view = ViewType.ALL if deleted else ViewType.ACTIVE_ONLY
         ids: list[str] = []
         token: str | None = None
         while True:
-            page = self.client.search_experiments(max_results=1000, page_token=token)
+            page = self.client.search_experiments(view, max_results=1000, page_token=token)
             ids += [experiment.experiment_id for experiment in page]
             token = page.token
             if not token:
@@ -158,10 +185,11 @@ def keep_quick(uri: str) -> None:
 
     Without it the table of a thousand runs, sorted by a metric, takes twice as long as with it.
     """
-    if not uri.startswith(SQLITE):
+    file = sqlite_file(uri)
+    if file is None:
         return
     try:
-        with closing(sqlite3.connect(uri.removeprefix(SQLITE), timeout=1.0)) as database:
+        with closing(sqlite3.connect(file, timeout=1.0)) as database:
             database.execute("ANALYZE")
             database.commit()
     except sqlite3.Error as error:
@@ -181,8 +209,9 @@ def connect(uri: str, paths: Paths, timeout_s: float) -> Store:
     from mlflow.tracking import MlflowClient
 
     is_served = urlsplit(uri).scheme in {"http", "https"}
-    if uri.startswith(SQLITE):
-        Path(uri.removeprefix(SQLITE)).parent.mkdir(parents=True, exist_ok=True)
+    file = sqlite_file(uri)
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
     with refusals(uri), files.exclusive(paths.mlruns / "store.lock"):
         # The registry would else be looked for where MLFLOW_TRACKING_URI or a left-over ./mlruns says.
         client = MlflowClient(tracking_uri=uri, registry_uri=uri)
@@ -194,6 +223,46 @@ def connect(uri: str, paths: Paths, timeout_s: float) -> Store:
         identity = claims.identity(uri, artifacts, oldest[0].creation_time if oldest else None)
         claims.claim(artifacts, identity)
     return Store(client, uri, artifacts, identity)
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """The file of a SQLite store; None for any other store."""
+    found = _SQLITE.fullmatch(uri)
+    return Path(found["path"]) if found else None
+
+
+def check_driver(uri: str) -> None:
+    """See to it that the package which speaks to this kind of database is there; a server needs none.
+
+    Raises:
+        TrackingError: it is not.
+    """
+    if urlsplit(redact(uri)).scheme in {"", "http", "https", "sqlite"}:
+        return
+    from sqlalchemy import make_url
+
+    with refusals(uri):
+        make_url(uri).get_dialect().import_dbapi()
+
+
+def _endpoint(uri: str) -> tuple[str, str | None, int | None]:
+    """Scheme, host and port.
+
+    Raises:
+        TrackingError: the URI cannot be read; it is not shown, because nobody knows where in it the password is.
+    """
+    try:
+        # As MLflow will, which has no word of its own for what cannot be split.
+        urlsplit(uri)
+        # Without the credentials: a # or ? in a password would end the host for urlsplit, but not for a database.
+        parts = urlsplit(redact(uri))
+        host, port = parts.hostname, parts.port or PORTS.get(parts.scheme.split("+")[0])
+        (host or "").encode("idna")
+    except ValueError:
+        scheme = uri.partition("://")[0]
+        problem = f"the tracking store's URI {scheme}://... cannot be read: its host or port is wrong"
+        raise TrackingError(problem, fix=URI_FIX) from None
+    return parts.scheme, host, port
 
 
 def _is_proxied(scheme: str, host: str) -> bool:

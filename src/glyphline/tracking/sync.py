@@ -10,6 +10,7 @@ from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.tracking import sources, store
 from glyphline.tracking.artifacts import Shelf
+from glyphline.tracking.events import Start
 from glyphline.tracking.journal import History
 
 log = logging.getLogger(__name__)
@@ -71,6 +72,7 @@ def sync(params: Params, paths: Paths) -> SyncReport:
         log.warning("%d files of old runs are nowhere any more: %s", len(missing), ", ".join(missing[:5]))
     if total.orphans:
         log.warning("%d runs were left out: the journals that began them are gone", len(set(total.orphans)))
+    _warn(total.refused)
     return SyncReport(total.runs_made, total.events_sent, len(histories), missing)
 
 
@@ -84,7 +86,7 @@ def flush(params: Params, paths: Paths, timeout_s: float | None = None) -> dict[
             `tracking.timeout_s`.
 
     Returns:
-        Key of a run -> where it is in the store; runs that were deleted there are missing.
+        Key of a run -> where it is in the store; runs that were deleted there, or whose experiment was, are missing.
 
     Raises:
         TrackingError: the store is out of reach, refuses, or is held by another process all that time.
@@ -104,7 +106,35 @@ def flush(params: Params, paths: Paths, timeout_s: float | None = None) -> dict[
             with store.refusals(opened.uri):
                 return _projected(opened, projection.index.find, histories)
     except TrackingError as error:
-        raise TrackingError(error.problem, fix=FLUSH_FIX) from None
+        # What is no dead server has a way out of its own.
+        raise TrackingError(error.problem, fix=FLUSH_FIX if error.fix == store.FIX else error.fix) from None
+
+
+def check_experiment(params: Params, paths: Paths, key: str) -> None:
+    """See to it that the store takes the run that a journal of the workspace began.
+
+    Args:
+        params: for the store's URI.
+        paths: of the project.
+        key: of the run.
+
+    Raises:
+        TrackingError: its experiment was deleted, or the store is out of reach or refuses.
+    """
+    opened = store.connect(store.uri(params, paths), paths, params.tracking.timeout_s)
+    for history in sources.histories(sources.workspace(paths)):
+        events = history.runs.get(key, [])
+        if events and isinstance(events[0], Start):
+            with store.refusals(opened.uri):
+                opened.experiment(events[0].experiment)
+
+
+def _warn(refused: tuple[store.ExperimentDeletedError, ...]) -> None:
+    if not refused:
+        return
+    told = dict.fromkeys((error.problem, error.fix) for error in refused)
+    problems = "; ".join(problem for problem, _ in told)
+    log.warning("%d runs were left out: %s\nfix: %s", len(refused), problems, "; ".join(fix for _, fix in told))
 
 
 def _projected(opened: store.Store, find: Callable[[str], Any], histories: list[History]) -> dict[str, Projected]:

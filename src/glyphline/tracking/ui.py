@@ -25,11 +25,12 @@ def server(
     The URI goes by the environment, because it may hold a password and a command line is for all to see.
 
     Raises:
-        TrackingError: the store is a server, which has a UI of its own.
+        TrackingError: the store is a server, which has a UI of its own, or the driver of its database is missing.
     """
     uri = store.uri(params, paths, environ)
     if uri.startswith(("http://", "https://")):
         raise TrackingError(f"the runs are on a server, {redact(uri)}", fix="open that address in a browser")
+    store.check_driver(uri)
     folder = str(paths.mlruns / "artifacts")
     command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), "--workers", "1"]
     command += ["--default-artifact-root", folder, "--artifacts-destination", folder]

@@ -171,7 +171,7 @@ def test_damaged_exif_data_is_a_damaged_image(flipped, kind, tmp_path):
 
 def test_a_name_that_is_no_text_is_refused_before_anything_is_packed(tmp_path):
     root = two_classes(tmp_path / "pets")
-    os.rename(root / "dog" / "0.png", os.fsencode(root / "dog") + b"/caf\xe9.png")
+    (root / "dog" / "0.png").rename(root / "dog" / os.fsdecode(b"caf\xe9.png"))
     with pytest.raises(DataError, match=r"dog/caf\\udce9\.png") as caught:
         folders.pack(root, tmp_path / "images.zip")
     caught.value.problem.encode()

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 
 from glyphline.errors import SearchError
 from glyphline.training.hardware import driver_gpus
@@ -26,9 +27,8 @@ def shares(
     """
     if not per_trial:
         return []
-    names = driver_gpus() if shown is None else shown
-    visible = [one for one in environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if one]
-    devices = visible or [str(number) for number in range(len(names))]
+    names = driver_gpus(environ=environ) if shown is None else shown
+    devices = _visible(len(names), environ.get("CUDA_VISIBLE_DEVICES", ""))
     if per_trial > len(devices):
         raise too_many(per_trial, len(devices))
     if per_trial >= 1:
@@ -43,6 +43,13 @@ def shares(
             fix=f"set tune.workers to {room} or less",
         )
     return [groups[number % len(groups)] for number in range(workers)]
+
+
+def _visible(there: int, wish: str) -> list[str]:
+    named = [one.strip() for one in wish.split(",") if one.strip()] or [str(number) for number in range(there)]
+    # As CUDA does it: the list ends at the first number that no GPU has. Ids of GPUs and of their parts have letters.
+    real = takewhile(lambda one: int(one) < there if one.isdigit() else not one.startswith("-"), named)
+    return list(real) if there else []
 
 
 def too_many(per_trial: float, there: int) -> SearchError:

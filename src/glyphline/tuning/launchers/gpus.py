@@ -52,9 +52,9 @@ def _visible(there: int, wish: str) -> list[str]:
     return list(real) if there else []
 
 
-def too_many(per_trial: float, there: int) -> SearchError:
+def too_many(per_trial: float, there: int, where: str = "") -> SearchError:
     """The error for a trial that needs more GPUs than exist."""
     return SearchError(
-        f"tune.gpus_per_trial={per_trial:g}, and there are {there} GPUs",
+        f"tune.gpus_per_trial={per_trial:g}, and there are {there} GPUs{where}",
         fix=f"set tune.gpus_per_trial to {there} or less; `nvidia-smi` lists the GPUs",
     )

@@ -48,9 +48,22 @@ def test_a_node_that_is_lost_half_way_costs_no_trial(cluster, tmp_path, monkeypa
     assert len({trial["worker"] for trial in watched.trials.values()}) >= 2
 
 
+def test_a_worker_asks_for_no_more_than_one_node_has(cluster, tmp_path):
+    outcome = run(light(workers=1, launcher="ray", trials=2), tmp_path / "optuna.db")
+    assert outcome.complete + outcome.pruned == 2
+
+
 def test_more_gpus_per_trial_than_the_cluster_has_are_refused(cluster, tmp_path):
     with pytest.raises(SearchError, match="there are 0 GPUs"):
         run(light(launcher="ray", gpus_per_trial=1.0), tmp_path / "optuna.db")
+
+
+def test_an_address_without_a_port_is_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "nowhere")
+    with pytest.raises(SearchError, match="no Ray cluster could be reached or begun") as caught:
+        run(light(launcher="ray"), tmp_path / "optuna.db")
+    assert "RAY_ADDRESS" in caught.value.fix
+    assert not ray.is_initialized()
 
 
 def test_an_address_with_nobody_there_is_told_before_ray_looks_for_it(tmp_path, monkeypatch):

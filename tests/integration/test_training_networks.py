@@ -201,3 +201,38 @@ def test_the_function_is_a_part_of_the_code_that_a_study_and_a_checkpoint_stand_
     assert training.code_digest("nets:build", tmp_path) == first != training.code_digest()
     path.write_text("def build(): ... # changed\n")
     assert training.code_digest("nets:build", tmp_path) != first
+
+
+@pytest.mark.parametrize("marker", ["__init__.py", "readme.txt"], ids=["package", "namespace"])
+def test_what_the_function_imports_from_its_package_is_a_part_of_that_code_too(tmp_path, marker):
+    folder = tmp_path / "src" / "own_package"
+    (folder / "parts").mkdir(parents=True)
+    for name in (marker, "net.py", "parts/blocks.py"):
+        (folder / name).write_text("")
+    first = training.code_digest("own_package.net:build", tmp_path)
+    (tmp_path / "src" / "elsewhere.py").write_text("")
+    assert training.code_digest("own_package.net:build", tmp_path) == first
+    (folder / "parts" / "blocks.py").write_text("width = 2\n")
+    assert training.code_digest("own_package.net:build", tmp_path) != first
+
+
+def test_a_module_in_no_package_is_one_file_of_that_code_whatever_lies_beside_it(tmp_path):
+    (tmp_path / "alone.py").write_text("")
+    (tmp_path / "__init__.py").write_text("")
+    first = training.code_digest("alone:build", tmp_path)
+    (tmp_path / "beside.py").write_text("width = 2\n")
+    assert training.code_digest("alone:build", tmp_path) == first
+
+
+@pytest.mark.parametrize("content", ["no_such_name\n", "def broken(:\n"])
+def test_a_package_that_cannot_be_imported_is_found_without_running_it_and_refused_when_it_runs(
+    default_params, tmp_path, content
+):
+    folder = tmp_path / "src" / "own_broken"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text(content)
+    (folder / "net.py").write_text("def build(input_shape, classes, params): ...\n")
+    assert training.code_digest("own_broken.net:build", tmp_path)
+    with pytest.raises(TrainingError, match=r"importing own_broken\.net failed: (Name|Syntax)Error") as caught:
+        built(default_params, "own_broken.net:build", tmp_path)
+    assert "python -c 'import own_broken.net'" in caught.value.fix

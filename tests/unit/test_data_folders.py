@@ -154,6 +154,31 @@ def test_a_truncated_jpeg_is_named(tmp_path):
         folders.pack(root, tmp_path / "images.zip")
 
 
+@pytest.mark.parametrize("kind", ["jpg", "webp"])
+@pytest.mark.parametrize("flipped", [b"\x01\x18\x00\x05", b"\x01\x1a\x00\x07"], ids=["tag", "type"])
+def test_damaged_exif_data_is_a_damaged_image(flipped, kind, tmp_path):
+    root = two_classes(tmp_path / "pets")
+    exif = Image.Exif()
+    exif[0x0112], exif[0x011A] = 6, 72.0
+    path = painted(root / "dog" / f"flipped.{kind}", mode="RGB", exif=exif)
+    whole = path.read_bytes()
+    # One bit of the entry for the resolution; Pillow makes a struct.error or a TypeError of it.
+    path.write_bytes(whole.replace(b"\x01\x1a\x00\x05", flipped))
+    assert path.read_bytes() != whole
+    with pytest.raises(DataError, match=rf"flipped.{kind} cannot be decoded"):
+        folders.pack(root, tmp_path / "images.zip")
+
+
+def test_a_name_that_is_no_text_is_refused_before_anything_is_packed(tmp_path):
+    root = two_classes(tmp_path / "pets")
+    (root / "dog" / "0.png").rename(root / "dog" / os.fsdecode(b"caf\xe9.png"))
+    with pytest.raises(DataError, match=r"dog/caf\\udce9\.png") as caught:
+        folders.pack(root, tmp_path / "images.zip")
+    caught.value.problem.encode()
+    assert "rename it" in caught.value.fix
+    assert [path.name for path in tmp_path.iterdir()] == ["pets"]
+
+
 def test_hidden_files_and_notes_are_left_out_and_the_notes_mentioned(tmp_path, caplog):
     root = two_classes(tmp_path / "pets")
     (root / "dog" / ".DS_Store").write_bytes(b"x")

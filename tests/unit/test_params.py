@@ -143,6 +143,7 @@ def refused(tmp_path):
     return read
 
 
+LAUNCHER = "launcher: auto         # auto, inline, processes, ray\n  gpus_per_trial: 0.0"
 LEARNING_RATE = "learning_rate: 0.004"
 EPOCHS = "epochs: 12"
 SIZE = "image_size: null"
@@ -202,6 +203,7 @@ def test_the_file_of_the_project_is_valid_and_frozen(root):
         (TRACKING, "tracking:", "tracking: must hold keys (got null)"),
         (TRACKING, "tracking: [a]", 'tracking: must hold keys (got ["a"])'),
         ("patience: 8", "patience: 80", "train: patience=80 can never fire within epochs=12"),
+        (LAUNCHER, "launcher: inline\n  gpus_per_trial: 4.0", "tune: launcher=inline gives a trial no GPUs of its own"),
         (FILTERS, "filters: 16", "model.filters: must be a list (got 16)"),
         (FILTERS, "filters: []", "model.filters: must hold 1 or more values (got [])"),
         (FILTERS, "filters: [16, true]", "model.filters.1: must be a whole number (got true)"),

@@ -10,6 +10,7 @@ from glyphline.tuning.book import CLAIM, SECONDS, seconds_spent
 from glyphline.tuning.conduct import conduct
 from glyphline.tuning.identity import differences, identity, recheck_seed, sampler_seed, study_name, trial_seed
 from glyphline.tuning.launchers.gpus import shares
+from glyphline.tuning.launchers.launch import launcher
 from glyphline.tuning.report import rows, tables
 from glyphline.tuning.space import Space
 from glyphline.tuning.trial import Job, TooLargeError
@@ -229,7 +230,7 @@ def test_tables_of_no_search_have_their_headings():
     [
         (0.0, 3, "", []),
         (1.0, 2, "", ["0", "1"]),
-        (1.0, 2, "4,7", ["4", "7"]),
+        (1.0, 2, "1,3", ["1", "3"]),
         (2.0, 2, "", ["0,1", "2,3"]),
         (0.5, 4, "0,1", ["0", "1", "0", "1"]),
     ],
@@ -245,3 +246,22 @@ def test_gpus_are_shared_out_among_workers(per_trial, workers, visible, given):
 def test_more_gpus_than_there_are_are_refused(per_trial, workers, problem):
     with pytest.raises(SearchError, match=problem):
         shares(per_trial, workers, ["A100"] * 2, {})
+
+
+@pytest.mark.parametrize(
+    ("names", "visible", "there"), [([], "0,1", 0), ([], "-1", 0), (["A100"], "0,1", 1), (["A100"] * 4, "2,-1,3", 1)]
+)
+def test_a_gpu_that_is_only_named_is_none(names, visible, there):
+    with pytest.raises(SearchError, match=f"there are {there} GPUs"):
+        shares(2.0, 1, names, {"CUDA_VISIBLE_DEVICES": visible})
+
+
+def test_gpus_may_be_named_by_their_ids():
+    assert shares(1.0, 2, ["A100"] * 2, {"CUDA_VISIBLE_DEVICES": "GPU-1a, MIG-2b"}) == ["GPU-1a", "MIG-2b"]
+
+
+def test_trials_with_gpus_of_their_own_get_processes_and_a_missing_gpu_is_refused(default_params, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    tune = changed(default_params, {"tune.gpus_per_trial": 4.0}).tune
+    with pytest.raises(SearchError, match="gpus_per_trial=4, and there are 0 GPUs"):
+        launcher(None, tune)

@@ -1,5 +1,8 @@
 """What `make run` ends with: the facts of the last run, read from the files of its stages."""
 
+import logging
+from pathlib import Path
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -10,9 +13,11 @@ from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.records import Best, Decision, Evaluation, Training
 
+log = logging.getLogger(__name__)
+
 
 def show(params: Params, paths: Paths, console: Console | None = None) -> None:
-    """Print the summary.
+    """Print the summary; say on stderr when the images at data.path are no longer those that it is about.
 
     Raises:
         ArtifactError: a stage has not run yet.
@@ -25,6 +30,24 @@ def show(params: Params, paths: Paths, console: Console | None = None) -> None:
         # As text: the gate's reasons and names may hold brackets, which rich would take for its markup.
         table.add_row(name, Text(value))
     console.print(table)
+    warn_of_changes(params, paths)
+
+
+def warn_of_changes(params: Params, paths: Paths) -> None:
+    """Say when the images at data.path are not those that fetch copied: DVC does not look there."""
+    if params.data.path is None:
+        return
+    from glyphline.data import changes
+    from glyphline.data.raw import FETCH_AGAIN
+
+    what = changes.since_fetch(paths.home / Path(params.data.path).expanduser(), paths.raw)
+    if what is not None:
+        log.warning(
+            "warning: the images at data.path are not those that were fetched (%s)\n"
+            "fix: take them in with `%s`, then `dvc repro`",
+            what,
+            FETCH_AGAIN,
+        )
 
 
 def facts(params: Params, paths: Paths) -> dict[str, str]:

@@ -6,6 +6,8 @@ thousands of small files. Sorted names and fixed dates make equal folders equal 
 
 import logging
 import zipfile
+from collections import Counter
+from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -29,29 +31,43 @@ def pack(root: Path, target: Path) -> tuple[dict[str, int], tuple[str, ...]]:
         Images per split, and the class names in the order of the labels.
 
     Raises:
-        DataError: there are no class folders, one is empty, train and test have other classes, or a file is no image.
+        DataError: as `members` does, or a file is no image.
+    """
+    found = members(root)
+    _mention_others(set(found.values()))
+    with (
+        files.whole(target) as partial,
+        zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive,
+        progress.bar(f"packing {root.name}", len(found), "images") as advance,
+    ):
+        for name, path in sorted(found.items()):
+            _add(archive, name, path)
+            advance()
+    parts = [PurePosixPath(name).parts for name in found]
+    return dict(Counter(split for split, _, _ in parts)), tuple(sorted({label for _, label, _ in parts}))
+
+
+def members(root: Path) -> dict[str, Path]:
+    """`<split>/<class>/<file>` -> where the image lies, for each image of a folder of class folders.
+
+    Raises:
+        DataError: there are no class folders, one is empty, train and test have other classes, or a name is no text.
     """
     splits = {name: _classes(folder) for name, folder in _splits(root).items()}
-    classes = tuple(splits["train"])
+    classes = splits["train"].keys()
     for name, found in splits.items():
-        if tuple(found) != classes:
-            odd = ", ".join(sorted(found.keys() ^ set(classes)))
+        if found.keys() != classes:
+            odd = ", ".join(sorted(found.keys() ^ classes))
             raise DataError(f"{root}: train and {name} do not have the same classes: {odd}", fix=_LAYOUT)
-    members = {
+    named = {
         f"{split}/{label}/{path.name}": path
         for split, found in splits.items()
         for label, paths in found.items()
         for path in paths
     }
-    with (
-        files.whole(target) as partial,
-        zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive,
-        progress.bar(f"packing {root.name}", len(members), "images") as advance,
-    ):
-        for name, path in sorted(members.items()):
-            _add(archive, name, path)
-            advance()
-    return {name: sum(map(len, found.values())) for name, found in splits.items()}, classes
+    for path in named.values():
+        _check_name(path)
+    return named
 
 
 def read(path: Path, classes: tuple[str, ...], size: tuple[int, int] | None, scratch: Path) -> dict[str, Part]:
@@ -125,11 +141,23 @@ def _classes(folder: Path) -> dict[str, list[Path]]:
 
 
 def _images(folder: Path) -> list[Path]:
-    children = _visible(folder)
-    images = [child for child in children if child.is_file() and child.suffix.lower() in pictures.SUFFIXES]
-    if left_out := sorted({child.name for child in children} - {image.name for image in images}):
-        log.warning("%s: left out %d that are no images, the first of them %s", folder, len(left_out), left_out[0])
-    return images
+    return [child for child in _visible(folder) if child.is_file() and child.suffix.lower() in pictures.SUFFIXES]
+
+
+def _mention_others(images: Collection[Path]) -> None:
+    for folder in dict.fromkeys(image.parent for image in images):
+        if left_out := [child.name for child in _visible(folder) if child not in images]:
+            log.warning("%s: left out %d that are no images, the first of them %s", folder, len(left_out), left_out[0])
+
+
+def _check_name(path: Path) -> None:
+    """Linux takes any bytes for a name, archives and records take text."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise DataError(
+            f"{str(path)!r}: the name is not UTF-8", fix="rename it, or all at once with `convmv -r -f latin1 -t utf8`"
+        ) from None
 
 
 def _visible(folder: Path) -> list[Path]:

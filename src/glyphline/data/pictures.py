@@ -39,7 +39,8 @@ def upright(stream: IO[bytes], name: str) -> Image.Image:
     try:
         image.load()
         return ImageOps.exif_transpose(image)
-    except (OSError, ValueError, SyntaxError, MemoryError, EOFError) as error:
+    # All: what Pillow raises about damaged EXIF data is a TypeError, a struct.error or whatever else comes up in it.
+    except Exception as error:
         raise DataError(f"{name} cannot be decoded: {error}", fix=_FIX) from None
 
 

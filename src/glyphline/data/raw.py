@@ -7,6 +7,8 @@ from glyphline.errors import DataError
 from glyphline.records import RawManifest
 
 MANIFEST = "manifest.json"
+# --force, because DVC may trust its cache, which may hold the same damage, and does not look at data.path.
+FETCH_AGAIN = "dvc repro --force fetch"
 
 
 def verified(folder: Path) -> RawManifest:
@@ -17,8 +19,7 @@ def verified(folder: Path) -> RawManifest:
         DataError: a file is missing or has changed.
     """
     manifest = records.read(folder / MANIFEST, RawManifest, stage="fetch")
-    # --force, because DVC may trust its cache, which may hold the same damage.
-    fix = "fetch it again with `dvc repro --force fetch`"
+    fix = f"fetch it again with `{FETCH_AGAIN}`"
     for name, expected in manifest.files.items():
         path = folder / name
         if not path.is_file():

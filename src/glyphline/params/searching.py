@@ -107,7 +107,7 @@ class TuneParams(Section):
     workers: int = Field(ge=1, le=1024, description="Trials at the same time.")
     launcher: Literal["auto", "inline", "processes", "ray"] = Field(
         description="Where trials run: in this process, in processes beside it, on Ray. auto: inline for one worker"
-        " and at most 50 trials."
+        " without GPUs of its own and at most 50 trials."
     )
     gpus_per_trial: float = Field(
         ge=0, le=64, description="GPUs of each worker; a fraction shares one, 0 lets each see what this process sees."
@@ -124,9 +124,13 @@ class TuneParams(Section):
 
     @model_validator(mode="after")
     def fields_agree(self) -> Self:
-        """One trial at a time is all that one process runs, and the winner is chosen by val_loss."""
+        """One process runs one trial at a time, with the GPUs that it sees; the winner is chosen by val_loss."""
         if self.launcher == "inline" and self.workers > 1:
             raise ValueError(f"launcher=inline runs one trial at a time, and workers is {self.workers}")
+        if self.launcher == "inline" and self.gpus_per_trial > 0:
+            raise ValueError(
+                f"launcher=inline gives a trial no GPUs of its own, and gpus_per_trial is {self.gpus_per_trial:g}"
+            )
         if self.gpus_per_trial > 1 and self.gpus_per_trial != int(self.gpus_per_trial):
             raise ValueError(f"gpus_per_trial={self.gpus_per_trial:g} must be whole, or a part of one")
         if self.objectives[0] != "val_loss" or len(set(self.objectives)) < len(self.objectives):

@@ -3,11 +3,11 @@
 import hashlib
 from pathlib import Path
 
-from glyphline.training.networks.custom import source
+from glyphline.training.networks.custom import sources
 
 
 def code_digest(kind: str = "cnn", project: Path | None = None) -> str:
-    """SHA-256 over the files of this room, and over the file of a function of the user's own.
+    """SHA-256 over the files of this room, and over those of a function of the user's own and its package.
 
     Args:
         kind: `model.kind`.
@@ -17,7 +17,6 @@ def code_digest(kind: str = "cnn", project: Path | None = None) -> str:
         TrainingError: there is no such module.
     """
     digest = hashlib.sha256()
-    own = source(kind, project)
-    for path in (*sorted(Path(__file__).parent.rglob("*.py")), *([own] if own else [])):
+    for path in (*sorted(Path(__file__).parent.rglob("*.py")), *sources(kind, project)):
         digest.update(path.read_bytes())
     return digest.hexdigest()

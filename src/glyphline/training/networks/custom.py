@@ -3,7 +3,9 @@
 import importlib
 import sys
 from collections.abc import Callable
+from importlib.machinery import PathFinder
 from importlib.util import find_spec
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -44,31 +46,55 @@ def body(params: Params, image_shape: tuple[int, int, int], classes: int, projec
     return apply
 
 
-def source(kind: str, project: Path | None) -> Path | None:
-    """The file of the function that `model.kind` names, found without running it; None for a built-in network.
+def sources(kind: str, project: Path | None) -> list[Path]:
+    """The Python files of the function that `model.kind` names, found without running any; none for a built-in network.
+
+    They are all files of the outermost package that holds its module, of the module's folder where that is no
+    package, or the one file of a module that stands alone.
 
     Raises:
         TrainingError: there is no such module.
     """
     if ":" not in kind:
-        return None
-    with_project = _SearchPath(project)
-    try:
-        with with_project:
-            spec = find_spec(kind.partition(":")[0])
-    except (ImportError, ValueError):
-        spec = None
-    if spec is None or spec.origin is None or not Path(spec.origin).is_file():
+        return []
+    module = kind.partition(":")[0]
+    with _SearchPath(project):
+        found = _find(module)
+    if found is None:
         where = f"{project} and on PYTHONPATH" if project else "PYTHONPATH"
         raise TrainingError(
-            f"model.kind={kind}: there is no module {kind.partition(':')[0]} (looked in {where})",
+            f"model.kind={kind}: there is no module {module} (looked in {where})",
             fix="put it in src/models/ and write `model.kind: models.<file>:<function>`",
         )
-    return Path(spec.origin)
+    # How many of the folders above the file the name goes through.
+    depth = module.count(".") + (found.name == "__init__.py")
+    if not depth:
+        return [found]
+    *_, folder = (found.parent, *takewhile(_is_package, found.parents[1:depth]))
+    return sorted(folder.rglob("*.py"))
+
+
+def _find(module: str) -> Path | None:
+    top, *rest = module.split(".")
+    try:
+        spec = find_spec(top)
+        for name in rest:
+            if spec is None or spec.submodule_search_locations is None:
+                return None
+            # Not `find_spec` of the whole name: it runs each package on the way.
+            spec = PathFinder.find_spec(f"{spec.name}.{name}", spec.submodule_search_locations)
+    except (ImportError, ValueError):
+        return None
+    file = Path(spec.origin) if spec is not None and spec.origin is not None else None
+    return file if file is not None and file.is_file() else None
+
+
+def _is_package(folder: Path) -> bool:
+    return (folder / "__init__.py").is_file()
 
 
 def _function(kind: str, project: Path | None) -> Callable[..., Any]:
-    source(kind, project)
+    sources(kind, project)
     module, _, name = kind.partition(":")
     try:
         with _SearchPath(project):

@@ -15,8 +15,8 @@ import glyphline
 from glyphline.errors import SearchError
 from glyphline.params.searching import TuneParams
 from glyphline.tuning.desk import Desk
+from glyphline.tuning.launchers import room
 from glyphline.tuning.launchers.crew import Crew, Line, Lost
-from glyphline.tuning.launchers.gpus import too_many
 from glyphline.tuning.launchers.processes import thread_limits
 from glyphline.tuning.launchers.work import Work
 from glyphline.tuning.launchers.worker import Broken, Message, serve
@@ -27,14 +27,14 @@ NOTHING = "nothing"
 
 
 class Cluster:
-    """Workers that are Ray actors, each with its share of the cluster's processors and GPUs.
+    """Workers that are Ray actors, each with its share of a node's processors and GPUs.
 
     Args:
         work: what a trial needs; it must be picklable. Its `prepare` must find the data on every node.
         tune: workers and gpus_per_trial count.
 
     Raises:
-        SearchError: Ray is not installed, nobody answers at RAY_ADDRESS, or there are too few GPUs.
+        SearchError: Ray is not installed, nobody answers at RAY_ADDRESS, or no node has room for a worker.
     """
 
     def __init__(self, work: Work, tune: TuneParams) -> None:
@@ -50,20 +50,22 @@ class Cluster:
             package = str(Path(glyphline.__file__).parent)
             try:
                 self._ray.init(runtime_env={"py_modules": [package]}, log_to_driver=False, logging_level=logging.ERROR)
-            except (ConnectionError, RuntimeError) as error:
+            # ValueError: an address without a port.
+            except (ConnectionError, RuntimeError, ValueError) as error:
                 raise SearchError(
                     f"no Ray cluster could be reached or begun ({error})", fix=f"correct or unset {ADDRESS}"
                 ) from None
             self._is_mine = True
-        there = self._ray.cluster_resources().get("GPU", 0.0)
-        if self._tune.gpus_per_trial > there:
-            raise too_many(self._tune.gpus_per_trial, int(there))
+        try:
+            room.check(self._nodes(), self._tune.gpus_per_trial)
+        except SearchError:
+            self._leave()
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.drop()
-        if self._is_mine:
-            self._ray.shutdown()
+        self._leave()
 
     def drop(self) -> None:
         """Kill the actors."""
@@ -75,8 +77,8 @@ class Cluster:
 
     def hire(self, place: int) -> Line:  # noqa: ARG002 - Ray finds a place
         """Begin an actor; it waits for a node with room."""
-        processors = int(self._ray.cluster_resources().get("CPU", 1))
-        threads = max(1, processors // self._tune.workers)
+        # Asked each time: nodes come and go.
+        threads = room.threads(self._nodes(), self._tune.workers, self._tune.gpus_per_trial)
         # No restarts and no retries: what becomes of a trial is for the desk to say.
         remote = self._ray.remote(
             num_cpus=threads, num_gpus=self._tune.gpus_per_trial, max_restarts=0, max_task_retries=0
@@ -90,6 +92,13 @@ class Cluster:
             return []
         ready, _ = self._ray.wait(list(waiting), num_returns=1, timeout=timeout_s)
         return [(waiting[said], waiting[said].hear()) for said in ready]
+
+    def _nodes(self) -> list[room.Node]:
+        return room.living(self._ray.nodes())
+
+    def _leave(self) -> None:
+        if self._is_mine:
+            self._ray.shutdown()
 
 
 class Actor:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 
 from glyphline.errors import SearchError
 from glyphline.training.hardware import driver_gpus
@@ -26,9 +27,8 @@ def shares(
     """
     if not per_trial:
         return []
-    names = driver_gpus() if shown is None else shown
-    visible = [one for one in environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if one]
-    devices = visible or [str(number) for number in range(len(names))]
+    names = driver_gpus(environ=environ) if shown is None else shown
+    devices = _visible(len(names), environ.get("CUDA_VISIBLE_DEVICES", ""))
     if per_trial > len(devices):
         raise too_many(per_trial, len(devices))
     if per_trial >= 1:
@@ -45,9 +45,16 @@ def shares(
     return [groups[number % len(groups)] for number in range(workers)]
 
 
-def too_many(per_trial: float, there: int) -> SearchError:
+def _visible(there: int, wish: str) -> list[str]:
+    named = [one.strip() for one in wish.split(",") if one.strip()] or [str(number) for number in range(there)]
+    # As CUDA does it: the list ends at the first number that no GPU has. Ids of GPUs and of their parts have letters.
+    real = takewhile(lambda one: int(one) < there if one.isdigit() else not one.startswith("-"), named)
+    return list(real) if there else []
+
+
+def too_many(per_trial: float, there: int, where: str = "") -> SearchError:
     """The error for a trial that needs more GPUs than exist."""
     return SearchError(
-        f"tune.gpus_per_trial={per_trial:g}, and there are {there} GPUs",
+        f"tune.gpus_per_trial={per_trial:g}, and there are {there} GPUs{where}",
         fix=f"set tune.gpus_per_trial to {there} or less; `nvidia-smi` lists the GPUs",
     )

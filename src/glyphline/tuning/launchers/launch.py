@@ -18,7 +18,9 @@ def launcher(work: Work, tune: TuneParams) -> AbstractContextManager[Launcher]:
     """
     kind = tune.launcher
     if kind == "auto":
-        kind = "inline" if tune.workers == 1 and tune.trials <= INLINE_TRIALS else "processes"
+        is_small = tune.workers == 1 and tune.trials <= INLINE_TRIALS
+        # What this process sees of the GPUs is settled when it starts; a worker can be given its share.
+        kind = "inline" if is_small and not tune.gpus_per_trial else "processes"
     if kind == "inline":
         from glyphline.tuning.launchers.inline import Inline
 

@@ -1,0 +1,71 @@
+"""What has changed at data.path since fetch: DVC watches the text of `data.path`, not the images there."""
+
+import zipfile
+import zlib
+from pathlib import Path
+
+from glyphline import files, records
+from glyphline.data import folders, npz
+from glyphline.data.raw import FETCH_AGAIN, MANIFEST
+from glyphline.errors import DataError
+from glyphline.records import RawFile, RawManifest
+
+
+def since_fetch(path: Path, raw: Path) -> str | None:
+    """How the images at `path` differ from those in data/raw, as `2 new, 1 removed`; None when they do not.
+
+    Names and sizes are compared, and the content of files that were touched since: cheap, with no note to keep, and
+    the same in every clone.
+
+    Args:
+        path: what `data.path` points to.
+        raw: data/raw. Where one of the two is not at hand, as in a clone that pulled the other, nothing differs.
+
+    Raises:
+        ArtifactError: the manifest is damaged.
+        DataError: the archive is damaged.
+    """
+    if not (raw / MANIFEST).is_file():
+        return None
+    manifest = records.read(raw / MANIFEST, RawManifest, stage="fetch")
+    if path.is_dir() and (raw / folders.NAME).is_file():
+        return _folder(path, raw / folders.NAME)
+    if path.is_file() and (raw / npz.NAME).is_file():
+        return _npz(path, raw / npz.NAME, manifest.files[npz.NAME])
+    return None
+
+
+def _npz(path: Path, copy: Path, fetched: RawFile) -> str | None:
+    is_same_size = path.stat().st_size == fetched.size_bytes
+    if is_same_size and (not _touched(path, copy) or files.sha256(path) == fetched.sha256):
+        return None
+    return "another file"
+
+
+def _folder(root: Path, packed: Path) -> str | None:
+    try:
+        now = folders.members(root)
+    except DataError as error:
+        return error.problem
+    try:
+        with zipfile.ZipFile(packed) as archive:
+            then = {member.filename: member for member in archive.infolist()}
+    except zipfile.BadZipFile:
+        raise DataError(f"{packed} is damaged", fix=f"fetch it again with `{FETCH_AGAIN}`") from None
+    counts = {
+        "new": len(now.keys() - then.keys()),
+        "changed": sum(_differs(now[name], then[name], packed) for name in now.keys() & then.keys()),
+        "removed": len(then.keys() - now.keys()),
+    }
+    return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or None
+
+
+def _differs(path: Path, member: zipfile.ZipInfo, packed: Path) -> bool:
+    if path.stat().st_size != member.file_size:
+        return True
+    return _touched(path, packed) and zlib.crc32(path.read_bytes()) != member.CRC
+
+
+def _touched(path: Path, packed: Path) -> bool:
+    # The inode's time, because a copy may carry the file's own from anywhere.
+    return path.stat().st_ctime >= packed.stat().st_mtime

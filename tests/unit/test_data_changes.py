@@ -1,0 +1,115 @@
+"""What fetch packed against what lies at data.path now."""
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from glyphline.commands import summary
+from glyphline.data import changes
+from glyphline.errors import DataError
+from glyphline.paths import Paths
+from glyphline.stages import fetch
+from tests.conftest import changed
+
+
+@pytest.fixture
+def paths(tmp_path):
+    return Paths(work=tmp_path / "work", home=tmp_path / "home")
+
+
+@pytest.fixture
+def pets(paths):
+    for label in ("cat", "dog"):
+        for number in range(3):
+            path = paths.home / "pets" / label / f"{number}.bmp"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("L", (8, 8), number).save(path)
+    return paths.home / "pets"
+
+
+@pytest.fixture
+def fetched(default_params, paths, pets):
+    params = changed(default_params, {"data.path": "pets", "data.dataset": "pets"})
+    fetch.run(params, paths)
+    return pets, paths.raw
+
+
+def test_the_summary_warns_of_images_that_were_not_fetched_and_says_what_to_do(default_params, paths, fetched, caplog):
+    params = changed(default_params, {"data.path": "pets", "data.dataset": "pets"})
+    summary.warn_of_changes(params, paths)
+    summary.warn_of_changes(default_params, paths)
+    assert caplog.text == ""
+    shutil.copy(fetched[0] / "cat" / "0.bmp", fetched[0] / "cat" / "7.bmp")
+    summary.warn_of_changes(params, paths)
+    assert "(1 new)" in caplog.text
+    assert "`dvc repro --force fetch`, then `dvc repro`" in caplog.text
+
+
+def test_images_that_are_as_they_were_are_no_news_whatever_their_dates(fetched, tmp_path):
+    path, raw = fetched
+    assert changes.since_fetch(path, raw) is None
+    for image in path.rglob("*.bmp"):
+        os.utime(image)
+    assert changes.since_fetch(path, raw) is None
+    shutil.copytree(path, tmp_path / "moved")
+    assert changes.since_fetch(tmp_path / "moved", raw) is None
+
+
+def test_new_changed_and_removed_images_are_counted(fetched):
+    path, raw = fetched
+    shutil.copy(path / "cat" / "0.bmp", path / "cat" / "7.bmp")
+    (path / "dog" / "0.bmp").unlink()
+    Image.new("L", (9, 9)).save(path / "dog" / "1.bmp")
+    assert changes.since_fetch(path, raw) == "1 new, 1 changed, 1 removed"
+
+
+def test_a_changed_image_of_the_same_size_and_with_its_old_date_is_noticed(fetched):
+    path, raw = fetched
+    image = path / "cat" / "0.bmp"
+    before = image.stat()
+    Image.new("L", (8, 8), 99).save(image)
+    os.utime(image, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert image.stat().st_size == before.st_size
+    assert changes.since_fetch(path, raw) == "1 changed"
+
+
+def test_a_folder_that_could_not_be_fetched_any_more_says_why(fetched):
+    path, raw = fetched
+    (path / "empty").mkdir()
+    assert "holds no images" in changes.since_fetch(path, raw)
+
+
+def test_a_changed_npz_is_noticed(default_params, paths, tmp_path):
+    mine = tmp_path / "mine.npz"
+    np.savez(mine, x_train=np.zeros((4, 8, 8), np.uint8), y_train=np.array([0, 1, 0, 1]))
+    fetch.run(changed(default_params, {"data.path": str(mine), "data.dataset": "mine"}), paths)
+    assert changes.since_fetch(mine, paths.raw) is None
+    os.utime(mine)
+    assert changes.since_fetch(mine, paths.raw) is None
+    np.savez(mine, x_train=np.ones((4, 8, 8), np.uint8), y_train=np.array([0, 1, 0, 1]))
+    assert changes.since_fetch(mine, paths.raw) == "another file"
+
+
+def test_images_that_are_not_at_hand_are_no_news(fetched):
+    """A clone that pulled data/raw needs no data.path."""
+    path, raw = fetched
+    shutil.rmtree(path)
+    assert changes.since_fetch(path, raw) is None
+
+
+@pytest.mark.parametrize("name", ["images.zip", "manifest.json"])
+def test_what_was_fetched_need_not_be_at_hand_either(fetched, name):
+    path, raw = fetched
+    (raw / name).unlink()
+    assert changes.since_fetch(path, raw) is None
+
+
+def test_a_damaged_archive_is_an_error_with_a_fix(fetched):
+    path, raw = fetched
+    (raw / "images.zip").write_bytes(b"x")
+    with pytest.raises(DataError, match="is damaged") as caught:
+        changes.since_fetch(path, raw)
+    assert "dvc repro --force fetch" in caught.value.fix

@@ -9,6 +9,7 @@ import pytest
 from glyphline import tuning
 from glyphline.errors import SearchError, TrainingError
 from glyphline.tuning.launchers import Work, launcher
+from glyphline.tuning.storage import refusals
 from tests.searches import STUDY, Watched, bowl, hoarder, light, nothing, run, trials
 
 
@@ -281,6 +282,35 @@ def test_a_damaged_database_is_named(tmp_path, content):
     assert "move optuna.db away" in caught.value.fix
 
 
+def test_a_sound_database_that_refuses_is_not_to_be_moved_away(tmp_path):
+    database = tmp_path / "optuna.db"
+    run(light(trials=1), database)
+    place = tuning.Place(database)
+    with pytest.raises(SearchError, match="readonly") as caught, refusals(place):
+        connection = sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)
+        try:
+            connection.execute("DELETE FROM trials")
+        finally:
+            connection.close()
+    assert "away" not in caught.value.fix
+    assert "nothing of the study is lost" in caught.value.fix
+
+
+@pytest.mark.parametrize("folder", ["50%20off", "what?#x"])
+def test_a_project_may_lie_in_a_folder_with_signs_of_an_address(folder, tmp_path):
+    database = tmp_path / folder / "optuna.db"
+    first = run(light(trials=1), database)
+    assert database.exists()
+    assert run(light(trials=1), database, prepare=never) == first
+
+
+@pytest.mark.parametrize("name", ["mnist/a", "\u00e4" * 200])
+def test_a_study_may_have_a_name_that_no_file_can_have(name, tmp_path):
+    place = tuning.Place(tmp_path / "optuna.db")
+    found = tuning.search(light(trials=1), name, place, Watched(), nothing, identity={}, objective=bowl)
+    assert found.study == name
+
+
 def test_another_programs_database_is_left_alone(tmp_path):
     with sqlite3.connect(tmp_path / "optuna.db") as database:
         database.execute("CREATE TABLE experiments (id INTEGER)")
@@ -302,11 +332,41 @@ def test_an_older_schema_is_told_with_the_command_that_lifts_it(tmp_path):
     assert "optuna storage upgrade" in caught.value.fix
 
 
-@pytest.mark.parametrize("storage", ["mysql://ann:secret@host/db", "host/db", "sqlite:///x.db"])
+@pytest.mark.parametrize(
+    "storage",
+    ["mysql://ann:secret@host/db", "ann:secret@host/db", "postgresql:/ann:secret@host", "host/db", "sqlite:///x.db"],
+)
 def test_a_storage_that_is_no_postgresql_is_refused_without_its_password(storage, tmp_path):
     with pytest.raises(SearchError, match="no PostgreSQL") as caught:
         tuning.place(light(storage=storage), tmp_path / "optuna.db", {})
     assert "secret" not in f"{caught.value.problem}{caught.value.fix}"
+
+
+@pytest.mark.parametrize(
+    "storage",
+    [
+        "postgresql://ann:secret@localhost:abc/db",
+        "postgresql://ann:p@ss:secret@localhost/db",
+        "postgresql://ann:p@secret@localhost/db",
+        "postgresql://ann:p secret@localhost/db",
+        "postgresql://ann:p@secret\n",
+    ],
+)
+def test_a_storage_that_cannot_be_read_is_refused_without_its_password(storage, tmp_path):
+    with pytest.raises(SearchError, match="cannot be read") as caught:
+        tuning.place(light(), tmp_path / "optuna.db", {"GLYPHLINE_STUDY_URL": storage})
+    assert "secret" not in f"{caught.value.problem}{caught.value.fix}"
+    assert "%40" in caught.value.fix
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("password", ["s3cr/et", "s3cr%2Fet", "s3cr'et", 's3cr"et', "<s3cr>et", "s3cr:et", "s3cr?et"])
+def test_a_password_with_signs_in_it_is_not_shown(password, tmp_path):
+    place = tuning.place(light(storage=f"postgresql://ann:{password}@localhost:1/db"), tmp_path / "optuna.db", {})
+    with pytest.raises(SearchError, match="cannot be used") as caught:
+        run(light(), place)
+    assert "s3cr" not in f"{caught.value.problem}{caught.value.fix}{place}{place!r}"
+    assert str(place) == "postgresql://***@localhost:1/db"
 
 
 def test_values_and_rows_can_be_written_as_json(finished):

@@ -1,5 +1,6 @@
 """A search that is picked up where it was left, by one process or by many."""
 
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -74,7 +75,9 @@ def search(
 @contextmanager
 def _seat(place: Place, name: str) -> Iterator[Seat]:
     if place.url is None:
-        with seat.local(place.database.with_name(f".{name}.lock")) as taken:
+        # Digested: a study's name may be longer than a file's, and hold a slash.
+        digest = hashlib.sha256(name.encode()).hexdigest()[:12]
+        with seat.local(place.database.with_name(f".{digest}.lock")) as taken:
             yield taken
     else:
         with seat.shared(place.url, name) as shared:

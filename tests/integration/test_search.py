@@ -126,6 +126,32 @@ def test_a_mistake_of_ours_is_recorded_and_raised_with_its_traceback(workers, er
     assert "RUNNING" not in states
 
 
+class Full(Watched):
+    """Whoever follows the search has no room left at the second epoch of trial 1."""
+
+    def begin(self, name, number, values, worker):
+        watched = super().begin(name, number, values, worker)
+        if number == 1:
+            told = watched.epoch
+
+            def epoch(epoch, metrics):
+                if epoch == 1:
+                    raise OSError(28, "No space left on device")
+                told(epoch, metrics)
+
+            watched.epoch = epoch
+        return watched
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_trial_is_not_lost_when_it_cannot_be_written_down(workers, tmp_path):
+    with pytest.raises(OSError, match="No space left"):
+        run(light(workers=workers), tmp_path / "optuna.db", Full())
+    assert trials(tmp_path / "optuna.db")[1].state == "WAITING"
+    assert run(light(), tmp_path / "optuna.db").failed == 0
+    assert {trial.attempt for trial in trials(tmp_path / "optuna.db")} == {1}
+
+
 def refusing():
     raise TrainingError("train.precision=bfloat16, and there is none", fix="set train.precision to auto")
 

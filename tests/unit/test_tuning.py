@@ -6,11 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glyphline.errors import ParamsError, SearchError, TrainingError
-from glyphline.tuning.book import CLAIM, SECONDS, seconds_spent
+from glyphline.tuning.book import CLAIM, MEASURED, REASON, SECONDS, seconds_spent
 from glyphline.tuning.conduct import conduct
+from glyphline.tuning.finalists import rechecked, usable
 from glyphline.tuning.identity import differences, identity, recheck_seed, sampler_seed, study_name, trial_seed
 from glyphline.tuning.launchers.gpus import shares
-from glyphline.tuning.report import rows, tables
+from glyphline.tuning.plan import Finalist, RecheckPlan
+from glyphline.tuning.report import check_rechecked, check_usable, rows, tables
 from glyphline.tuning.space import Space
 from glyphline.tuning.trial import Job, TooLargeError
 from tests.conftest import changed
@@ -165,6 +167,19 @@ def test_a_mistake_of_ours_is_kept_with_its_traceback():
     assert ended.without_error().error is None
 
 
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("out of memory")])
+def test_what_the_desk_raises_is_no_fault_of_the_candidate(error):
+    def objective(params, job, setting, *, on_epoch):
+        on_epoch(0, {"val_loss": 0.5})
+
+    def report(epoch, metrics):
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        conduct(objective, None, None, JOB, report)
+    assert caught.value is error
+
+
 def test_a_candidate_beyond_a_limit_is_pruned_and_says_by_how_much():
     ended = conduct(raising(TooLargeError("tune.max_parameters", 0.5, "too many")), None, None, JOB, lambda *_: None)
     assert (ended.state, ended.constraint, ended.surplus) == ("PRUNED", "tune.max_parameters", 0.5)
@@ -206,6 +221,61 @@ def test_time_is_counted_once_however_many_work_and_not_while_nobody_does():
     assert spent((10, 5), (12, 5), (13, 1)) == 7
     assert spent((10, 5), (50, 5)) == 10
     assert spent((10, 5), (90, None)) == 15
+
+
+def ended(number, losses, reason="the fit diverged"):
+    """A trial of a re-check: one loss, or none."""
+    state = optuna.trial.TrialState
+    trial = optuna.trial.create_trial(
+        state=state.FAIL if losses is None else state.COMPLETE,
+        value=losses,
+        user_attrs={REASON: reason} if losses is None else {MEASURED: {"val_loss": losses}},
+    )
+    trial.number = number
+    return trial
+
+
+def recheck(default_params, *losses):
+    """Two finalists, 0 better than 1 in the search, with a loss per trial of the re-check."""
+    of = [Finalist(number, {}, 0.1 + number) for number in (0, 1)]
+    plan = RecheckPlan(changed(default_params, {"tune.seeds": len(losses) // 2}), Space(default_params), of)
+    return rechecked(plan, of, [ended(number, loss) for number, loss in enumerate(losses)])
+
+
+def test_a_finalist_that_mostly_diverges_does_not_win(default_params):
+    found = recheck(default_params, 0.1, 0.5, None, 0.5, None, 0.5)
+    assert [(one.finalist.number, one.failed) for one in found] == [(1, 0), (0, 2)]
+
+
+def test_a_re_check_that_gave_nothing_is_told_with_its_most_common_reason(default_params):
+    trials = [ended(0, None), ended(1, None, "out of memory"), ended(2, None), ended(3, None)]
+    with pytest.raises(SearchError, match=r"none of 4 .*\(3 times\): the fit diverged") as caught:
+        check_rechecked(recheck(default_params, None, None, None, None), trials)
+    assert "tune.finalists" in caught.value.fix
+    check_rechecked(recheck(default_params, 0.1, None, 0.1, None), trials)
+
+
+def too_large(surplus, reason):
+    trial = optuna.trial.create_trial(state=optuna.trial.TrialState.PRUNED, user_attrs={REASON: reason})
+    trial.set_constraint("tune.max_parameters", surplus)
+    return trial
+
+
+def test_the_fix_is_that_of_the_most_common_reason():
+    failed = [ended(number, None) for number in range(2)]
+    large = [too_large(number, f"{number},000 parameters") for number in (1, 2, 3)]
+    with pytest.raises(SearchError, match=r"3 times\): 1,000 parameters") as caught:
+        check_usable([*failed, *large])
+    assert "tune.max_parameters" in caught.value.fix
+    with pytest.raises(SearchError, match=r"2 times\): the fit diverged") as caught:
+        check_usable([*failed, *large[:1]])
+    assert "tune.max_parameters" not in caught.value.fix
+
+
+def test_a_trial_of_another_program_is_not_usable():
+    theirs = optuna.trial.create_trial(state=optuna.trial.TrialState.COMPLETE, value=0.5)
+    assert usable([theirs, ended(0, 0.5)])[0].number == 0
+    assert len(usable([theirs, ended(0, 0.5)])) == 1
 
 
 def test_rows_hold_no_times():

@@ -23,7 +23,7 @@ from glyphline.tuning.interrupt import Interrupt, listening
 from glyphline.tuning.launchers import Launcher, Work, launcher
 from glyphline.tuning.plan import RecheckPlan, SearchPlan
 from glyphline.tuning.progress import shown
-from glyphline.tuning.report import Outcome, check_usable, outcome
+from glyphline.tuning.report import Outcome, check_rechecked, check_usable, outcome
 from glyphline.tuning.seat import Seat
 from glyphline.tuning.space import Space
 from glyphline.tuning.storage import Place, connect, refusals
@@ -107,7 +107,9 @@ class _Search:
                 recheck.study_name(self._name), recheck.objectives, NopPruner(), {**identity, **recheck.identity}
             )
             self._work(launched, again, recheck)
-            checked = rechecked(recheck, best, Book(again).trials())
+            fits = Book(again).trials()
+            checked = rechecked(recheck, best, fits)
+            check_rechecked(checked, fits)
         measures = [name for name in tune.objectives if name != "val_loss"]
         return outcome(self._name, trials, front, checked, measures)
 

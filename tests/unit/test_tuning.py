@@ -40,6 +40,21 @@ def test_the_space_reaches_out_to_the_hand_set_value(default_params):
     assert all(space.dimensions[key].holds(value) for key, value in space.hand_set().items())
 
 
+@pytest.mark.parametrize(
+    ("entry", "now", "expected"),
+    [
+        ({"low": 64, "high": 192, "step": 64}, 64, optuna.distributions.IntDistribution(64, 192, step=64)),
+        ({"low": 64, "high": 256, "step": 64}, 320, optuna.distributions.IntDistribution(64, 320, step=64)),
+        ({"low": 64, "high": 192, "step": 32}, 32, optuna.distributions.IntDistribution(32, 192, step=32)),
+        ({"low": 16, "high": 256, "log": True}, 0, optuna.distributions.IntDistribution(0, 256)),
+    ],
+)
+def test_a_widened_range_keeps_its_steps_and_trial_0_its_value(default_params, entry, now, expected):
+    space = Space(changed(default_params, {"model.dense_units": now, "tune.space": {"model.dense_units": entry}}))
+    assert space.dimensions["model.dense_units"].distribution == expected
+    assert space.dimensions["model.dense_units"].holds(now)
+
+
 CONDITIONAL = {
     "train.learning_rate": {"low": 0.001, "high": 0.01},
     "model.kernel_size": {"choices": [3, 5], "kinds": ["resnet"]},

@@ -9,6 +9,7 @@ import pytest
 from glyphline import tuning
 from glyphline.errors import SearchError, TrainingError
 from glyphline.tuning.launchers import Work, launcher
+from glyphline.tuning.overview import names, overview
 from glyphline.tuning.storage import refusals
 from tests.searches import STUDY, Watched, bowl, hoarder, light, nothing, run, trials
 
@@ -85,6 +86,13 @@ def test_every_sampler_and_pruner_gives_the_same_search_in_parts(sampler, pruner
     run(light(**values | {"trials": 8}), tmp_path / "parts.db")
     assert run(light(**values), tmp_path / "parts.db").rows == whole.rows
     assert bool(whole.pruned) == (pruner != "none")
+
+
+@pytest.mark.parametrize("values", [{}, {"finalists": 2, "seeds": 2}, {"objectives": ("val_loss", "model_size")}])
+def test_a_lower_budget_chooses_among_its_own_trials(values, tmp_path):
+    run(light(trials=14, **values), tmp_path / "optuna.db")
+    small = light(trials=4, **values)
+    assert run(small, tmp_path / "optuna.db") == run(small, tmp_path / "fresh.db")
 
 
 def test_two_workers_meet_the_budget_and_say_which_of_them_ran_a_trial(tmp_path):
@@ -283,6 +291,52 @@ def test_a_study_of_the_same_name_and_other_data_is_refused_with_the_difference(
     with pytest.raises(SearchError, match=r'data\.train "a" there, "b" now') as caught:
         run(light(), database, identity={"data.train": "b", "seed": 42})
     assert "another name" in caught.value.fix
+
+
+@pytest.fixture(params=[("minimize", 1), ("maximize", 0), ("maximize", 2)], ids=str)
+def foreign(tmp_path, request):
+    """A database with a study of another program's, of the same name as ours; its direction and number of trials."""
+    direction, count = request.param
+    url = f"sqlite:///{tmp_path / 'optuna.db'}"
+    study = optuna.create_study(study_name=STUDY, storage=url, direction=direction)
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=count)
+    return tmp_path / "optuna.db", url
+
+
+def test_another_programs_study_is_refused_and_left_as_it_is(foreign):
+    database, url = foreign
+    with pytest.raises(SearchError, match="another program") as caught:
+        run(light(), database)
+    assert "tune.study" in caught.value.fix
+    assert optuna.load_study(study_name=STUDY, storage=url).user_attrs == {}
+
+
+def test_another_programs_study_is_no_warm_start(foreign):
+    database, _ = foreign
+    with pytest.raises(SearchError, match=f"tune.warm_start={STUDY}.* another program"):
+        tuning.search(light(warm_start=STUDY), "next", tuning.Place(database), Watched(), never, identity={})
+
+
+def test_another_programs_study_is_shown_without_a_winner(foreign):
+    database, _ = foreign
+    assert overview(tuning.Place(database), STUDY).front == ()
+
+
+def test_more_objectives_than_a_study_has_are_refused_before_anything_is_written(tmp_path):
+    url = f"sqlite:///{tmp_path / 'optuna.db'}"
+    optuna.create_study(study_name=STUDY, storage=url)
+    with pytest.raises(SearchError, match="has 1 objectives, and tune.objectives 2"):
+        run(light(objectives=("val_loss", "model_size")), tmp_path / "optuna.db")
+    assert optuna.load_study(study_name=STUDY, storage=url).user_attrs == {}
+
+
+def test_a_study_with_the_word_of_a_re_check_in_its_name_is_shown(tmp_path):
+    place = tuning.Place(tmp_path / "optuna.db")
+    names_given = ("mnist-finalists-only", "b-finalists-abcdef")
+    for name in names_given:
+        tuning.search(light(trials=1, finalists=1), name, place, Watched(), nothing, identity={}, objective=bowl)
+    assert names(place) == list(names_given)
+    assert overview(place, names_given[0]).states == {"complete": 1}
 
 
 def test_the_settings_of_the_sampler_are_kept_with_the_study(finished):

@@ -95,10 +95,11 @@ class _Search:
         plan = SearchPlan(self._params, self._space, self._warm())
         searched = self._open(self._name, tune.objectives, study.pruner(tune), identity)
         self._work(launched, searched, plan)
-        self.study = searched
-        trials = Book(searched).trials()
+        # An earlier run with a larger budget may have left more; what is chosen must not depend on that.
+        self.study = study.beginning(searched, plan.total)
+        trials = self.study.get_trials(deepcopy=False)
         check_usable(trials)
-        front = pareto_front(searched)
+        front = pareto_front(self.study)
         best = finalists(front if len(tune.objectives) > 1 else trials, tune.finalists)
         checked = []
         if best:
@@ -139,6 +140,9 @@ class _Search:
                 launched.drop()
                 desk.give_back()
                 raise
+            if interrupt.is_wanted:
+                # The workers that lived have ended their trials; of one that died, the trial must not stay open.
+                desk.give_back()
             desk.tell_again()
 
     def _take_part(self, launched: Launcher, desk: Desk, interrupt: Interrupt) -> None:
@@ -161,6 +165,11 @@ class _Search:
                 f"tune.warm_start={earlier}, and there is no study of that name",
                 fix=f"choose one of {', '.join(known[-5:])}" if known else "set it to null; there are no studies yet",
             ) from None
+        if study.IDENTITY not in found.user_attrs:
+            raise SearchError(
+                f"tune.warm_start={earlier}, and that study is another program's",
+                fix="choose one that `glyphline study` shows with its search, or set it to null",
+            )
         best = finalists(Book(found).trials(), self._params.tune.startup_trials)
         warm = [values for one in best if (values := self._space.adopt(one.values)) is not None]
         log.info("%d of the best %d trials of %s are tried first", len(warm), len(best), earlier)

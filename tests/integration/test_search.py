@@ -1,7 +1,10 @@
 """The search against a real Optuna database, with a light stand-in for the fit."""
 
 import json
+import os
+import signal
 import sqlite3
+import time
 
 import optuna
 import pytest
@@ -158,6 +161,25 @@ def test_a_trial_is_not_lost_when_it_cannot_be_written_down(workers, tmp_path):
     assert trials(tmp_path / "optuna.db")[1].state == "WAITING"
     assert run(light(), tmp_path / "optuna.db").failed == 0
     assert {trial.attempt for trial in trials(tmp_path / "optuna.db")} == {1}
+
+
+def dying_after_ctrl_c(params, job, setting, *, on_epoch):
+    if job.number == 1 and "BOWL_DESK" in os.environ:
+        os.kill(int(os.environ["BOWL_DESK"]), signal.SIGINT)
+        time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return bowl(params, job, setting, on_epoch=on_epoch)
+
+
+def test_a_trial_whose_worker_dies_after_ctrl_c_is_not_left_open(tmp_path, monkeypatch):
+    monkeypatch.setenv("BOWL_DESK", str(os.getpid()))
+    with pytest.raises(KeyboardInterrupt):
+        run(light(launcher="processes"), tmp_path / "optuna.db", objective=dying_after_ctrl_c)
+    assert [trial.state for trial in trials(tmp_path / "optuna.db")] == ["COMPLETE", "WAITING"]
+    monkeypatch.delenv("BOWL_DESK")
+    whole = run(light(), tmp_path / "optuna.db", objective=dying_after_ctrl_c)
+    assert whole.failed == 0
+    assert [trial.attempt for trial in trials(tmp_path / "optuna.db")] == [1, 2, 1, 1, 1, 1]
 
 
 def refusing():

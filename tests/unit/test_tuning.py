@@ -6,13 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glyphline.errors import ParamsError, SearchError, TrainingError
-from glyphline.tuning.book import CLAIM, MEASURED, REASON, SECONDS, seconds_spent
+from glyphline.tuning.book import CLAIM, MEASURED, REASON, SECONDS, Book, seconds_spent
 from glyphline.tuning.conduct import conduct
+from glyphline.tuning.desk import Desk
 from glyphline.tuning.finalists import rechecked, usable
 from glyphline.tuning.identity import differences, identity, recheck_seed, sampler_seed, study_name, trial_seed
+from glyphline.tuning.interrupt import Interrupt
 from glyphline.tuning.launchers.gpus import shares
-from glyphline.tuning.plan import Finalist, RecheckPlan
+from glyphline.tuning.plan import Finalist, RecheckPlan, SearchPlan
 from glyphline.tuning.report import check_rechecked, check_usable, rows, tables
+from glyphline.tuning.seat import LocalSeat
 from glyphline.tuning.space import Space
 from glyphline.tuning.trial import Job, TooLargeError
 from tests.conftest import changed
@@ -291,6 +294,32 @@ def test_a_trial_of_another_program_is_not_usable():
     theirs = optuna.trial.create_trial(state=optuna.trial.TrialState.COMPLETE, value=0.5)
     assert usable([theirs, ended(0, 0.5)])[0].number == 0
     assert len(usable([theirs, ended(0, 0.5)])) == 1
+
+
+class Nobody:
+    """Follows a search without a word."""
+
+    def begin(self, name, number, values, worker):
+        return self
+
+    def epoch(self, epoch, metrics):
+        pass
+
+    def end(self, state, measured, reason):
+        pass
+
+
+def test_a_trial_that_is_given_back_after_each_death_is_begun_twice_and_then_failed(default_params):
+    study = optuna.create_study()
+    plan = SearchPlan(changed(default_params, {"tune.trials": 1}), Space(default_params))
+    desk = Desk(Book(study), plan, LocalSeat(), Nobody(), Interrupt(), lambda *_: None)
+    for state in ("WAITING", "FAIL"):
+        desk.lost(desk.take(), "signal 9")
+        desk.give_back()
+        assert study.trials[0].state.name == state
+    assert desk.take() is None
+    assert study.trials[0].user_attrs[REASON] == "its process died 2 times"
+    assert study.trials[0].user_attrs[CLAIM]["attempt"] == 2
 
 
 def test_rows_hold_no_times():

@@ -74,8 +74,7 @@ class Space:
         """
         trial = create_trial(state=TrialState.RUNNING)
         trial.number = number
-        # With Hyperband, the sampler learns from the trials of the same bracket.
-        seen = optuna.pruners._filter_study(_unwritten(study), trial)  # noqa: SLF001
+        seen = _unwritten(study)
         together = sampler.sample_relative(seen, trial, sampler.infer_relative_search_space(seen, trial))
         values: dict[str, Any] = {}
         for key, dimension in self.dimensions.items():

@@ -2,8 +2,9 @@
 
 import re
 
-# Greedy up to the last @ before a slash: a password may hold an @ itself.
-_USER_INFO = re.compile(r"(?<=://)[^\s/'\"<>]*@")
+# Greedy up to the last @: a password may hold an @ itself, and behind a user's colon also / and quotes, which SQLAlchemy
+# takes as they are. Rather too much than too little: of two URIs without a blank between them, the first host goes too.
+_USER_INFO = re.compile(r"(?<=://)(?:[^\s/:'\"<>]*:\S*|[^\s/'\"<>]*)@")
 _QUERY_SECRET = re.compile(r"(?i)(?<=[?&;])(password|passwd|pwd|token|secret|api_?key)=[^&;\s'\"]+")
 
 

@@ -1,7 +1,10 @@
 """The search against a real Optuna database, with a light stand-in for the fit."""
 
 import json
+import os
+import signal
 import sqlite3
+import time
 
 import optuna
 import pytest
@@ -9,6 +12,8 @@ import pytest
 from glyphline import tuning
 from glyphline.errors import SearchError, TrainingError
 from glyphline.tuning.launchers import Work, launcher
+from glyphline.tuning.overview import names, overview
+from glyphline.tuning.storage import refusals
 from tests.searches import STUDY, Watched, bowl, hoarder, light, nothing, run, trials
 
 
@@ -86,6 +91,13 @@ def test_every_sampler_and_pruner_gives_the_same_search_in_parts(sampler, pruner
     assert bool(whole.pruned) == (pruner != "none")
 
 
+@pytest.mark.parametrize("values", [{}, {"finalists": 2, "seeds": 2}, {"objectives": ("val_loss", "model_size")}])
+def test_a_lower_budget_chooses_among_its_own_trials(values, tmp_path):
+    run(light(trials=14, **values), tmp_path / "optuna.db")
+    small = light(trials=4, **values)
+    assert run(small, tmp_path / "optuna.db") == run(small, tmp_path / "fresh.db")
+
+
 def test_two_workers_meet_the_budget_and_say_which_of_them_ran_a_trial(tmp_path):
     watched = Watched()
     outcome = run(light(workers=2, trials=8), tmp_path / "optuna.db", watched)
@@ -123,6 +135,51 @@ def test_a_mistake_of_ours_is_recorded_and_raised_with_its_traceback(workers, er
     states = [trial.state for trial in trials(tmp_path / "optuna.db")]
     assert states.count("FAIL") == 1
     assert "RUNNING" not in states
+
+
+class Full(Watched):
+    """Whoever follows the search has no room left at the second epoch of trial 1."""
+
+    def begin(self, name, number, values, worker):
+        watched = super().begin(name, number, values, worker)
+        if number == 1:
+            told = watched.epoch
+
+            def epoch(epoch, metrics):
+                if epoch == 1:
+                    raise OSError(28, "No space left on device")
+                told(epoch, metrics)
+
+            watched.epoch = epoch
+        return watched
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_trial_is_not_lost_when_it_cannot_be_written_down(workers, tmp_path):
+    with pytest.raises(OSError, match="No space left"):
+        run(light(workers=workers), tmp_path / "optuna.db", Full())
+    assert trials(tmp_path / "optuna.db")[1].state == "WAITING"
+    assert run(light(), tmp_path / "optuna.db").failed == 0
+    assert {trial.attempt for trial in trials(tmp_path / "optuna.db")} == {1}
+
+
+def dying_after_ctrl_c(params, job, setting, *, on_epoch):
+    if job.number == 1 and "BOWL_DESK" in os.environ:
+        os.kill(int(os.environ["BOWL_DESK"]), signal.SIGINT)
+        time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return bowl(params, job, setting, on_epoch=on_epoch)
+
+
+def test_a_trial_whose_worker_dies_after_ctrl_c_is_not_left_open(tmp_path, monkeypatch):
+    monkeypatch.setenv("BOWL_DESK", str(os.getpid()))
+    with pytest.raises(KeyboardInterrupt):
+        run(light(launcher="processes"), tmp_path / "optuna.db", objective=dying_after_ctrl_c)
+    assert [trial.state for trial in trials(tmp_path / "optuna.db")] == ["COMPLETE", "WAITING"]
+    monkeypatch.delenv("BOWL_DESK")
+    whole = run(light(), tmp_path / "optuna.db", objective=dying_after_ctrl_c)
+    assert whole.failed == 0
+    assert [trial.attempt for trial in trials(tmp_path / "optuna.db")] == [1, 2, 1, 1, 1, 1]
 
 
 def refusing():
@@ -258,6 +315,52 @@ def test_a_study_of_the_same_name_and_other_data_is_refused_with_the_difference(
     assert "another name" in caught.value.fix
 
 
+@pytest.fixture(params=[("minimize", 1), ("maximize", 0), ("maximize", 2)], ids=str)
+def foreign(tmp_path, request):
+    """A database with a study of another program's, of the same name as ours; its direction and number of trials."""
+    direction, count = request.param
+    url = f"sqlite:///{tmp_path / 'optuna.db'}"
+    study = optuna.create_study(study_name=STUDY, storage=url, direction=direction)
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=count)
+    return tmp_path / "optuna.db", url
+
+
+def test_another_programs_study_is_refused_and_left_as_it_is(foreign):
+    database, url = foreign
+    with pytest.raises(SearchError, match="another program") as caught:
+        run(light(), database)
+    assert "tune.study" in caught.value.fix
+    assert optuna.load_study(study_name=STUDY, storage=url).user_attrs == {}
+
+
+def test_another_programs_study_is_no_warm_start(foreign):
+    database, _ = foreign
+    with pytest.raises(SearchError, match=f"tune.warm_start={STUDY}.* another program"):
+        tuning.search(light(warm_start=STUDY), "next", tuning.Place(database), Watched(), never, identity={})
+
+
+def test_another_programs_study_is_shown_without_a_winner(foreign):
+    database, _ = foreign
+    assert overview(tuning.Place(database), STUDY).front == ()
+
+
+def test_more_objectives_than_a_study_has_are_refused_before_anything_is_written(tmp_path):
+    url = f"sqlite:///{tmp_path / 'optuna.db'}"
+    optuna.create_study(study_name=STUDY, storage=url)
+    with pytest.raises(SearchError, match="has 1 objectives, and tune.objectives 2"):
+        run(light(objectives=("val_loss", "model_size")), tmp_path / "optuna.db")
+    assert optuna.load_study(study_name=STUDY, storage=url).user_attrs == {}
+
+
+def test_a_study_with_the_word_of_a_re_check_in_its_name_is_shown(tmp_path):
+    place = tuning.Place(tmp_path / "optuna.db")
+    names_given = ("mnist-finalists-only", "b-finalists-abcdef")
+    for name in names_given:
+        tuning.search(light(trials=1, finalists=1), name, place, Watched(), nothing, identity={}, objective=bowl)
+    assert names(place) == list(names_given)
+    assert overview(place, names_given[0]).states == {"complete": 1}
+
+
 def test_the_settings_of_the_sampler_are_kept_with_the_study(finished):
     _, _, database = finished
     study = optuna.load_study(study_name=STUDY, storage=f"sqlite:///{database}")
@@ -281,6 +384,35 @@ def test_a_damaged_database_is_named(tmp_path, content):
     assert "move optuna.db away" in caught.value.fix
 
 
+def test_a_sound_database_that_refuses_is_not_to_be_moved_away(tmp_path):
+    database = tmp_path / "optuna.db"
+    run(light(trials=1), database)
+    place = tuning.Place(database)
+    with pytest.raises(SearchError, match="readonly") as caught, refusals(place):
+        connection = sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)
+        try:
+            connection.execute("DELETE FROM trials")
+        finally:
+            connection.close()
+    assert "away" not in caught.value.fix
+    assert "nothing of the study is lost" in caught.value.fix
+
+
+@pytest.mark.parametrize("folder", ["50%20off", "what?#x"])
+def test_a_project_may_lie_in_a_folder_with_signs_of_an_address(folder, tmp_path):
+    database = tmp_path / folder / "optuna.db"
+    first = run(light(trials=1), database)
+    assert database.exists()
+    assert run(light(trials=1), database, prepare=never) == first
+
+
+@pytest.mark.parametrize("name", ["mnist/a", "\u00e4" * 200])
+def test_a_study_may_have_a_name_that_no_file_can_have(name, tmp_path):
+    place = tuning.Place(tmp_path / "optuna.db")
+    found = tuning.search(light(trials=1), name, place, Watched(), nothing, identity={}, objective=bowl)
+    assert found.study == name
+
+
 def test_another_programs_database_is_left_alone(tmp_path):
     with sqlite3.connect(tmp_path / "optuna.db") as database:
         database.execute("CREATE TABLE experiments (id INTEGER)")
@@ -302,11 +434,41 @@ def test_an_older_schema_is_told_with_the_command_that_lifts_it(tmp_path):
     assert "optuna storage upgrade" in caught.value.fix
 
 
-@pytest.mark.parametrize("storage", ["mysql://ann:secret@host/db", "host/db", "sqlite:///x.db"])
+@pytest.mark.parametrize(
+    "storage",
+    ["mysql://ann:secret@host/db", "ann:secret@host/db", "postgresql:/ann:secret@host", "host/db", "sqlite:///x.db"],
+)
 def test_a_storage_that_is_no_postgresql_is_refused_without_its_password(storage, tmp_path):
     with pytest.raises(SearchError, match="no PostgreSQL") as caught:
         tuning.place(light(storage=storage), tmp_path / "optuna.db", {})
     assert "secret" not in f"{caught.value.problem}{caught.value.fix}"
+
+
+@pytest.mark.parametrize(
+    "storage",
+    [
+        "postgresql://ann:secret@localhost:abc/db",
+        "postgresql://ann:p@ss:secret@localhost/db",
+        "postgresql://ann:p@secret@localhost/db",
+        "postgresql://ann:p secret@localhost/db",
+        "postgresql://ann:p@secret\n",
+    ],
+)
+def test_a_storage_that_cannot_be_read_is_refused_without_its_password(storage, tmp_path):
+    with pytest.raises(SearchError, match="cannot be read") as caught:
+        tuning.place(light(), tmp_path / "optuna.db", {"GLYPHLINE_STUDY_URL": storage})
+    assert "secret" not in f"{caught.value.problem}{caught.value.fix}"
+    assert "%40" in caught.value.fix
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("password", ["s3cr/et", "s3cr%2Fet", "s3cr'et", 's3cr"et', "<s3cr>et", "s3cr:et", "s3cr?et"])
+def test_a_password_with_signs_in_it_is_not_shown(password, tmp_path):
+    place = tuning.place(light(storage=f"postgresql://ann:{password}@localhost:1/db"), tmp_path / "optuna.db", {})
+    with pytest.raises(SearchError, match="cannot be used") as caught:
+        run(light(), place)
+    assert "s3cr" not in f"{caught.value.problem}{caught.value.fix}{place}{place!r}"
+    assert str(place) == "postgresql://***@localhost:1/db"
 
 
 def test_values_and_rows_can_be_written_as_json(finished):

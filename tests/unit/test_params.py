@@ -240,7 +240,26 @@ def test_the_file_of_the_project_is_valid_and_frozen(root):
             "tune.space.train.batch_size.choice: unknown key, did you mean choices? (got [32])",
         ),
         (BATCHES, "32", "tune.space.train.batch_size: must hold keys (got 32)"),
-        (BATCH_ENTRY, "    train.epochs: {low: 4, high: 20}\n", "tune.space.train.epochs: patience=8 can never fire"),
+        (
+            BATCH_ENTRY,
+            "    train.epochs: {low: 4, high: 20}\n",
+            "tune.space.train.epochs: cannot be searched, because a trial has tune.epochs epochs",
+        ),
+        (
+            BATCH_ENTRY,
+            "    train.patience: {choices: [2, 4]}\n",
+            "tune.space.train.patience: cannot be searched, because a trial",
+        ),
+        (
+            BATCHES,
+            "{low: 24, high: 120, step: 24}",
+            "tune.space.train.batch_size: step=24 from low=24 never reaches the value in params.yaml (got 64)",
+        ),
+        (
+            DROPOUTS,
+            "{low: 0.05, high: 0.45, step: 0.1}",
+            "tune.space.model.dropout: step=0.1 from low=0.05 never reaches the value in params.yaml (got 0.3)",
+        ),
         (
             BATCH_ENTRY,
             "    train.augment.shift: {low: 0.1, high: 0.7}\n",
@@ -272,6 +291,13 @@ def test_the_file_of_the_project_is_valid_and_frozen(root):
 def test_a_mistake_is_named_with_its_dotted_key_and_the_value_received(refused, old, new, line):
     found = refused((old, new))
     assert any(line in said for said in found), found
+
+
+@pytest.mark.parametrize(
+    "entry", ["{low: 0.1, high: 0.5, step: 0.1}", "{low: 0.3, high: 0.5, step: 0.05}", "{low: 0.4, high: 0.6, step: 0.1}"]
+)
+def test_a_step_that_reaches_the_hand_set_value_is_taken(refused, entry):
+    assert refused((DROPOUTS, entry), ("seed: 7", "seed: x")) == ['seed: must be a whole number (got "x")']
 
 
 @pytest.mark.parametrize(

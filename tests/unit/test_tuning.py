@@ -6,12 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glyphline.errors import ParamsError, SearchError, TrainingError
-from glyphline.tuning.book import CLAIM, SECONDS, seconds_spent
+from glyphline.tuning.book import CLAIM, MEASURED, REASON, SECONDS, Book, seconds_spent
 from glyphline.tuning.conduct import conduct
+from glyphline.tuning.desk import Desk
+from glyphline.tuning.finalists import rechecked, usable
 from glyphline.tuning.identity import differences, identity, recheck_seed, sampler_seed, study_name, trial_seed
+from glyphline.tuning.interrupt import Interrupt
 from glyphline.tuning.launchers.gpus import shares
 from glyphline.tuning.launchers.launch import launcher
-from glyphline.tuning.report import rows, tables
+from glyphline.tuning.plan import Finalist, RecheckPlan, SearchPlan
+from glyphline.tuning.report import check_rechecked, check_usable, rows, tables
+from glyphline.tuning.seat import LocalSeat
 from glyphline.tuning.space import Space
 from glyphline.tuning.trial import Job, TooLargeError
 from tests.conftest import changed
@@ -37,6 +42,21 @@ def test_the_space_reaches_out_to_the_hand_set_value(default_params):
     assert space.dimensions["train.learning_rate"].distribution.high == 0.05
     assert 48 in space.dimensions["train.batch_size"].distribution.choices
     assert all(space.dimensions[key].holds(value) for key, value in space.hand_set().items())
+
+
+@pytest.mark.parametrize(
+    ("entry", "now", "expected"),
+    [
+        ({"low": 64, "high": 192, "step": 64}, 64, optuna.distributions.IntDistribution(64, 192, step=64)),
+        ({"low": 64, "high": 256, "step": 64}, 320, optuna.distributions.IntDistribution(64, 320, step=64)),
+        ({"low": 64, "high": 192, "step": 32}, 32, optuna.distributions.IntDistribution(32, 192, step=32)),
+        ({"low": 16, "high": 256, "log": True}, 0, optuna.distributions.IntDistribution(0, 256)),
+    ],
+)
+def test_a_widened_range_keeps_its_steps_and_trial_0_its_value(default_params, entry, now, expected):
+    space = Space(changed(default_params, {"model.dense_units": now, "tune.space": {"model.dense_units": entry}}))
+    assert space.dimensions["model.dense_units"].distribution == expected
+    assert space.dimensions["model.dense_units"].holds(now)
 
 
 CONDITIONAL = {
@@ -166,6 +186,19 @@ def test_a_mistake_of_ours_is_kept_with_its_traceback():
     assert ended.without_error().error is None
 
 
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("out of memory")])
+def test_what_the_desk_raises_is_no_fault_of_the_candidate(error):
+    def objective(params, job, setting, *, on_epoch):
+        on_epoch(0, {"val_loss": 0.5})
+
+    def report(epoch, metrics):
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        conduct(objective, None, None, JOB, report)
+    assert caught.value is error
+
+
 def test_a_candidate_beyond_a_limit_is_pruned_and_says_by_how_much():
     ended = conduct(raising(TooLargeError("tune.max_parameters", 0.5, "too many")), None, None, JOB, lambda *_: None)
     assert (ended.state, ended.constraint, ended.surplus) == ("PRUNED", "tune.max_parameters", 0.5)
@@ -207,6 +240,87 @@ def test_time_is_counted_once_however_many_work_and_not_while_nobody_does():
     assert spent((10, 5), (12, 5), (13, 1)) == 7
     assert spent((10, 5), (50, 5)) == 10
     assert spent((10, 5), (90, None)) == 15
+
+
+def ended(number, losses, reason="the fit diverged"):
+    """A trial of a re-check: one loss, or none."""
+    state = optuna.trial.TrialState
+    trial = optuna.trial.create_trial(
+        state=state.FAIL if losses is None else state.COMPLETE,
+        value=losses,
+        user_attrs={REASON: reason} if losses is None else {MEASURED: {"val_loss": losses}},
+    )
+    trial.number = number
+    return trial
+
+
+def recheck(default_params, *losses):
+    """Two finalists, 0 better than 1 in the search, with a loss per trial of the re-check."""
+    of = [Finalist(number, {}, 0.1 + number) for number in (0, 1)]
+    plan = RecheckPlan(changed(default_params, {"tune.seeds": len(losses) // 2}), Space(default_params), of)
+    return rechecked(plan, of, [ended(number, loss) for number, loss in enumerate(losses)])
+
+
+def test_a_finalist_that_mostly_diverges_does_not_win(default_params):
+    found = recheck(default_params, 0.1, 0.5, None, 0.5, None, 0.5)
+    assert [(one.finalist.number, one.failed) for one in found] == [(1, 0), (0, 2)]
+
+
+def test_a_re_check_that_gave_nothing_is_told_with_its_most_common_reason(default_params):
+    trials = [ended(0, None), ended(1, None, "out of memory"), ended(2, None), ended(3, None)]
+    with pytest.raises(SearchError, match=r"none of 4 .*\(3 times\): the fit diverged") as caught:
+        check_rechecked(recheck(default_params, None, None, None, None), trials)
+    assert "tune.finalists" in caught.value.fix
+    check_rechecked(recheck(default_params, 0.1, None, 0.1, None), trials)
+
+
+def too_large(surplus, reason):
+    trial = optuna.trial.create_trial(state=optuna.trial.TrialState.PRUNED, user_attrs={REASON: reason})
+    trial.set_constraint("tune.max_parameters", surplus)
+    return trial
+
+
+def test_the_fix_is_that_of_the_most_common_reason():
+    failed = [ended(number, None) for number in range(2)]
+    large = [too_large(number, f"{number},000 parameters") for number in (1, 2, 3)]
+    with pytest.raises(SearchError, match=r"3 times\): 1,000 parameters") as caught:
+        check_usable([*failed, *large])
+    assert "tune.max_parameters" in caught.value.fix
+    with pytest.raises(SearchError, match=r"2 times\): the fit diverged") as caught:
+        check_usable([*failed, *large[:1]])
+    assert "tune.max_parameters" not in caught.value.fix
+
+
+def test_a_trial_of_another_program_is_not_usable():
+    theirs = optuna.trial.create_trial(state=optuna.trial.TrialState.COMPLETE, value=0.5)
+    assert usable([theirs, ended(0, 0.5)])[0].number == 0
+    assert len(usable([theirs, ended(0, 0.5)])) == 1
+
+
+class Nobody:
+    """Follows a search without a word."""
+
+    def begin(self, name, number, values, worker):
+        return self
+
+    def epoch(self, epoch, metrics):
+        pass
+
+    def end(self, state, measured, reason):
+        pass
+
+
+def test_a_trial_that_is_given_back_after_each_death_is_begun_twice_and_then_failed(default_params):
+    study = optuna.create_study()
+    plan = SearchPlan(changed(default_params, {"tune.trials": 1}), Space(default_params))
+    desk = Desk(Book(study), plan, LocalSeat(), Nobody(), Interrupt(), lambda *_: None)
+    for state in ("WAITING", "FAIL"):
+        desk.lost(desk.take(), "signal 9")
+        desk.give_back()
+        assert study.trials[0].state.name == state
+    assert desk.take() is None
+    assert study.trials[0].user_attrs[REASON] == "its process died 2 times"
+    assert study.trials[0].user_attrs[CLAIM]["attempt"] == 2
 
 
 def test_rows_hold_no_times():

@@ -92,15 +92,22 @@ def unknown_parameter(dotted: str, known: Iterable[str]) -> str:
 
 def _entry_mistakes(tree: Mapping[str, Any], key: str, entry: Any) -> Iterator[str]:
     try:
-        extremes = SpaceEntry.model_validate(entry).extremes
+        checked = SpaceEntry.model_validate(entry)
     except ValidationError:
         return
     section, *place = key.split(".")
     model, found = _section(section), tree.get(section)
     base = found if isinstance(found, Mapping) else {}
+    now = _found(base, place)
+    if _is_finite_number(now) and not checked.reaches(now):
+        # The range is widened to hold it, and its values must stay those that the person asked for.
+        yield (
+            f"tune.space.{key}: step={checked.step} from low={checked.low} never reaches the value in params.yaml "
+            f"(got {_shown(now)})"
+        )
     # What else is wrong in the section is not the fault of the space; a rule across fields needs a sound section.
     sound = _is_valid(model, base)
-    for value in extremes:
+    for value in checked.extremes:
         try:
             model.model_validate(_replaced(base, place, value))
         except ValidationError as error:
@@ -108,6 +115,17 @@ def _entry_mistakes(tree: Mapping[str, Any], key: str, entry: Any) -> Iterator[s
                 loc = [str(part) for part in mistake["loc"]]
                 if loc[: len(place)] == place or (sound and loc == place[: len(loc)]):
                     yield f"tune.space.{key}: {_words(mistake)} (got {_shown(value)})"
+
+
+def _found(tree: Any, place: Sequence[str]) -> Any:
+    """What is at a place in `tree`; None when nothing is."""
+    for part in place:
+        tree = tree.get(part) if isinstance(tree, Mapping) else None
+    return tree
+
+
+def _is_finite_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _replaced(tree: Any, place: Sequence[str], value: Any) -> Any:

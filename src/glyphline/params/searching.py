@@ -1,5 +1,6 @@
 """The search: its budget, its space, and where it is done."""
 
+from fractions import Fraction
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -15,6 +16,9 @@ NOT_SEARCHABLE = {
     **dict.fromkeys(
         (f"train.{name}" for name in ("precision", "xla", "deterministic", "memory_mb", "gpu_memory_mb")),
         "all trials share it",
+    ),
+    **dict.fromkeys(
+        ("train.epochs", "train.patience"), "a trial has tune.epochs epochs, and is ended by tune.pruner alone"
     ),
     "train.label_smoothing": "it changes what val_loss means, so trials could not be compared",
 }
@@ -70,6 +74,14 @@ class SpaceEntry(Section):
         assert self.low is not None
         assert self.high is not None
         return (self.low, self.high) if self.step is None else (self.low, self.low + self.step, self.high)
+
+    def reaches(self, value: float) -> bool:
+        """True when the value is a whole number of steps from `low`, within the range or beyond it."""
+        if self.step is None:
+            return True
+        # Of the digits as they are written: in binary, 0.3 is not two steps of 0.1 from 0.1.
+        low, step, wanted = (Fraction(str(number)) for number in (self.low, self.step, value))
+        return ((wanted - low) / step).denominator == 1
 
 
 class TuneParams(Section):

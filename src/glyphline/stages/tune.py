@@ -20,13 +20,15 @@ def run(params: Params, paths: Paths) -> None:
             params, {"train": train.digest, "val": val.digest}, tuning.code_digest(params, paths.work)
         )
         name = tuning.study_name(params, identity)
+        # Before params.yaml is noted: a URL that nobody can read may hold its password anywhere.
+        place = tuning.place(params, paths.study)
         experiment = f"{params.data.dataset}/tuning"
         parent = recorder.start(experiment=experiment, name=name, tags={"glyphline.study": name})
         parent.params(params.flat())
         found = tuning.search(
             params,
             name,
-            tuning.place(params, paths.study),
+            place,
             TrialRuns(recorder, experiment, parent),
             partial(prepare, params, paths),
             identity=identity,

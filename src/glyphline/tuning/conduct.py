@@ -48,6 +48,14 @@ class _StopError(Exception):
     """The study does not want the rest of the trial."""
 
 
+class _ReportError(Exception):
+    """What `report` raised, on its way through the candidate: a full disk where the study lies is no fault of it."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
+
+
 def conduct(objective: Objective, params: Params, setting: Any, job: Job, report: Report) -> Ended:
     """Run a trial to whatever end it has.
 
@@ -57,6 +65,9 @@ def conduct(objective: Objective, params: Params, setting: Any, job: Job, report
         setting: device and data.
         job: the candidate.
         report: told of each epoch.
+
+    Raises:
+        Exception: whatever `report` raises; the trial has not ended then.
     """
 
     def on_epoch(epoch: int, metrics: Mapping[str, float]) -> None:
@@ -64,7 +75,10 @@ def conduct(objective: Objective, params: Params, setting: Any, job: Job, report
         loss = metrics["val_loss"]
         if not math.isfinite(loss):
             raise TrainingError(f"epoch {epoch + 1}: val_loss {loss}", fix="lower train.learning_rate")
-        reason = report(epoch, metrics)
+        try:
+            reason = report(epoch, metrics)
+        except Exception as error:
+            raise _ReportError(error) from error
         if reason is not None:
             raise _StopError(reason)
 
@@ -72,6 +86,8 @@ def conduct(objective: Objective, params: Params, setting: Any, job: Job, report
         measured = dict(objective(params, job, setting, on_epoch=on_epoch))
     except _StopError as stop:
         return Ended("PRUNED", {}, str(stop))
+    except _ReportError as failed:
+        raise failed.error from None
     except TooLargeError as large:
         return Ended("PRUNED", {}, large.reason, large.constraint, large.surplus)
     except Exception as error:

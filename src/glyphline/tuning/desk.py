@@ -26,6 +26,11 @@ log = logging.getLogger(__name__)
 ATTEMPTS = 2
 
 
+def died(times: int) -> str:
+    """Why a trial has failed that nobody was left to end."""
+    return f"its process died {times} times"
+
+
 class TrialWatcher(Protocol):
     """Whoever follows one trial."""
 
@@ -187,13 +192,22 @@ class Desk:
 
     @_whole
     def give_back(self) -> None:
-        """Let others, or a later run, have the trials that this process has taken and not ended."""
+        """Let others, or a later run, have the trials that this process has taken and not ended.
+
+        One whose workers have died as often as they may has failed.
+        """
         with self.seat.turn():
             # From the study, not from memory: an interruption may fall between the two.
             for frozen in self.book.trials():
                 claim = Claim.of(frozen)
-                if frozen.state == TrialState.RUNNING and (claim is None or claim.owner == self.seat.owner):
-                    self.book.give_back(frozen.number, counts=frozen.number in self._lost)
+                if frozen.state != TrialState.RUNNING or (claim is not None and claim.owner != self.seat.owner):
+                    continue
+                is_lost = frozen.number in self._lost
+                if is_lost and claim is not None and claim.attempt >= ATTEMPTS:
+                    # The watcher is told later: it may be the very one that failed.
+                    self.book.end(frozen.number, TrialState.FAIL, None, reason=died(claim.attempt), measured={})
+                else:
+                    self.book.give_back(frozen.number, counts=is_lost)
         self._held.clear()
 
     @_whole
@@ -235,7 +249,7 @@ class Desk:
         if claim is not None and not self._is_dead(frozen.number, claim):
             return None
         if done >= ATTEMPTS:
-            self._end(frozen.number, TrialState.FAIL, None, reason=f"its process died {done} times")
+            self._end(frozen.number, TrialState.FAIL, None, reason=died(done))
             return None
         log.warning("%s %d was interrupted; it is begun again", self.plan.name, frozen.number)
         return done + 1

@@ -44,11 +44,13 @@ class Rechecked:
 
 
 def usable(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
-    """Trials that were completed and break no limit."""
+    """Trials that were completed and break no limit; of another program's study none."""
     return [
         trial
         for trial in trials
-        if trial.state == TrialState.COMPLETE and all(surplus <= 0 for surplus in trial.constraints.values())
+        if trial.state == TrialState.COMPLETE
+        and MEASURED in trial.user_attrs
+        and all(surplus <= 0 for surplus in trial.constraints.values())
     ]
 
 
@@ -74,7 +76,9 @@ def val_loss(trial: FrozenTrial) -> float:
 
 
 def rechecked(plan: RecheckPlan, of: Sequence[Finalist], trials: Iterable[FrozenTrial]) -> list[Rechecked]:
-    """The finalists with what their fresh seeds gave, the lowest mean val_loss first.
+    """The finalists with what their fresh seeds gave: fewest failed seeds first, then the lowest mean val_loss.
+
+    A mean over the seeds that went well says nothing of a candidate that diverges with most.
 
     Args:
         plan: tells whose a trial is.
@@ -85,7 +89,7 @@ def rechecked(plan: RecheckPlan, of: Sequence[Finalist], trials: Iterable[Frozen
     for trial in trials:
         mine[plan.finalist(trial.number).number].append(trial)
     found = [_rechecked(finalist, mine[finalist.number]) for finalist in of]
-    return sorted(found, key=lambda one: (one.mean, one.finalist.number))
+    return sorted(found, key=lambda one: (one.failed, one.mean, one.finalist.number))
 
 
 def _rechecked(finalist: Finalist, trials: Sequence[FrozenTrial]) -> Rechecked:

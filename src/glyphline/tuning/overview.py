@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial
 from glyphline.errors import SearchError
 from glyphline.tuning.book import REASON, SECONDS, Book, Claim, seconds_spent
 from glyphline.tuning.finalists import pareto_front
+from glyphline.tuning.plan import searched_in
 from glyphline.tuning.progress import summary
 from glyphline.tuning.storage import Place, connect, refusals
 from glyphline.tuning.study import SETTINGS
@@ -65,11 +66,12 @@ class Overview:
 
 
 def names(place: Place) -> list[str]:
-    """The studies that are there, in the order in which they were made."""
+    """The studies that are there, in the order in which they were made; without those that re-check one of them."""
     if place.url is None and not place.database.exists():
         return []
     with refusals(place):
-        return [one for one in optuna.get_all_study_names(connect(place)) if "-finalists-" not in one]
+        found = optuna.get_all_study_names(connect(place))
+    return [one for one in found if searched_in(one) not in found]
 
 
 def overview(place: Place, name: str) -> Overview:

@@ -15,6 +15,15 @@ from glyphline.tuning.study import sampler
 from glyphline.tuning.trial import Job
 
 
+RECHECK = "-finalists-"
+
+
+def searched_in(study: str) -> str | None:
+    """The study whose finalists the study of this name would check; None when no such study has this name."""
+    search, separator, _ = study.rpartition(RECHECK)
+    return search if separator else None
+
+
 class SearchPlan:
     """First params.yaml itself, then the best of an earlier study, then what the sampler draws.
 
@@ -95,7 +104,7 @@ class RecheckPlan:
     def study_name(self, search: str) -> str:
         """Another name for other finalists, which a longer search may have."""
         digest = hashlib.sha256(json.dumps(self.identity).encode()).hexdigest()
-        return f"{search}-finalists-{digest[:6]}"
+        return f"{search}{RECHECK}{digest[:6]}"
 
     def finalist(self, number: int) -> Finalist:
         """Whose trial it is."""

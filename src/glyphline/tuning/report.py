@@ -135,17 +135,47 @@ def check_usable(trials: Sequence[FrozenTrial]) -> None:
         return
     if not trials:
         raise SearchError("none of 0 trials was completed", fix="raise tune.timeout_s")
-    reasons = Counter(str(trial.user_attrs.get(REASON, trial.state.name.lower())) for trial in trials)
-    (reason, count), states = reasons.most_common(1)[0], Counter(trial.state.name for trial in trials)
+    states = Counter(trial.state.name for trial in trials)
     shown = ", ".join(f"{number} {state.lower()}" for state, number in sorted(states.items()))
-    too_large = any(surplus > 0 for trial in trials for surplus in trial.constraints.values())
+    reason, is_limit = _most_common_reason(trials)
     raise SearchError(
-        f"none of {len(trials)} trials was completed ({shown}); most often ({count} times): {reason}",
+        f"none of {len(trials)} trials was completed ({shown}); {reason}",
         fix="raise tune.max_parameters, or search smaller networks"
-        if too_large
+        if is_limit
         else "mend that reason, for example by a lower range of train.learning_rate in tune.space; then tune anew "
         "with another seed or space",
     )
+
+
+def check_rechecked(found: Sequence[Rechecked], trials: Sequence[FrozenTrial]) -> None:
+    """See to it that fresh seeds gave a result for the first of the finalists.
+
+    Args:
+        found: the finalists, the best first.
+        trials: of their re-check.
+
+    Raises:
+        SearchError: no fresh seed of any finalist did; with the most common reason.
+    """
+    if found and not found[0].losses:
+        reason, _ = _most_common_reason(trials)
+        raise SearchError(
+            f"none of {len(trials)} fits of the finalists with fresh seeds was completed; {reason}",
+            fix="mend that reason; `tune.finalists: 0` takes the best trial of the search unchecked",
+        )
+
+
+def _most_common_reason(trials: Sequence[FrozenTrial]) -> tuple[str, bool]:
+    """In words, and whether it is a limit that the candidates break."""
+    reasons: dict[str, list[str]] = {}
+    for trial in trials:
+        reason = str(trial.user_attrs.get(REASON, trial.state.name.lower()))
+        # Of one limit, each candidate's own reason has another number in it.
+        limit = next((name for name, surplus in trial.constraints.items() if surplus > 0), None)
+        reasons.setdefault(limit or reason, []).append(reason)
+    kind, given = max(reasons.items(), key=lambda item: len(item[1]))
+    limits = {name for trial in trials for name in trial.constraints}
+    return f"most often ({len(given)} times): {given[0]}", kind in limits
 
 
 def outcome(

@@ -1,5 +1,6 @@
 """A search that is picked up where it was left, by one process or by many."""
 
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,7 +23,7 @@ from glyphline.tuning.interrupt import Interrupt, listening
 from glyphline.tuning.launchers import Launcher, Work, launcher
 from glyphline.tuning.plan import RecheckPlan, SearchPlan
 from glyphline.tuning.progress import shown
-from glyphline.tuning.report import Outcome, check_usable, outcome
+from glyphline.tuning.report import Outcome, check_rechecked, check_usable, outcome
 from glyphline.tuning.seat import Seat
 from glyphline.tuning.space import Space
 from glyphline.tuning.storage import Place, connect, refusals
@@ -74,7 +75,9 @@ def search(
 @contextmanager
 def _seat(place: Place, name: str) -> Iterator[Seat]:
     if place.url is None:
-        with seat.local(place.database.with_name(f".{name}.lock")) as taken:
+        # Digested: a study's name may be longer than a file's, and hold a slash.
+        digest = hashlib.sha256(name.encode()).hexdigest()[:12]
+        with seat.local(place.database.with_name(f".{digest}.lock")) as taken:
             yield taken
     else:
         with seat.shared(place.url, name) as shared:
@@ -92,10 +95,11 @@ class _Search:
         plan = SearchPlan(self._params, self._space, self._warm())
         searched = self._open(self._name, tune.objectives, study.pruner(tune), identity)
         self._work(launched, searched, plan)
-        self.study = searched
-        trials = Book(searched).trials()
+        # An earlier run with a larger budget may have left more; what is chosen must not depend on that.
+        self.study = study.beginning(searched, plan.total)
+        trials = self.study.get_trials(deepcopy=False)
         check_usable(trials)
-        front = pareto_front(searched)
+        front = pareto_front(self.study)
         best = finalists(front if len(tune.objectives) > 1 else trials, tune.finalists)
         checked = []
         if best:
@@ -104,7 +108,9 @@ class _Search:
                 recheck.study_name(self._name), recheck.objectives, NopPruner(), {**identity, **recheck.identity}
             )
             self._work(launched, again, recheck)
-            checked = rechecked(recheck, best, Book(again).trials())
+            fits = Book(again).trials()
+            checked = rechecked(recheck, best, fits)
+            check_rechecked(checked, fits)
         measures = [name for name in tune.objectives if name != "val_loss"]
         return outcome(self._name, trials, front, checked, measures)
 
@@ -134,6 +140,9 @@ class _Search:
                 launched.drop()
                 desk.give_back()
                 raise
+            if interrupt.is_wanted:
+                # The workers that lived have ended their trials; of one that died, the trial must not stay open.
+                desk.give_back()
             desk.tell_again()
 
     def _take_part(self, launched: Launcher, desk: Desk, interrupt: Interrupt) -> None:
@@ -156,6 +165,11 @@ class _Search:
                 f"tune.warm_start={earlier}, and there is no study of that name",
                 fix=f"choose one of {', '.join(known[-5:])}" if known else "set it to null; there are no studies yet",
             ) from None
+        if study.IDENTITY not in found.user_attrs:
+            raise SearchError(
+                f"tune.warm_start={earlier}, and that study is another program's",
+                fix="choose one that `glyphline study` shows with its search, or set it to null",
+            )
         best = finalists(Book(found).trials(), self._params.tune.startup_trials)
         warm = [values for one in best if (values := self._space.adopt(one.values)) is not None]
         log.info("%d of the best %d trials of %s are tried first", len(warm), len(best), earlier)

@@ -74,8 +74,7 @@ class Space:
         """
         trial = create_trial(state=TrialState.RUNNING)
         trial.number = number
-        # With Hyperband, the sampler learns from the trials of the same bracket.
-        seen = optuna.pruners._filter_study(_unwritten(study), trial)  # noqa: SLF001
+        seen = _unwritten(study)
         together = sampler.sample_relative(seen, trial, sampler.infer_relative_search_space(seen, trial))
         values: dict[str, Any] = {}
         for key, dimension in self.dimensions.items():
@@ -136,6 +135,7 @@ def _distribution(entry: SpaceEntry, now: Any) -> BaseDistribution:
     low, high = min(entry.low, now), max(entry.high, now)
     # A range is one of whole numbers when the parameter is a whole number, whatever the range's ends look like.
     if isinstance(now, int):
-        return IntDistribution(int(low), int(high), log=entry.log, step=int(entry.step or 1))
+        # The hand-set value may be 0, which has no logarithm.
+        return IntDistribution(int(low), int(high), log=entry.log and low >= 1, step=int(entry.step or 1))
     step = None if entry.step is None else float(entry.step)
     return FloatDistribution(float(low), float(high), log=entry.log and low > 0, step=step)

@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,32 +39,68 @@ class Place:
         return f"Place({str(self)!r})"
 
     def __str__(self) -> str:
-        return str(self.database) if self.url is None else redact(self.url).replace("+psycopg", "", 1)
-
-    @property
-    def fix(self) -> str:
-        """What to do when it cannot be used."""
         if self.url is None:
+            return str(self.database)
+        from sqlalchemy.engine import make_url
+
+        shown = make_url(self.url).set(drivername="postgresql").render_as_string(hide_password=True)
+        # Once more: a password may also stand behind the question mark.
+        return redact(shown)
+
+    def fix(self, error: BaseException) -> str:
+        """What to do when it cannot be used.
+
+        Args:
+            error: what the database's driver says.
+        """
+        if self.url is not None:
+            return f"start the server or correct tune.storage or {VARIABLE}; nothing of the study is lost"
+        # A lock, a full disk or a lack of rights is an OperationalError; of this class itself is only what says that the
+        # file holds no sound database.
+        if type(error) is sqlite3.DatabaseError:
             return f"move {self.database.name} away; the search then starts anew"
-        return f"start the server or correct tune.storage or {VARIABLE}; nothing of the study is lost"
+        return "remove that cause and run the same command again; nothing of the study is lost"
 
 
 def place(params: Params, database: Path, environ: Mapping[str, str] = os.environ) -> Place:
     """`tune.storage`, else GLYPHLINE_STUDY_URL, else the SQLite file.
 
     Raises:
-        SearchError: it names no PostgreSQL database.
+        SearchError: it names no PostgreSQL database, or cannot be read. The message does not quote it: where the
+            password ends is what is not known.
     """
-    url = params.tune.storage or environ.get(VARIABLE)
-    if not url:
+    named = params.tune.storage or environ.get(VARIABLE)
+    if not named:
         return Place(database)
-    scheme, separator, rest = url.partition("://")
+    source = "tune.storage" if params.tune.storage else VARIABLE
+    scheme, separator, rest = named.partition("://")
     if not separator or scheme not in SCHEMES:
         raise SearchError(
-            f"the study storage {redact(url)} is no PostgreSQL database",
-            fix=f"write postgresql://user@host/database in tune.storage or {VARIABLE}; null is {database.name}",
+            f"{source} names no PostgreSQL database",
+            fix=f"write postgresql://user@host/database there; without it, {database.name} is used",
         )
-    return Place(database, f"postgresql+psycopg://{rest}")
+    url = f"postgresql+psycopg://{rest}"
+    if not _is_readable(url):
+        raise SearchError(
+            f"the URL in {source} cannot be read",
+            fix="write postgresql://user:password@host:port/database, and in user and password %40 for @, %3A for :, "
+            "%2F for /, %3F for ?, %20 for a blank, %25 for %",
+        )
+    return Place(database, url)
+
+
+def _is_readable(url: str) -> bool:
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    # SQLAlchemy ends the password at the first @: its rest would be part of the host, which messages name.
+    if url.count("@") > 1 or any(sign.isspace() for sign in url):
+        return False
+    try:
+        make_url(url)
+    except (ArgumentError, ValueError):
+        return False
+    return True
 
 
 def connect(place: Place) -> RDBStorage:
@@ -79,7 +115,7 @@ def connect(place: Place) -> RDBStorage:
     with files.exclusive(place.database.with_suffix(".lock")), refusals(place):
         if place.url is None:
             _check_file(place.database)
-            url, options = f"sqlite:///{place.database}", {"timeout": 60}
+            url, options = _file_url(place.database), {"timeout": 60}
         else:
             _load_driver()
             url, options = place.url, {"connect_timeout": CONNECT_TIMEOUT_S}
@@ -100,16 +136,23 @@ def refusals(place: Place) -> Iterator[None]:
         yield
     except (sqlite3.Error, SQLAlchemyError, StorageInternalError) as error:
         cause = error.__cause__ if isinstance(error, StorageInternalError) and error.__cause__ else error
-        reason = redact(" ".join(str(getattr(cause, "orig", None) or cause).split()))[:300]
+        cause = getattr(cause, "orig", None) or cause
+        reason = redact(" ".join(str(cause).split()))[:300]
         # From None: the chain below holds the URL, and a log would show it.
-        raise SearchError(f"the study storage {place} cannot be used: {reason}", fix=place.fix) from None
+        raise SearchError(f"the study storage {place} cannot be used: {reason}", fix=place.fix(cause)) from None
+
+
+def _file_url(database: Path) -> str:
+    from sqlalchemy.engine import URL
+
+    return URL.create("sqlite", database=str(database)).render_as_string()
 
 
 def _check_file(database: Path) -> None:
     if database.exists() and database.stat().st_size:
-        with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+        # As a URI, which quotes the signs that would end the path, such as % and ?.
+        with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             verdict = connection.execute("PRAGMA quick_check").fetchone()[0]
-        connection.close()
         if verdict != "ok":
             raise sqlite3.DatabaseError(verdict)
 
@@ -144,7 +187,8 @@ def _check_version(storage: RDBStorage, place: Place) -> None:
     if there != here:
         raise SearchError(
             f"{place} has the schema {there}, and Optuna {optuna.__version__} has {here}",
-            fix=f"keep a copy, then `optuna storage upgrade --storage {'URL' if place.url else f'sqlite:///{place}'}`",
+            fix="keep a copy, then `optuna storage upgrade --storage "
+            f"{'URL' if place.url else _file_url(place.database)}`",
         )
 
 

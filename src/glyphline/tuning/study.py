@@ -7,6 +7,7 @@ import optuna
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.storages import RDBStorage
+from optuna.study import StudyDirection
 
 from glyphline.errors import SearchError
 from glyphline.params.searching import TuneParams
@@ -37,7 +38,8 @@ def open_study(
         settings: of sampler and pruner, kept with a new study.
 
     Raises:
-        SearchError: a study of this name is there, and its trials depend on something else.
+        SearchError: a study of this name is there, and its trials depend on something else, or another program made it.
+            Nothing has been written to it then.
     """
     study = optuna.create_study(
         study_name=name, storage=storage, directions=["minimize"] * len(objectives), pruner=pruner, load_if_exists=True
@@ -45,15 +47,35 @@ def open_study(
     there = study.user_attrs
     if IDENTITY in there:
         _refuse_other(name, there[IDENTITY], identity)
-    else:
-        study.set_user_attr(SETTINGS, dict(settings))
-        study.set_user_attr(IDENTITY, dict(identity))
+    elif set(study.directions) != {StudyDirection.MINIMIZE} or study.get_trials(deepcopy=False):
+        raise SearchError(
+            f"the study {name} is another program's",
+            fix="give tune.study another name, or null for a name of its own; the other one stays as it is",
+        )
     if len(study.directions) != len(objectives):
         raise SearchError(
             f"the study {name} has {len(study.directions)} objectives, and tune.objectives {len(objectives)}",
             fix="give tune.study another name, or null for a name of its own",
         )
+    if IDENTITY not in there:
+        study.set_user_attr(SETTINGS, dict(settings))
+        study.set_user_attr(IDENTITY, dict(identity))
     return study
+
+
+def beginning(study: optuna.Study, count: int) -> optuna.Study:
+    """The study with its first trials alone: what a search of so many would have left.
+
+    Args:
+        study: all of whose trials have ended.
+        count: how many trials are kept; they have their numbers.
+    """
+    trials = study.get_trials(deepcopy=False)
+    if len(trials) <= count:
+        return study
+    first = optuna.create_study(study_name=study.study_name, directions=study.directions, pruner=study.pruner)
+    first.add_trials(trials[:count])
+    return first
 
 
 def _refuse_other(name: str, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> None:

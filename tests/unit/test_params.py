@@ -292,7 +292,8 @@ def test_a_mistake_is_named_with_its_dotted_key_and_the_value_received(refused, 
 
 
 @pytest.mark.parametrize(
-    "entry", ["{low: 0.1, high: 0.5, step: 0.1}", "{low: 0.3, high: 0.5, step: 0.05}", "{low: 0.4, high: 0.6, step: 0.1}"]
+    "entry",
+    ["{low: 0.1, high: 0.5, step: 0.1}", "{low: 0.3, high: 0.5, step: 0.05}", "{low: 0.4, high: 0.6, step: 0.1}"],
 )
 def test_a_step_that_reaches_the_hand_set_value_is_taken(refused, entry):
     assert refused((DROPOUTS, entry), ("seed: 7", "seed: x")) == ['seed: must be a whole number (got "x")']

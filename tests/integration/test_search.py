@@ -5,6 +5,7 @@ import os
 import signal
 import sqlite3
 import time
+from contextlib import closing
 
 import optuna
 import pytest
@@ -335,7 +336,7 @@ def test_another_programs_study_is_refused_and_left_as_it_is(foreign):
 
 def test_another_programs_study_is_no_warm_start(foreign):
     database, _ = foreign
-    with pytest.raises(SearchError, match=f"tune.warm_start={STUDY}.* another program"):
+    with pytest.raises(SearchError, match=rf"tune\.warm_start={STUDY}.* another program"):
         tuning.search(light(warm_start=STUDY), "next", tuning.Place(database), Watched(), never, identity={})
 
 
@@ -347,7 +348,7 @@ def test_another_programs_study_is_shown_without_a_winner(foreign):
 def test_more_objectives_than_a_study_has_are_refused_before_anything_is_written(tmp_path):
     url = f"sqlite:///{tmp_path / 'optuna.db'}"
     optuna.create_study(study_name=STUDY, storage=url)
-    with pytest.raises(SearchError, match="has 1 objectives, and tune.objectives 2"):
+    with pytest.raises(SearchError, match=r"has 1 objectives, and tune\.objectives 2"):
         run(light(objectives=("val_loss", "model_size")), tmp_path / "optuna.db")
     assert optuna.load_study(study_name=STUDY, storage=url).user_attrs == {}
 
@@ -387,13 +388,9 @@ def test_a_damaged_database_is_named(tmp_path, content):
 def test_a_sound_database_that_refuses_is_not_to_be_moved_away(tmp_path):
     database = tmp_path / "optuna.db"
     run(light(trials=1), database)
-    place = tuning.Place(database)
-    with pytest.raises(SearchError, match="readonly") as caught, refusals(place):
-        connection = sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)
-        try:
-            connection.execute("DELETE FROM trials")
-        finally:
-            connection.close()
+    reader = sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)
+    with closing(reader), pytest.raises(SearchError, match="readonly") as caught, refusals(tuning.Place(database)):
+        reader.execute("DELETE FROM trials")
     assert "away" not in caught.value.fix
     assert "nothing of the study is lost" in caught.value.fix
 

@@ -14,7 +14,6 @@ from glyphline.tuning.space import Space
 from glyphline.tuning.study import sampler
 from glyphline.tuning.trial import Job
 
-
 RECHECK = "-finalists-"
 
 

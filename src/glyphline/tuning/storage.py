@@ -55,8 +55,8 @@ class Place:
         """
         if self.url is not None:
             return f"start the server or correct tune.storage or {VARIABLE}; nothing of the study is lost"
-        # A lock, a full disk or a lack of rights is an OperationalError; of this class itself is only what says that the
-        # file holds no sound database.
+        # A lock, a full disk or a lack of rights is an OperationalError; only a file that holds no sound database gives
+        # an error of this very class.
         if type(error) is sqlite3.DatabaseError:
             return f"move {self.database.name} away; the search then starts anew"
         return "remove that cause and run the same command again; nothing of the study is lost"

@@ -245,7 +245,7 @@ def test_a_champion_whose_run_is_gone_blocks_nobody_and_is_scored_again(to, rule
     decision = release(better, to, rules, compare, rescore=lambda judged: held.evidence.predictions)
     assert decision.promoted
     with opened(to, compare) as session:
-        assert roll_back(session, None, "smoke").version == 1
+        assert roll_back(session, None, "smoke", rules).version == 1
 
 
 def test_three_that_register_at_once_make_one_version(register, client, finished):

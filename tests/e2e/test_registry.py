@@ -119,12 +119,9 @@ def test_a_champion_whose_predictions_are_gone_is_scored_again_by_register(proje
     assert "on 360 images" in " ".join(decision(project)["reasons"]) or decision(project)["p_value"] is not None
 
 
-@pytest.mark.parametrize("is_committed", [True, False])
-def test_a_version_that_was_evaluated_again_with_other_settings_is_rebuilt_identically(project, is_committed):
+def test_a_version_that_was_evaluated_again_with_other_settings_is_rebuilt_identically(project):
     trained = (project.folder / "artifacts/train/journal.jsonl").read_bytes()
-    project.set_params({"evaluate.corruption_images": "0", "evaluate.calibration_bins": "7" if is_committed else "8"})
-    if is_committed:
-        project.commit("Other settings of evaluate")
+    project.set_params({"evaluate.corruption_images": "0", "evaluate.calibration_bins": "7"})
     project.run("dvc", "repro")
     assert (project.folder / "artifacts/train/journal.jsonl").read_bytes() == trained
     said = project.glyphline("reproduce", f"models:/{NAME}/2").out

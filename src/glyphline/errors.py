@@ -5,6 +5,7 @@
     ├── DataError        3   a source, a download or an array is not what it should be
     ├── ArtifactError    4   the output of an earlier stage is missing, old or damaged
     ├── TrackingError    5   the tracking store cannot be reached or refuses what it is sent
+    │   └── DriverMissingError   no package here speaks to its kind of database
     ├── SearchError      6   the study cannot be opened, or it holds no finished trial
     ├── RegistryError    7   the model registry cannot do what it was asked for
     │   └── ReadOnlyError    it can be read, and not written
@@ -55,6 +56,21 @@ class TrackingError(PipelineError):
     """The tracking store is out of reach or refuses a request."""
 
     exit_code = 5
+
+
+class DriverMissingError(TrackingError):
+    """The package that speaks to the tracking store's kind of database is missing.
+
+    Args:
+        store: the URI, without credentials.
+        reason: of the import.
+    """
+
+    def __init__(self, store: str, reason: ImportError) -> None:
+        super().__init__(
+            f"the tracking store {store} needs a Python package that is missing ({reason})",
+            fix="install the driver of that database, or name another one: postgresql+psycopg://, mysql+pymysql://",
+        )
 
 
 class SearchError(PipelineError):

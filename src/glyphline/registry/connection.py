@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from glyphline import environment
-from glyphline.errors import PipelineError, ReadOnlyError, RegistryError, TrackingError
+from glyphline.errors import DriverMissingError, PipelineError, ReadOnlyError, RegistryError, TrackingError
 from glyphline.redaction import redact
 from glyphline.registry.versions import Registry
 
@@ -60,12 +60,9 @@ def client(uri: str, timeout_s: float) -> Iterator[Any]:
 
 
 def _explained(error: Exception, uri: str) -> PipelineError:
-    said = redact(" ".join(str(error).split()))[:300]
     if isinstance(error, ImportError):
-        return TrackingError(
-            f"the tracking store {redact(uri)} needs a Python package that is missing ({said})",
-            fix="install the driver of that database, or name another one: postgresql+psycopg://, mysql+pymysql://",
-        )
+        return DriverMissingError(redact(uri), error)
+    said = redact(" ".join(str(error).split()))[:300]
     # MLflow has one exception class for all; only these texts tell what is the matter.
     if "readonly database" in said or "read-only transaction" in said:
         return ReadOnlyError(

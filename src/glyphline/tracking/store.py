@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from glyphline import files
-from glyphline.errors import TrackingError
+from glyphline.errors import DriverMissingError, TrackingError
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.redaction import redact
@@ -89,10 +89,7 @@ def refusals(uri: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        raise TrackingError(
-            f"the tracking store {redact(uri)} needs a Python package that is missing ({error})",
-            fix="install the driver of that database, or name another one: postgresql+psycopg://, mysql+pymysql://",
-        ) from None
+        raise DriverMissingError(redact(uri), error) from None
     except (MlflowException, RequestException, SQLAlchemyError, OSError) as error:
         reason = redact(" ".join(str(error).split()))[:400]
         raise TrackingError(f"the tracking store {redact(uri)} refuses: {reason}", fix=FIX) from None

@@ -49,6 +49,16 @@ def test_a_version_is_the_model_that_was_registered(released, network, reference
     assert np.array_equal(glyphline.load(reference).predict(images), network[0].predict(images))
 
 
+def test_a_version_that_somebody_loaded_by_mlflow_is_what_was_registered(released, default_params, project):
+    from mlflow.artifacts import download_artifacts
+
+    # As MLflow's `load_model` begins.
+    name = "models:/glyphline-digits@champion"
+    download_artifacts(artifact_uri=name, tracking_uri=register.destination(default_params, project).uri)
+    assert (released / "registered_model_meta").is_file()
+    glyphline.load(name)
+
+
 def test_a_version_whose_archive_was_exchanged_is_refused(released, network):
     content = bytearray((released / "data" / "model.keras").read_bytes())
     content[-1] ^= 1

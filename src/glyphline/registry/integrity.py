@@ -21,6 +21,8 @@ SIGNATURE = "model.sig"
 # Exactly what tracking.package writes, and the signature. Whatever else lies there nobody of us has put there.
 KNOWN = {MODEL_FILE, ARCHIVE, SIGNATURE, "data/keras_module.txt", "requirements.txt", "conda.yaml", "python_env.yaml"}
 FLAVORS = {"keras", "python_function"}
+# MLflow's own `load_model` leaves it beside the store's files: name and version, which it reads again.
+NOTE_OF_MLFLOW = "registered_model_meta"
 LOADER = "mlflow.keras"
 BACKEND = "keras"
 FIX = "register the model again from a run that you trust: `dvc repro`; `glyphline rollback` leaves this version"
@@ -87,7 +89,8 @@ def check(folder: Path, what: str) -> None:
 def fetched(uri: str, source: str) -> Iterator[Path]:
     """A copy of a model's folder for as long as the block runs.
 
-    A copy even of local files, so that what was verified is what is loaded.
+    A copy even of local files, so that what was verified is what is loaded; without the note that MLflow leaves when
+    somebody loads the version by it.
 
     Args:
         uri: of the store.
@@ -112,6 +115,9 @@ def fetched(uri: str, source: str) -> Iterator[Path]:
                     fix="start it; then run the same command again",
                 ) from None
             raise ArtifactError(f"the files of the model are not where the registry says: {said}", fix=FIX) from None
+        note = found / NOTE_OF_MLFLOW
+        if note.is_file() and not note.is_symlink():
+            note.unlink()
         yield found
 
 

@@ -53,8 +53,8 @@ def test_a_version_that_somebody_loaded_by_mlflow_is_what_was_registered(release
     from mlflow.artifacts import download_artifacts
 
     # As MLflow's `load_model` begins.
-    name = "models:/glyphline-digits@champion"
-    download_artifacts(artifact_uri=name, tracking_uri=register.destination(default_params, project).uri)
+    name, uri = "models:/glyphline-digits@champion", register.destination(default_params, project).uri
+    download_artifacts(artifact_uri=name, tracking_uri=uri, registry_uri=uri)
     assert (released / "registered_model_meta").is_file()
     glyphline.load(name)
 

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from glyphline.tracking import package
 from glyphline.tracking.events import Signature
 from tests.conftest import made_evaluation
 
-__all__ = ["DyingClient", "Killed", "Runs", "compare", "made_archive", "training"]
+__all__ = ["DyingClient", "Killed", "Runs", "compare", "made_archive", "training", "weights"]
 
 WRITES = ("create_", "delete_", "log_", "set_", "update_")
 
@@ -39,17 +40,26 @@ CONFIG = {
 }
 
 
+def weights(make: Callable[[h5py.File], object]) -> bytes:
+    """The HDF5 file that `make` writes into."""
+    content = io.BytesIO()
+    with h5py.File(content, "w") as stored:
+        make(stored)
+    return content.getvalue()
+
+
 def made_archive(
     path: Path, seed: int = 0, config: dict | None = None, members: dict[str, bytes] | None = None
 ) -> None:
     """A `.keras` file as Keras would write it, of one layer whose weights follow from the seed."""
-    weights = io.BytesIO()
-    with h5py.File(weights, "w") as stored:
+
+    def dense(stored: h5py.File) -> None:
         stored["layers/dense/vars/0"] = np.random.default_rng(seed).normal(size=(3, 2))
+
     parts = {
         "metadata.json": json.dumps({"keras_version": "3.15.1"}).encode(),
         "config.json": json.dumps(config or CONFIG).encode(),
-        "model.weights.h5": weights.getvalue(),
+        "model.weights.h5": weights(dense),
     }
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in (parts | (members or {})).items():

@@ -117,3 +117,13 @@ def put_in_dvc(project, *, ref=None):
     if ref:
         git(project.work, "update-ref", ref, "HEAD")
         git(project.work, "reset", "-q", "--hard", "HEAD~1")
+
+
+@pytest.fixture
+def new_store(project, tmp_path_factory, migrated_store):
+    """The same working folder over an empty store."""
+    # Another file, not the same one emptied: MLflow keeps a database open as long as the process lives.
+    home = tmp_path_factory.mktemp("new-home")
+    (home / "mlruns").mkdir()
+    shutil.copy(migrated_store, home / "mlruns" / "mlflow.db")
+    return Paths(work=project.work, home=home)

@@ -1,6 +1,5 @@
 """Models that want to do more than predict are refused with the reason, and nothing of them ever runs."""
 
-import io
 import os
 import pickle
 import shutil
@@ -13,7 +12,7 @@ import pytest
 from glyphline import keras_archive
 from glyphline.errors import ArtifactError
 from glyphline.registry import Destination, integrity, loading, release
-from tests.registered import CONFIG, Runs, compare, made_archive
+from tests.registered import CONFIG, Runs, compare, made_archive, weights
 
 CANARY = "GLYPHLINE_CANARY"
 
@@ -49,13 +48,6 @@ def lambda_layer(canary) -> dict:
 def foreign(module: str, name: str, registered: str | None = None) -> dict:
     layer = {"module": module, "class_name": name, "config": {}, "registered_name": registered}
     return {**CONFIG, "config": {"layers": [layer]}}
-
-
-def weights(make) -> bytes:
-    content = io.BytesIO()
-    with h5py.File(content, "w") as stored:
-        make(stored)
-    return content.getvalue()
 
 
 def external_link(stored):

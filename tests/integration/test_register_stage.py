@@ -9,7 +9,6 @@ import pytest
 from glyphline import files, records, registry
 from glyphline.commands import restoring
 from glyphline.errors import ArtifactError, RegistryError, TrackingError
-from glyphline.paths import Paths
 from glyphline.records import Cost, Decision
 from glyphline.registry.events import Judged
 from glyphline.stages import register
@@ -104,16 +103,6 @@ def test_after_a_lost_store_restore_registers_once_and_leaves_the_decision_alone
 
 
 @pytest.fixture
-def new_home(project, tmp_path_factory, migrated_store):
-    """The same working folder over an empty store."""
-    # Another file, not the same one emptied: MLflow keeps a database open as long as the process lives.
-    home = tmp_path_factory.mktemp("new-home")
-    (home / "mlruns").mkdir()
-    shutil.copy(migrated_store, home / "mlruns" / "mlflow.db")
-    return Paths(work=project.work, home=home)
-
-
-@pytest.fixture
 def release_another(params, evaluated, train_split):
     """Train, evaluate and register a second model: `release_another()`."""
     register.run(params, evaluated)
@@ -130,14 +119,14 @@ def release_another(params, evaluated, train_split):
 
 @pytest.mark.parametrize("damaged", ["evaluate/evaluation.json", "train/journal.jsonl"])
 def test_an_old_release_that_cannot_be_read_keeps_no_later_one_from_coming_back(
-    params, new_home, release_another, damaged, caplog
+    params, new_store, release_another, damaged, caplog
 ):
-    (new_home.work / "artifacts" / damaged).write_bytes(b"{}\n{}\n")
-    put_in_dvc(new_home)
+    (new_store.work / "artifacts" / damaged).write_bytes(b"{}\n{}\n")
+    put_in_dvc(new_store)
     lost = release_another()
     assert lost.version == 2
     with caplog.at_level(logging.WARNING, logger="glyphline"):
-        (restored,) = restoring.run(params, new_home)
+        (restored,) = restoring.run(params, new_store)
     assert (restored.version, restored.weights_digest) == (1, lost.weights_digest)
     assert "a release was left out" in caplog.text
 

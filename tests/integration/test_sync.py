@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from glyphline import tracking
-from glyphline.paths import Paths
 from glyphline.tracking import journal, sources
 from tests.conftest import environment
 from tests.integration.conftest import git, put_in_dvc, record_evaluation, record_model, rows
@@ -22,16 +21,6 @@ def recorded(default_params, project, train_split):
     key = record_model(default_params, project, train_split, environ={"DVC_EXP_NAME": "misty-lake"})
     record_evaluation(default_params, project)
     return key
-
-
-@pytest.fixture
-def new_store(project, tmp_path_factory, migrated_store):
-    """The same working folder over an empty store."""
-    # Another file, not the same one emptied: MLflow keeps a database open as long as the process lives.
-    home = tmp_path_factory.mktemp("new-home")
-    (home / "mlruns").mkdir()
-    shutil.copy(migrated_store, home / "mlruns" / "mlflow.db")
-    return Paths(work=project.work, home=home)
 
 
 def test_a_lost_store_comes_back_as_it_was_and_a_second_sync_adds_nothing(default_params, project, recorded, new_store):

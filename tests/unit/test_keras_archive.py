@@ -1,6 +1,5 @@
 """An archive is told apart from what only looks like one, without loading it, and never by a traceback."""
 
-import io
 import json
 import zipfile
 
@@ -10,14 +9,7 @@ import pytest
 
 from glyphline import keras_archive
 from glyphline.errors import ArtifactError
-from tests.registered import CONFIG, made_archive
-
-
-def weights(make) -> bytes:
-    content = io.BytesIO()
-    with h5py.File(content, "w") as stored:
-        make(stored)
-    return content.getvalue()
+from tests.registered import CONFIG, made_archive, weights
 
 
 def many_unallocated(stored):

@@ -1,14 +1,17 @@
 """How many epochs and seconds the search needs for what blind search finds, beside KerasTuner's Hyperband.
 
-Per study seed, on a part of MNIST: blind search with full-length trials; then TPE with Hyperband until it is as good;
-then, if `keras-tuner` is installed, its Hyperband over the same space and network.
+Per study seed, on a part of MNIST, over the space of params.yaml and from its values, which nobody has tuned for that:
+blind search with full-length trials; then a Gaussian process with halving until it is as good; then, if `keras-tuner`
+is installed, its Hyperband over the same space and network.
 
     python benchmarks/search_efficiency.py
 """
 
 import tempfile
 import time
-from dataclasses import replace
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,45 +21,85 @@ import measurement
 from glyphline import data, params, training, tuning
 from glyphline.params import Params, overlay
 from glyphline.paths import Paths
-from glyphline.tuning.report import Outcome
-from glyphline.values import Split
+from glyphline.values import Split, flatten
 from measurement import median_with_range
 
-
-class Clock:
-    """Follows a search and notes when each trial ended."""
-
-    def __init__(self) -> None:
-        self._began = time.perf_counter()
-        self.ends: list[float] = []
-
-    def begin(self, *_: Any) -> "Clock":
-        """Follow a trial no closer than the search."""
-        return self
-
-    def epoch(self, *_: Any) -> None:
-        """Nothing."""
-
-    def end(self, *_: Any) -> None:
-        """Seconds since the search began."""
-        self.ends.append(time.perf_counter() - self._began)
+RECIPE = "fast"
+GIVEN = ("train.learning_rate", "train.batch_size", "model.dense_units", "model.dropout")
+"""The parameters that are searched: they begin where params.yaml has them, whatever the recipe says."""
 
 
-def search(values: Params, setting: training.Setting) -> tuple[Outcome, list[float]]:
-    """What a search found, and seconds from its beginning to the end of each trial."""
-    with tempfile.TemporaryDirectory() as scratch:
-        place, clock = tuning.Place(Path(scratch) / "optuna.db"), Clock()
-        return tuning.search(values, "efficiency", place, clock, lambda: setting, identity={}), clock.ends
+class ReachedError(Exception):
+    """The search is as good as it was to be."""
 
 
-def reaching(found: Outcome, ends: list[float], target: float) -> dict[str, float] | None:
-    """Trials, epochs and seconds up to the first finished trial as good as `target`; None when there is none."""
-    epochs = 0
-    for row, seconds in zip(found.rows, ends, strict=True):
-        epochs += row["epochs"]
-        if row["state"] == "COMPLETE" and row["val_loss"] <= target:
-            return {"trials": row["trial"] + 1, "epochs": epochs, "seconds": seconds}
-    return None
+@dataclass
+class Trial:
+    """One trial as it goes on, and whoever follows it.
+
+    Attributes:
+        search: that it belongs to.
+        values: dotted key -> value.
+        epochs: that were run.
+        state: COMPLETE, PRUNED or FAIL; None before its end.
+        val_loss: in nats, of a complete trial.
+        seconds: from the beginning of the search to the trial's end.
+    """
+
+    search: "Trials" = field(repr=False)
+    values: Mapping[str, Any]
+    epochs: int = 0
+    state: str | None = None
+    val_loss: float | None = None
+    seconds: float = 0.0
+
+    def epoch(self, epoch: int, _: Mapping[str, float]) -> None:
+        """Count it."""
+        self.epochs = epoch + 1
+
+    def end(self, state: str, measured: Mapping[str, float], _: str | None) -> None:
+        """Note it.
+
+        Raises:
+            ReachedError: the search needs no further trial.
+        """
+        self.state, self.seconds = state, time.perf_counter() - self.search.began
+        if state == "COMPLETE":
+            self.val_loss = measured["val_loss"]
+            if self.val_loss <= self.search.target:
+                raise ReachedError
+
+    def record(self) -> dict[str, Any]:
+        """All but the search."""
+        names = ("values", "epochs", "state", "val_loss", "seconds")
+        return {name: getattr(self, name) for name in names}
+
+
+class Trials:
+    """Follows a search.
+
+    Args:
+        target: val_loss at which it ends.
+    """
+
+    def __init__(self, target: float) -> None:
+        self.began, self.target, self.all = time.perf_counter(), target, []
+
+    def begin(self, _name: str, _number: int, values: Mapping[str, Any], _worker: str) -> Trial:
+        """A trial begins."""
+        self.all.append(Trial(self, dict(values)))
+        return self.all[-1]
+
+
+def search(values: Params, setting: training.Setting, target: float = float("-inf")) -> tuple[list[Trial], bool]:
+    """The trials of a search that ends with the first as good as `target`, and whether there was one."""
+    found = Trials(target)
+    with tempfile.TemporaryDirectory() as scratch, suppress(ReachedError):
+        tuning.search(
+            values, "efficiency", tuning.Place(Path(scratch) / "optuna.db"), found, lambda: setting, identity={}
+        )
+        return found.all, False
+    return found.all, True
 
 
 def keras_tuner(values: Params, setting: training.Setting, epochs: int, target: float) -> dict[str, Any] | None:
@@ -69,7 +112,7 @@ def keras_tuner(values: Params, setting: training.Setting, epochs: int, target: 
         from keras_tuner import Hyperband, HyperParameters, Objective
     except ImportError:
         return None
-    spent = {"epochs": 0, "seconds": 0.0}
+    spent = {"trials": 0, "epochs": 0, "seconds": 0.0}
     best, reached = float("inf"), None
 
     space = HyperParameters()
@@ -96,6 +139,7 @@ def keras_tuner(values: Params, setting: training.Setting, epochs: int, target: 
             seconds = time.perf_counter() - began
             if done:
                 seconds -= done * (ends[-1] - ends[0]) / (len(ends) - 1)
+            spent["trials"] += 1
             spent["epochs"] += length - done
             spent["seconds"] += seconds
             loss = float(fitted.best["val_loss"])
@@ -126,31 +170,39 @@ def part(split: Split, of: int) -> Split:
 
 
 @click.command()
-@click.option("--recipe", default="fast", show_default=True, help="The network and the training that are searched.")
 @click.option("--seeds", default=5, show_default=True, help="Of the study.")
 @click.option("--trials", default=40, show_default=True, help="Of blind search, and at most of the other.")
 @click.option("--epochs", default=9, show_default=True, help="Of a full-length trial.")
-@click.option("--of", default=8, show_default=True, help="Every how many-th image of MNIST is used.")
+@click.option("--of", default=16, show_default=True, help="Every how many-th image is used to train.")
+@click.option("--val-of", default=4, show_default=True, help="Every how many-th image is used to validate.")
 @measurement.quick_option
-def main(recipe: str, seeds: int, trials: int, epochs: int, of: int, *, quick: bool) -> None:
+def main(seeds: int, trials: int, epochs: int, of: int, val_of: int, *, quick: bool) -> None:
     """Measure and publish."""
-    seeds, trials, epochs, of = (1, 4, 3, 40) if quick else (seeds, trials, epochs, of)
+    seeds, trials, epochs, of, val_of = (1, 4, 3, 40, 40) if quick else (seeds, trials, epochs, of, val_of)
+    given = flatten(params.read(measurement.ROOT / "params.yaml").model_dump())
+    start = {key: given[key] for key in GIVEN} | {"tune.trials": trials}
     length = {"tune.epochs": epochs, "train.epochs": epochs, "train.patience": epochs, "tune.finalists": 0}
-    # The batch size of params.yaml must be one of the space, as trial 0 is params.yaml.
-    with measurement.project("mnist", recipe, {"train.batch_size": 64, "tune.trials": trials}) as folder:
+    with measurement.project("mnist", RECIPE, start) as folder:
         paths = Paths(work=folder, home=folder)
         base = overlay(params.read(paths.params), length)
-        splits = (part(data.load(paths.split(name)), of) for name in ("train", "val"))
+        splits = (part(data.load(paths.split(name)), every) for name, every in (("train", of), ("val", val_of)))
         setting = training.prepare(base, *splits)
-    found = [measured(overlay(base, {"seed": seed}), setting, epochs) for seed in range(seeds)]
-    reached = [one for one in found if one["guided"]["reached"]]
+    found = [measured(overlay(base, {"seed": seed}), setting, trials, epochs) for seed in range(seeds)]
+    reached = [one["guided"] for one in found if one["guided"]["reached"]]
     rows = [
-        ("blind search", trials, median_with_range([one["blind"]["epochs"] for one in found], 0), "", ""),
         (
-            "TPE with Hyperband, until as good as blind search",
-            median_with_range([one["guided"]["reached"]["trials"] for one in reached], 0) if reached else "never",
-            median_with_range([one["guided"]["reached"]["epochs"] for one in reached], 0) if reached else "never",
-            median_with_range([one["guided"]["reached"]["seconds"] for one in reached], 1) if reached else "never",
+            "blind search",
+            trials,
+            median_with_range([one["blind"]["epochs"] for one in found], 0),
+            median_with_range([one["blind"]["seconds"] for one in found], 1),
+            "",
+        ),
+        (
+            "Gaussian process with halving, until as good as blind search",
+            *(
+                median_with_range([one[name] for one in reached], digits) if reached else "never"
+                for name, digits in (("trials", 0), ("epochs", 0), ("seconds", 1))
+            ),
             f"{len(reached)} of {seeds}",
         ),
     ]
@@ -158,7 +210,7 @@ def main(recipe: str, seeds: int, trials: int, epochs: int, of: int, *, quick: b
         rows.append(
             (
                 "KerasTuner's Hyperband, whole",
-                "",
+                median_with_range([one["trials"] for one in beside], 0),
                 median_with_range([one["epochs"] for one in beside], 0),
                 median_with_range([one["seconds"] for one in beside], 1),
                 f"{sum(one['reached'] is not None for one in beside)} of {seeds}",
@@ -166,30 +218,44 @@ def main(recipe: str, seeds: int, trials: int, epochs: int, of: int, *, quick: b
         )
     measurement.publish(
         "search_efficiency",
-        f"What a search needs for the best val_loss of {trials} blind trials of {epochs} epochs; every {of}th image of "
-        f"MNIST, recipe {recipe}; median (lowest to highest) of {seeds} study seeds",
+        f"What a search needs for the best val_loss of {trials} blind trials of {epochs} epochs; MNIST, every"
+        f" {of}th image to train and every {val_of}th to validate, recipe {RECIPE};"
+        f" median (lowest to highest) of {seeds} study seeds",
         ("search", "trials", "epochs", "seconds", "seeds that reached it"),
         rows,
         found,
     )
 
 
-def measured(values: Params, setting: training.Setting, epochs: int) -> dict[str, Any]:
+def measured(values: Params, setting: training.Setting, trials: int, epochs: int) -> dict[str, Any]:
     """One study seed."""
-    # Another seed: the first trials of both searches would be the same draws.
-    unguided = {"seed": values.seed + 1000, "tune.sampler": "random", "tune.pruner": "none"}
-    blind, blind_ends = search(overlay(values, unguided), setting)
-    guided, guided_ends = search(overlay(values, {"tune.sampler": "tpe", "tune.pruner": "hyperband"}), setting)
-    spent, reached = sum(row["epochs"] for row in blind.rows), reaching(guided, guided_ends, blind.val_loss)
+    # Another seed: the first trials of both searches would be the same draws. Trial 0 is params.yaml, and not blind.
+    unguided = {
+        "seed": values.seed + 1000,
+        "tune.sampler": "random",
+        "tune.pruner": "none",
+        "tune.trials": trials + 1,
+    }
+    (given, *blind), _ = search(overlay(values, unguided), setting)
+    target = min(trial.val_loss for trial in blind if trial.val_loss is not None)
+    guided, reached = search(overlay(values, {"tune.sampler": "gp", "tune.pruner": "halving"}), setting, target)
+    spent, needed = sum(trial.epochs for trial in blind), sum(trial.epochs for trial in guided)
     one = {
         "seed": values.seed,
-        "blind": {"val_loss": blind.val_loss, "trial": blind.number, "epochs": spent, "seconds": blind_ends[-1]},
-        "guided": {"val_loss": guided.val_loss, "reached": reached, "seconds": guided_ends[-1]},
-        "part": reached and reached["epochs"] / spent,
-        "keras_tuner": keras_tuner(values, setting, epochs, blind.val_loss),
+        "blind": {"val_loss": target, "epochs": spent, "seconds": blind[-1].seconds - given.seconds},
+        "guided": {
+            "reached": reached,
+            "val_loss": min(trial.val_loss for trial in guided if trial.val_loss is not None),
+            "trials": len(guided),
+            "epochs": needed,
+            "seconds": guided[-1].seconds,
+            "part": needed / spent,
+        },
+        "keras_tuner": keras_tuner(values, setting, epochs, target),
     }
     click.echo(one, err=True)
-    return one
+    each = {"blind": blind, "guided": guided}
+    return one | {"trials": {name: [trial.record() for trial in found] for name, found in each.items()}}
 
 
 if __name__ == "__main__":

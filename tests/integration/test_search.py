@@ -82,8 +82,8 @@ def test_a_search_in_parts_is_the_search_in_one(finished, tmp_path):
     assert run(light(), tmp_path / "optuna.db").rows == outcome.rows
 
 
-@pytest.mark.parametrize("pruner", ["median", "hyperband", "none"])
-@pytest.mark.parametrize("sampler", ["tpe", "random"])
+@pytest.mark.parametrize("pruner", ["median", "halving", "hyperband", "none"])
+@pytest.mark.parametrize("sampler", ["tpe", "gp", "random"])
 def test_every_sampler_and_pruner_gives_the_same_search_in_parts(sampler, pruner, tmp_path):
     values = {"sampler": sampler, "pruner": pruner, "trials": 14, "epochs": 9}
     whole = run(light(**values), tmp_path / "whole.db")
@@ -374,6 +374,7 @@ def test_the_settings_of_the_sampler_are_kept_with_the_study(finished):
         "multivariate": True,
         "group": False,
         "constant_liar": True,
+        "warmup_steps": 0,
     }
 
 

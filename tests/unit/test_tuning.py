@@ -18,6 +18,7 @@ from glyphline.tuning.plan import Finalist, RecheckPlan, SearchPlan
 from glyphline.tuning.report import check_rechecked, check_usable, rows, tables
 from glyphline.tuning.seat import LocalSeat
 from glyphline.tuning.space import Space
+from glyphline.tuning.study import pruner
 from glyphline.tuning.trial import Job, TooLargeError
 from tests.conftest import changed
 
@@ -379,3 +380,14 @@ def test_trials_with_gpus_of_their_own_get_processes_and_a_missing_gpu_is_refuse
     tune = changed(default_params, {"tune.gpus_per_trial": 4.0}).tune
     with pytest.raises(SearchError, match="gpus_per_trial=4, and there are 0 GPUs"):
         launcher(None, tune)
+
+
+@pytest.mark.parametrize(
+    ("values", "epochs"),
+    [({}, 2), ({"train.warmup": 0.0}, 0), ({"train.schedule": "constant"}, 0), ({"tune.epochs": 3}, 0)],
+)
+def test_nothing_is_pruned_while_the_learning_rate_warms_up(default_params, values, epochs):
+    params = changed(default_params, {"train.warmup": 0.25, "train.schedule": "cosine", "tune.epochs": 9} | values)
+    assert pruner(params)._n_warmup_steps == epochs
+    halving = pruner(changed(params, {"tune.pruner": "halving"}))
+    assert halving._min_resource == max(epochs, 1)

@@ -92,10 +92,13 @@ class TuneParams(Section):
     timeout_s: float | None = Field(
         gt=0, description="Seconds of searching, over all runs, after which no new trial is begun. Null: no limit."
     )
-    sampler: Literal["tpe", "random"] = Field(description="How values are chosen: tree-structured Parzen, or blindly.")
+    sampler: Literal["tpe", "gp", "random"] = Field(
+        description="How values are chosen: tree-structured Parzen; a Gaussian process, slower and better; or blindly."
+    )
     startup_trials: int = Field(ge=0, description="Finished trials before the sampler models and the pruner prunes.")
-    pruner: Literal["median", "hyperband", "none"] = Field(
-        description="When a trial is given up: worse than half at its epoch, Hyperband's brackets, or never."
+    pruner: Literal["median", "halving", "hyperband", "none"] = Field(
+        description="When a trial is given up: worse than half at its epoch, or each time its epochs have doubled, both"
+        " after the warm-up; Hyperband's brackets; or never."
     )
     objectives: Objectives = Field(
         description="What is made small: val_loss, or val_loss and model_size or latency_ms, which prunes nothing."

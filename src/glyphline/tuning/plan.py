@@ -46,7 +46,7 @@ class SearchPlan:
         if number < len(self._fixed):
             return self._fixed[number]
         tune, seed = self._params.tune, self._params.seed
-        return self.space.draw(study, sampler(tune, seed, number, grouped=self.space.is_conditional), number)
+        return self.space.draw(study, sampler(tune, seed, number, self.space), number)
 
     def job(self, number: int, values: Mapping[str, Any]) -> Job:
         """A short fit with a seed of its own."""

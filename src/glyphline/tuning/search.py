@@ -93,7 +93,7 @@ class _Search:
     def run(self, launched: Launcher, identity: Mapping[str, Any]) -> Outcome:
         tune = self._params.tune
         plan = SearchPlan(self._params, self._space, self._warm())
-        searched = self._open(self._name, tune.objectives, study.pruner(tune), identity)
+        searched = self._open(self._name, tune.objectives, study.pruner(self._params), identity)
         self._work(launched, searched, plan)
         # An earlier run with a larger budget may have left more; what is chosen must not depend on that.
         self.study = study.beginning(searched, plan.total)
@@ -124,7 +124,7 @@ class _Search:
                 objectives=objectives,
                 pruner=pruner,
                 identity=identity,
-                settings=study.settings(self._params.tune, self._params.seed, grouped=self._space.is_conditional),
+                settings=study.settings(self._params, self._space),
             )
 
     def _work(self, launched: Launcher, opened: optuna.Study, plan: Plan) -> None:

@@ -86,6 +86,14 @@ class Space:
                 )
         return values
 
+    def existing(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values that count, of a candidate that has all of them."""
+        found: dict[str, Any] = {}
+        for key, dimension in self.dimensions.items():
+            if self._counts(dimension, found):
+                found[key] = values[key]
+        return found
+
     def hand_set(self) -> dict[str, Any]:
         """The values of params.yaml: trial 0."""
         return {key: self._now[key] for key, one in self.dimensions.items() if self._counts(one, {})}

@@ -9,7 +9,7 @@ is installed, its Hyperband over the same space and network.
 
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -170,15 +170,15 @@ def part(split: Split, of: int) -> Split:
 
 
 @click.command()
-@click.option("--seeds", default=5, show_default=True, help="Of the study.")
+@click.option("--seed", "seeds", multiple=True, default=range(5), show_default=True, help="Of a study.")
 @click.option("--trials", default=40, show_default=True, help="Of blind search, and at most of the other.")
 @click.option("--epochs", default=9, show_default=True, help="Of a full-length trial.")
 @click.option("--of", default=16, show_default=True, help="Every how many-th image is used to train.")
 @click.option("--val-of", default=4, show_default=True, help="Every how many-th image is used to validate.")
 @measurement.quick_option
-def main(seeds: int, trials: int, epochs: int, of: int, val_of: int, *, quick: bool) -> None:
+def main(seeds: Sequence[int], trials: int, epochs: int, of: int, val_of: int, *, quick: bool) -> None:
     """Measure and publish."""
-    seeds, trials, epochs, of, val_of = (1, 4, 3, 40, 40) if quick else (seeds, trials, epochs, of, val_of)
+    seeds, trials, epochs, of, val_of = ((0,), 4, 3, 40, 40) if quick else (seeds, trials, epochs, of, val_of)
     given = flatten(params.read(measurement.ROOT / "params.yaml").model_dump())
     start = {key: given[key] for key in GIVEN} | {"tune.trials": trials}
     length = {"tune.epochs": epochs, "train.epochs": epochs, "train.patience": epochs, "tune.finalists": 0}
@@ -187,7 +187,7 @@ def main(seeds: int, trials: int, epochs: int, of: int, val_of: int, *, quick: b
         base = overlay(params.read(paths.params), length)
         splits = (part(data.load(paths.split(name)), every) for name, every in (("train", of), ("val", val_of)))
         setting = training.prepare(base, *splits)
-    found = [measured(overlay(base, {"seed": seed}), setting, trials, epochs) for seed in range(seeds)]
+    found = [measured(overlay(base, {"seed": seed}), setting, trials, epochs) for seed in seeds]
     reached = [one["guided"] for one in found if one["guided"]["reached"]]
     rows = [
         (
@@ -203,7 +203,7 @@ def main(seeds: int, trials: int, epochs: int, of: int, val_of: int, *, quick: b
                 median_with_range([one[name] for one in reached], digits) if reached else "never"
                 for name, digits in (("trials", 0), ("epochs", 0), ("seconds", 1))
             ),
-            f"{len(reached)} of {seeds}",
+            f"{len(reached)} of {len(seeds)}",
         ),
     ]
     if beside := [one["keras_tuner"] for one in found if one["keras_tuner"]]:
@@ -213,14 +213,14 @@ def main(seeds: int, trials: int, epochs: int, of: int, val_of: int, *, quick: b
                 median_with_range([one["trials"] for one in beside], 0),
                 median_with_range([one["epochs"] for one in beside], 0),
                 median_with_range([one["seconds"] for one in beside], 1),
-                f"{sum(one['reached'] is not None for one in beside)} of {seeds}",
+                f"{sum(one['reached'] is not None for one in beside)} of {len(seeds)}",
             )
         )
     measurement.publish(
         "search_efficiency",
         f"What a search needs for the best val_loss of {trials} blind trials of {epochs} epochs; MNIST, every"
         f" {of}th image to train and every {val_of}th to validate, recipe {RECIPE};"
-        f" median (lowest to highest) of {seeds} study seeds",
+        f" median (lowest to highest) of {len(seeds)} study seeds",
         ("search", "trials", "epochs", "seconds", "seeds that reached it"),
         rows,
         found,

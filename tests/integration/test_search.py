@@ -86,10 +86,13 @@ def test_a_search_in_parts_is_the_search_in_one(finished, tmp_path):
 @pytest.mark.parametrize("sampler", ["tpe", "gp", "random"])
 def test_every_sampler_and_pruner_gives_the_same_search_in_parts(sampler, pruner, tmp_path):
     values = {"sampler": sampler, "pruner": pruner, "trials": 14, "epochs": 9}
-    whole = run(light(**values), tmp_path / "whole.db")
+    watched = Watched()
+    whole = run(light(**values), tmp_path / "whole.db", watched)
     run(light(**values | {"trials": 8}), tmp_path / "parts.db")
     assert run(light(**values), tmp_path / "parts.db").rows == whole.rows
     assert bool(whole.pruned) == (pruner != "none")
+    lengths = {len(trial["epochs"]) for trial in watched.trials.values() if trial["end"][0] == "PRUNED"}
+    assert max(lengths, default=0) < 9, "a trial that has had its last epoch is a whole one"
 
 
 @pytest.mark.parametrize("values", [{}, {"finalists": 2, "seeds": 2}, {"objectives": ("val_loss", "model_size")}])

@@ -107,6 +107,31 @@ def test_a_pruned_trial_counts_as_if_it_had_gone_on_as_the_others():
     assert pruned == pytest.approx((complete + other) / 2)
 
 
+def test_a_pruned_trial_is_not_taken_for_better_than_the_best():
+    values = random_values(0)
+    # At its second epoch the only whole one was worse than it had been; what it gained after that says little.
+    trials = [
+        ended(values, 0.3, curve=(0.6, 0.9, 0.3)),
+        ended(values, state=TrialState.PRUNED, curve=(0.6, 0.7)),
+        ended(values, state=TrialState.PRUNED, curve=(0.6, 2.0)),
+    ]
+    complete, promising, hopeless = _Seen(trials, ONE).losses
+    assert complete == promising < hopeless
+
+
+def test_what_was_pruned_early_goes_on_as_those_that_were_pruned_late():
+    values = random_values(0)
+    trials = [
+        ended(values, 0.1, curve=(0.9, 0.5, 0.1)),
+        ended(values, state=TrialState.PRUNED, curve=(1.0, 0.8)),
+        ended(values, state=TrialState.PRUNED, curve=(1.1, 0.9)),
+        ended(values, state=TrialState.PRUNED, curve=(1.2,)),
+    ]
+    _, late, other, early = _Seen(trials, ONE).losses
+    # Steps of -0.4, -0.2 and -0.2 to the second epoch: from 1.2 to 1.0.
+    assert early - other == pytest.approx(other - late)
+
+
 def test_a_failed_trial_counts_as_the_worst_and_one_that_diverged_does_not_hide_the_rest():
     values = random_values(0)
     trials = [ended(values, value) for value in (0.1, 0.2, 0.3, 0.4, 1e9)]

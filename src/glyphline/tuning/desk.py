@@ -158,7 +158,9 @@ class Desk:
         self._told[job.number].epoch(epoch, metrics)
         loss = metrics["val_loss"]
         self.book.report(job.number, epoch, loss)
-        if self.plan.prunes and self.book.should_prune(job.number, epoch):
+        is_last = job.epochs is not None and epoch + 1 >= job.epochs
+        # After its last epoch there is nothing left to save, and a whole trial says more than a pruned one.
+        if self.plan.prunes and not is_last and self.book.should_prune(job.number, epoch):
             return f"epoch {epoch + 1}: val_loss {loss:.4f}"
         return None
 

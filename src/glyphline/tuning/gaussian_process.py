@@ -22,6 +22,9 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 CANDIDATES, NEAR_THE_BEST, REACH = 768, 256, 0.15
 """Points that are compared: all over the space, and around the best; standard deviation of the latter, as a part."""
+LENGTH, SHORTEST, LONGEST = 2.0, 0.5, 10.0
+"""How far the loss at one place tells of another, in widths of a range: first guess and bounds. A fit's loss bends
+slowly over a sensible range; a short length learned from a handful of trials holds the search where it began."""
 FITTED = 100
 """Trials, at most, that the kernel's parameters are fitted to; their cost grows with the third power."""
 WHISKER = 1.5
@@ -114,8 +117,10 @@ class GaussianProcessSampler(BaseSampler):  # type: ignore[misc]
 class _Seen:
     """What the trials of a study say.
 
-    A pruned trial has no final loss. It counts as its last loss and what complete trials gained from that epoch on, in
-    the median: a fit's rank changes little after the warm-up, and its loss much.
+    A pruned trial has no final loss. It counts as its last loss and what others gained from epoch to epoch after that,
+    in the median: a fit's rank changes little after the warm-up, and its loss much. It never counts as better than the
+    best: one high loss in the middle of the only complete trial would make all that were pruned there look good, and
+    draw the search to them.
 
     Attributes:
         values: dotted key -> value, of each trial that says something.
@@ -128,7 +133,8 @@ class _Seen:
         pruned = [trial for trial in trials if trial.state == TrialState.PRUNED and _has_loss(trial)]
         failed = [trial for trial in trials if trial.state == TrialState.FAIL]
         losses = _scalar(np.array([trial.values for trial in complete]), weights) if complete else np.empty(0)
-        losses = np.append(losses, [_continued(trial, complete) for trial in pruned])
+        gains, best = _gains([*complete, *pruned]), losses.min() if len(losses) else -np.inf
+        losses = np.append(losses, [max(_last(trial) + gains[trial.last_step], best) for trial in pruned])
         losses = np.minimum(losses, _whisker(losses))
         losses = np.append(losses, np.full(len(failed), losses.max()))
         self.values = [trial.params for trial in (*complete, *pruned, *failed)]
@@ -137,9 +143,11 @@ class _Seen:
 
 
 def _has_loss(trial: FrozenTrial) -> bool:
-    if trial.state == TrialState.COMPLETE:
-        return True
-    return trial.state == TrialState.PRUNED and math.isfinite(trial.intermediate_values.get(trial.last_step, math.nan))
+    return trial.state == TrialState.COMPLETE or (trial.state == TrialState.PRUNED and math.isfinite(_last(trial)))
+
+
+def _last(trial: FrozenTrial) -> float:
+    return float(trial.intermediate_values.get(trial.last_step, math.nan))
 
 
 def _scalar(losses: Floats, weights: Floats) -> Floats:
@@ -152,10 +160,16 @@ def _scalar(losses: Floats, weights: Floats) -> Floats:
     return found
 
 
-def _continued(trial: FrozenTrial, complete: Sequence[FrozenTrial]) -> float:
-    last = trial.last_step
-    gains = [one.value - one.intermediate_values[last] for one in complete if last in one.intermediate_values]
-    return float(trial.intermediate_values[last] + (np.median(gains) if gains else 0.0))
+def _gains(trials: Sequence[FrozenTrial]) -> dict[int, float]:
+    """Epoch -> how much the loss of a trial is expected to change from there to the last epoch of any."""
+    curves = [trial.intermediate_values for trial in trials]
+    last = max((max(curve) for curve in curves if curve), default=-1)
+    found, gain = {last: 0.0}, 0.0
+    for epoch in range(last - 1, -1, -1):
+        steps = [curve[epoch + 1] - curve[epoch] for curve in curves if epoch in curve and epoch + 1 in curve]
+        gain += float(np.median(steps)) if steps else 0.0
+        found[epoch] = gain
+    return found
 
 
 def _whisker(losses: Floats) -> float:
@@ -166,7 +180,7 @@ def _whisker(losses: Floats) -> float:
 def _fitted(places: Floats, losses: Floats) -> GaussianProcessRegressor:
     # Evenly over all of them: the first know the space, the last the neighbourhood of the best.
     some = np.unique(np.linspace(0, len(losses) - 1, min(len(losses), FITTED)).round().astype(int))
-    kernel = ConstantKernel(1.0, (0.1, 10.0)) * Matern(np.full(places.shape[1], 0.7), (0.2, 10.0), nu=2.5)
+    kernel = ConstantKernel(1.0, (0.1, 10.0)) * Matern(np.full(places.shape[1], LENGTH), (SHORTEST, LONGEST), nu=2.5)
     process = GaussianProcessRegressor(kernel + WhiteKernel(0.05, (1e-3, 1.0)))
     with warnings.catch_warnings():
         # A parameter that does not matter has its length at the end of its range, and so it is meant.

@@ -170,7 +170,7 @@ def part(split: Split, of: int) -> Split:
 
 
 @click.command()
-@click.option("--seed", "seeds", multiple=True, default=range(5), show_default=True, help="Of a study.")
+@click.option("--seed", "seeds", multiple=True, type=int, default=range(5), show_default=True, help="Of a study.")
 @click.option("--trials", default=40, show_default=True, help="Of blind search, and at most of the other.")
 @click.option("--epochs", default=9, show_default=True, help="Of a full-length trial.")
 @click.option("--of", default=16, show_default=True, help="Every how many-th image is used to train.")

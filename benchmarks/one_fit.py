@@ -2,38 +2,31 @@
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 import numpy as np
 
-from glyphline import data, tracking, training
+from glyphline import data, training
 from glyphline import params as parameters
-from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.training.loading import load
-from glyphline.values import EpochHook
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--seed", default=1, show_default=True)
 @click.option("--test", is_flag=True, help="Score on the test split: once per seed, when nothing is chosen any more.")
-@click.option("--tracked", is_flag=True, help="Record the fit as the train stage does.")
-def main(folder: Path, *, seed: int, test: bool, tracked: bool) -> None:
+def main(folder: Path, *, seed: int, test: bool) -> None:
     """Fit what params.yaml of the project in FOLDER describes."""
     paths = Paths(work=folder, home=folder)
     params = parameters.read(paths.params)
     train, val = data.load(paths.split("train")), data.load(paths.split("val"))
-    # The tracker first, as in the stage: its process imports MLflow while this one imports TensorFlow.
-    with _hook(params, paths, tracked=tracked) as on_epoch:
-        load()
-        began, cpu = time.perf_counter(), time.process_time()
-        setting = training.prepare(params, train, val)
-        fitted = training.fit(params, setting, seed=seed, on_epoch=on_epoch)
-        seconds = time.perf_counter() - began
+    load()
+    began, cpu = time.perf_counter(), time.process_time()
+    setting = training.prepare(params, train, val)
+    fitted = training.fit(params, setting, seed=seed)
+    seconds = time.perf_counter() - began
     said = {
         "seed": seed,
         "fit_s": seconds,
@@ -53,17 +46,6 @@ def main(folder: Path, *, seed: int, test: bool, tracked: bool) -> None:
         )
         said["test_accuracy"] = float(np.mean(probs.argmax(axis=1) == split.labels))
     click.echo(json.dumps(said))
-
-
-@contextmanager
-def _hook(params: Params, paths: Paths, *, tracked: bool) -> Iterator[EpochHook | None]:
-    if not tracked:
-        yield None
-        return
-    with tracking.record(params, paths, stage="train") as recorder:
-        run = recorder.start(experiment=params.data.dataset)
-        run.params(params.flat())
-        yield lambda epoch, metrics: run.metrics(metrics, step=epoch)
 
 
 if __name__ == "__main__":

@@ -13,10 +13,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from scipy import stats
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 RESULTS = HERE / "results"
-PACKAGES = ("tensorflow", "keras", "mlflow", "dvc", "optuna", "scikit-learn")
+PACKAGES = ("tensorflow", "jax", "keras", "mlflow", "dvc", "optuna", "scikit-learn")
 
 quick_option = click.option("--quick", is_flag=True, help="As little as shows that the benchmark works.")
 
@@ -59,7 +59,8 @@ def run(*command: object, folder: Path = ROOT, environ: Mapping[str, str] | None
         click.ClickException: it failed; with the end of what it said.
     """
     scripts = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"PATH": scripts, "PYTHONPATH": str(ROOT / "src")} | dict(environ or {})
+    modules = os.pathsep.join([str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = os.environ | {"PATH": scripts, "PYTHONPATH": modules} | dict(environ or {})
     words = [str(word) for word in command]
     began = time.perf_counter()
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
@@ -124,6 +125,15 @@ def machine() -> str:
     return f"{os.cpu_count()} cores, {model}, {platform.system()}, Python {platform.python_version()}"
 
 
+def installed(packages: Sequence[str]) -> dict[str, str]:
+    """The versions of those packages that are there: a benchmark of fits runs without the rest."""
+    found = {}
+    for package in packages:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
 def mean_with_interval(values: Sequence[float]) -> str:
     """The mean and the half width of its 95 % interval (Student's t), for accuracies."""
     if len(values) < 2:
@@ -147,7 +157,7 @@ def publish(name: str, title: str, columns: Sequence[str], rows: Sequence[Sequen
         rows: its cells.
         measured: every single measurement.
     """
-    versions = {package: version(package) for package in PACKAGES}
+    versions = installed(PACKAGES)
     used = ", ".join(f"{package} {number}" for package, number in versions.items())
     lines = [f"{title}. {machine()}; {used}.", "", f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
     lines += [f"| {' | '.join(map(str, row))} |" for row in rows]

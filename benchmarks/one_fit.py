@@ -23,14 +23,17 @@ def main(folder: Path, *, seed: int, test: bool) -> None:
     params = parameters.read(paths.params)
     train, val = data.load(paths.split("train")), data.load(paths.split("val"))
     load()
+    ends: list[float] = []
     began, cpu = time.perf_counter(), time.process_time()
     setting = training.prepare(params, train, val)
-    fitted = training.fit(params, setting, seed=seed)
+    fitted = training.fit(params, setting, seed=seed, on_epoch=lambda _epoch, _row: ends.append(time.perf_counter()))
     seconds = time.perf_counter() - began
     said = {
         "seed": seed,
         "fit_s": seconds,
         "cpu_s": time.process_time() - cpu,
+        # The first epoch also compiles.
+        "later_epoch_s": float(np.median(np.diff(ends))) if len(ends) > 1 else None,
         "val_accuracy": fitted.best["val_accuracy"],
         "parameters": fitted.parameters,
         "epochs": len(fitted.rows),

@@ -8,7 +8,7 @@ from glyphline.errors import TrainingError
 from glyphline.params.fitting import TrainParams
 from glyphline.training import hardware
 from glyphline.training.hardware import Gpu, Hardware
-from glyphline.training.loading import is_tensorflow, load
+from glyphline.training.loading import load
 
 log = logging.getLogger(__name__)
 
@@ -55,11 +55,14 @@ class Device:
 
 def find(*, deterministic: bool, gpu_memory_mb: int | None) -> Hardware:
     """Look at the machine and prepare its devices; before the first operation runs."""
-    if not is_tensorflow():
-        backend = str(load().backend.backend())
-        names = load().distribution.list_devices()
-        found = tuple(Gpu(name, None) for name in names if name.startswith(("gpu", "cuda")))
-        return Hardware(backend, found, bfloat16=None)
+    backend = str(load().backend.backend())
+    if backend == "jax":
+        from glyphline.training import jax_backend
+
+        jax_backend.set_up(deterministic=deterministic, gpu_memory_mb=gpu_memory_mb)
+        return Hardware("jax", jax_backend.gpus(), bfloat16=None)
+    if backend != "tensorflow":
+        raise TrainingError(f"Keras runs on {backend}", fix="unset KERAS_BACKEND, or set it to tensorflow or jax")
     from glyphline.training import tensorflow_backend
 
     tensorflow_backend.set_up(deterministic=deterministic, gpu_memory_mb=gpu_memory_mb)
@@ -126,12 +129,12 @@ def _precision(wanted: str, found: Hardware) -> tuple[str, str]:
 
 def _bfloat16(found: Hardware) -> tuple[str, str]:
     """Why bfloat16 is to be had, or else why it is not; one of the two is empty."""
-    if found.backend != "tensorflow":
-        return "", f"bfloat16 is not tested on {found.backend}"
     if found.gpus:
         if all((gpu.capability or (0, 0)) >= BFLOAT16_CAPABILITY for gpu in found.gpus):
             return "the GPU has compute capability 8.0 or more", ""
         return "", "a GPU has compute capability below 8.0"
+    if found.backend != "tensorflow":
+        return "", f"bfloat16 is not tested on {found.backend} without a GPU"
     if found.bfloat16:
         return f"the processor has {found.bfloat16}", ""
     return "", "the processor has no instructions for bfloat16"

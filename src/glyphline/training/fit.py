@@ -14,7 +14,7 @@ from glyphline.training import archive, hardware
 from glyphline.training.checkpoint import Arrays, Checkpoint, State
 from glyphline.training.checks import check
 from glyphline.training.epochs import Epochs
-from glyphline.training.loading import is_tensorflow, load
+from glyphline.training.loading import load
 from glyphline.training.networks import build
 from glyphline.training.setting import Setting
 from glyphline.training.source import code_digest
@@ -164,5 +164,5 @@ def _identity(params: Params, setting: Setting, seed: int, epochs: int) -> Any:
         "data": [setting.train.split.digest, setting.val.digest],
         "device": [setting.device.name, setting.device.precision, setting.device.xla, hardware.threads()],
         "code": code_digest(params.model.kind, setting.project),
-        "versions": [version("keras"), *([version("tensorflow")] if is_tensorflow() else [])],
+        "versions": [version("keras"), version(load().backend.backend())],
     }

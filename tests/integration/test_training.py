@@ -220,8 +220,8 @@ def test_label_smoothing_spreads_its_part_over_all_classes(default_params):
 def test_biases_and_normalisations_do_not_decay(default_params, setting):
     params = changed(default_params, {**SMALL, "train.weight_decay": 0.1}).train
     network = build(changed(default_params, SMALL), setting.val.image_shape, 3)
-    made = objective.optimizer(params, 10, network.logits.trainable_variables, scales_loss=False)
-    decayed = {v.name for v in network.logits.trainable_variables if made._use_weight_decay(v)}
+    made = objective.optimizer(params, 10, network.model.trainable_variables, scales_loss=False)
+    decayed = {v.name for v in network.model.trainable_variables if made._use_weight_decay(v)}
     assert decayed == {"kernel"}
 
 

@@ -29,6 +29,9 @@ class ModelParams(Section):
     dropout: float = Field(
         ge=0, lt=1, description="Part of the inputs of the last layer that a training step leaves out."
     )
+    members: int = Field(
+        ge=1, le=64, description="Networks of this kind, each learning on its own, whose mean probabilities count."
+    )
 
     @field_validator("filters", mode="before")
     @classmethod

@@ -11,9 +11,7 @@ from glyphline.training.loading import load
 DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
 
 
-def set_up(
-    *, deterministic: bool, gpu_memory_mb: int | None, environ: MutableMapping[str, str] = os.environ
-) -> None:
+def set_up(*, deterministic: bool, gpu_memory_mb: int | None, environ: MutableMapping[str, str] = os.environ) -> None:
     """Say how JAX is to take its GPUs; of no effect once a process has looked for its devices.
 
     Args:

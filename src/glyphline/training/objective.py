@@ -12,21 +12,34 @@ STEADY_STEPS = "steady_steps"
 
 
 def loss(params: TrainParams, classes: int) -> Any:
-    """Cross-entropy in nats between labels int (n,) and float32 logits (n, classes).
+    """Cross-entropy in nats between labels int (n,) and float32 logits (n, members, classes): its mean over members.
 
     Source of label smoothing: Szegedy et al., "Rethinking the Inception Architecture" (CVPR 2016), section 7.
     """
     keras = load()
-    if not params.label_smoothing:
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     smooth = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=params.label_smoothing)
 
-    class Smoothed(keras.losses.Loss):  # type: ignore[name-defined, misc]
+    class Crossentropy(keras.losses.Loss):  # type: ignore[name-defined, misc]
         def call(self, labels: Any, logits: Any) -> Any:
             ops = keras.ops
-            return smooth.call(ops.one_hot(ops.reshape(ops.cast(labels, "int32"), (-1,)), classes), logits)
+            # A row for each member: none of them learns from what the others say.
+            wanted = ops.one_hot(ops.reshape(ops.cast(labels, "int32"), (-1, 1)), classes)
+            return smooth.call(ops.broadcast_to(wanted, ops.shape(logits)), logits)
 
-    return Smoothed(name="smoothed_crossentropy")
+    return Crossentropy(name="crossentropy")
+
+
+def accuracy() -> Any:
+    """A Keras metric of logits (n, members, classes): how often the mean of the members' probabilities is right."""
+    keras = load()
+    ops = keras.ops
+
+    def right(labels: Any, logits: Any) -> Any:
+        probs = ops.mean(ops.softmax(logits, axis=-1), axis=1)
+        wanted = ops.reshape(ops.cast(labels, "int32"), (-1,))
+        return ops.cast(ops.equal(wanted, ops.cast(ops.argmax(probs, axis=-1), "int32")), "float32")
+
+    return keras.metrics.MeanMetricWrapper(right, name="accuracy")
 
 
 def steady_steps() -> Any:

@@ -15,7 +15,7 @@ from glyphline.training.epochs import Epochs, diverged
 from glyphline.training.images import Source
 from glyphline.training.loading import load
 from glyphline.training.networks import Network
-from glyphline.training.objective import STEADY_STEPS, loss, optimizer, steady_steps
+from glyphline.training.objective import STEADY_STEPS, accuracy, loss, optimizer, steady_steps
 
 # Between two calls Python has its turn, which on a busy machine is longer than a step; tracing the loop costs 0.15 s.
 STEPS_AT_ONCE = 32
@@ -46,7 +46,12 @@ class Trainer:
         self._feed = feed(source, labels, params.batch_size, seed)
         inputs, pixels = source.pixels()
         scaled = keras.layers.Rescaling(1 / 255, dtype="float32", name="rescaling")(pixels)
-        self._fed = keras.Model(inputs, network.logits(augment(params.augment, scaled)), name="fed")
+        # Each member has its own variations of a batch: what they have in common makes them err alike.
+        logits = [
+            member(augment(params.augment, scaled, name=f"augment_{number}"))
+            for number, member in enumerate(network.members, start=1)
+        ]
+        self._fed = keras.Model(inputs, keras.ops.stack(logits, axis=1), name="fed")
         self._optimizer = optimizer(
             params,
             epochs * len(self._feed),
@@ -56,7 +61,7 @@ class Trainer:
         self._fed.compile(
             optimizer=self._optimizer,
             loss=loss(params, len(source.split.classes)),
-            metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy"), steady_steps()],
+            metrics=[accuracy(), steady_steps()],
             steps_per_execution=STEPS_AT_ONCE if len(self._feed) >= MANY_STEPS else 1,
             jit_compile=device.xla,
             auto_scale_loss=False,
@@ -65,22 +70,22 @@ class Trainer:
     @property
     def state(self) -> tuple[Arrays, Arrays]:
         """Every variable of the network and of the optimizer."""
-        return _values(self._network.logits.variables), _values(self._optimizer.variables)
+        return _values(self._network.model.variables), _values(self._optimizer.variables)
 
     @state.setter
     def state(self, arrays: tuple[Arrays, Arrays]) -> None:
-        for variables, values in zip((self._network.logits.variables, self._optimizer.variables), arrays, strict=True):
+        for variables, values in zip((self._network.model.variables, self._optimizer.variables), arrays, strict=True):
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
         """Of all the variables of the state."""
-        return [tuple(one.shape) for one in (*self._network.logits.variables, *self._optimizer.variables)]
+        return [tuple(one.shape) for one in (*self._network.model.variables, *self._optimizer.variables)]
 
     def weights(self) -> Arrays:
         """The weights of the network as they are now."""
-        return _values(self._network.logits.weights)
+        return _values(self._network.model.weights)
 
     def run(self, course: Epochs, *, after_epoch: Callable[[], None]) -> None:
         """Go through the epochs that `course` has not seen yet.

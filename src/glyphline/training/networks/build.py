@@ -1,4 +1,4 @@
-"""One network with the ends that training and serving need, around the body that `model.kind` names."""
+"""One classifier with the ends that training and serving need, around the body that `model.kind` names."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,15 +16,16 @@ Body = Callable[[Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """One network with two ends that share all weights.
+    """A classifier and what is trained of it; they share all weights.
 
     Attributes:
         model: uint8 (n, h, w, c) -> float32 (n, classes), rows sum to 1; what is saved.
-        logits: float32 (n, h, w, c) in [0, 1] -> float32 (n, classes), before the softmax; what is trained.
+        members: float32 (n, h, w, c) in [0, 1] -> float32 (n, classes), before the softmax; each is trained on its own,
+            and the mean of their probabilities is what `model` answers.
     """
 
     model: Any
-    logits: Any
+    members: tuple[Any, ...]
 
 
 def build(
@@ -35,7 +36,10 @@ def build(
     policy: str = "float32",
     project: Path | None = None,
 ) -> Network:
-    """The network that `params.model` describes.
+    """The network that `params.model` describes, or several of its kind with initial weights of their own.
+
+    Source of the mean over members: Lakshminarayanan, Pritzel and Blundell, "Simple and Scalable Predictive Uncertainty
+    Estimation using Deep Ensembles" (NeurIPS 2017).
 
     Args:
         params: section `model` counts; a function of the user's own may read all.
@@ -53,16 +57,28 @@ def build(
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
-        body = _body(params, image_shape, classes, project)
         images = keras.Input(image_shape, dtype="uint8", name="images")
         scaled = keras.layers.Rescaling(1 / 255, dtype="float32", name="rescaling")(images)
-        logits = body(scaled)
-        probs = keras.layers.Softmax(dtype="float32", name="probs")(logits)
-        return Network(
-            model=keras.Model(images, probs, name="classifier"), logits=keras.Model(scaled, logits, name="network")
-        )
+        if params.model.members == 1:
+            logits = _body(params, image_shape, classes, project)(scaled)
+            probs = keras.layers.Softmax(dtype="float32", name="probs")(logits)
+            members: tuple[Any, ...] = (keras.Model(scaled, logits, name="network"),)
+        else:
+            members = tuple(
+                _member(_body(params, image_shape, classes, project), image_shape, f"member_{number}")
+                for number in range(1, params.model.members + 1)
+            )
+            each = [keras.layers.Softmax(dtype="float32")(member(scaled)) for member in members]
+            probs = keras.layers.Average(dtype="float32", name="probs")(each)
+        return Network(model=keras.Model(images, probs, name="classifier"), members=members)
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def _member(body: Body, image_shape: tuple[int, int, int], name: str) -> Any:
+    keras = load()
+    images = keras.Input(image_shape, dtype="float32", name="scaled")
+    return keras.Model(images, body(images), name=name)
 
 
 def examine(params: Params, image_shape: tuple[int, int, int], classes: int, project: Path | None = None) -> None:

@@ -134,7 +134,7 @@ def test_blocks_are_repeated_until_the_map_is_small(side, blocks):
 def test_logits_and_probabilities_are_float32_in_every_precision(default_params, project, kind, precision):
     policy = "float32" if precision == "float32" else f"mixed_{precision}"
     network = build(changed(default_params, {"model.kind": kind}), (8, 8, 1), 3, policy=policy, project=project)
-    assert (network.logits.outputs[0].dtype, network.model.outputs[0].dtype) == ("float32", "float32")
+    assert (network.members[0].outputs[0].dtype, network.model.outputs[0].dtype) == ("float32", "float32")
     conv = next(layer for layer in network.model._flatten_layers() if type(layer).__name__ == "Conv2D")
     assert conv.compute_dtype == precision
     assert conv.variable_dtype == "float32"

@@ -1,0 +1,105 @@
+"""Several networks as one classifier: each learns on its own, and the mean of what they say counts."""
+
+import numpy as np
+import pytest
+
+from glyphline import training
+from glyphline.training import archive, objective
+from glyphline.training.networks import build
+from glyphline.training.predict import probabilities
+from tests.conftest import changed, made_split
+
+VARIED = {
+    "model.members": 3,
+    "model.filters": (4,),
+    "model.dense_units": 8,
+    "model.dropout": 0.3,
+    "train.epochs": 3,
+    "train.patience": 3,
+    "train.batch_size": 16,
+    "train.learning_rate": 0.01,
+    "train.precision": "float32",
+    "train.augment.shift": 0.1,
+}
+
+
+@pytest.fixture(scope="module")
+def params(default_params):
+    return changed(default_params, VARIED)
+
+
+@pytest.fixture(scope="module")
+def setting(params):
+    # 90 images in batches of 16: the last one is smaller.
+    return training.prepare(params, made_split("train", 90), made_split("val", 45, seed=1))
+
+
+@pytest.fixture(scope="module")
+def fitted(params, setting):
+    return training.fit(params, setting, seed=3)
+
+
+def members(model):
+    return [layer for layer in model.layers if layer.name.startswith("member_")]
+
+
+@pytest.mark.parametrize("kind", ["cnn", "resnet"])
+def test_the_saved_model_answers_with_the_mean_of_its_members(params, setting, tmp_path, kind):
+    fitted = training.fit(changed(params, {"model.kind": kind}), setting, seed=3, epochs=1)
+    fitted.save(tmp_path / "model.keras")
+    model, images = archive.open_model(tmp_path / "model.keras"), setting.val.images
+    logits = [np.asarray(member(images.astype(np.float32) / 255)) for member in members(model)]
+    each = [np.exp(one) / np.exp(one).sum(axis=1, keepdims=True) for one in logits]
+    assert len(each) == 3
+    assert probabilities(model, images, 64) == pytest.approx(np.mean(each, axis=0), abs=1e-5)
+    alone = training.fit(changed(params, {"model.kind": kind, "model.members": 1}), setting, seed=3, epochs=1)
+    assert fitted.parameters == 3 * alone.parameters
+
+
+def test_each_member_ends_with_weights_of_its_own(fitted):
+    digests = {archive.weights_digest(member.get_weights()) for member in members(fitted.model)}
+    assert len(digests) == 3
+
+
+def test_together_they_learn_what_is_there_to_learn(params, setting):
+    values = {"train.epochs": 12, "train.patience": 12, "model.dropout": 0.0}
+    assert training.fit(changed(params, values), setting, seed=0).best["val_accuracy"] > 0.9
+
+
+def test_no_member_learns_from_what_the_others_say(params):
+    loss, rng = objective.loss(params.train, 3), np.random.default_rng(1)
+    labels, logits = np.array([0, 2, 1], dtype=np.int32), rng.normal(size=(3, 2, 3)).astype(np.float32)
+    each = [float(loss(labels, logits[:, [number]])) for number in (0, 1)]
+    assert float(loss(labels, logits)) == pytest.approx(np.mean(each), rel=1e-6)
+
+
+def test_the_accuracy_of_training_is_that_of_the_mean():
+    metric = objective.accuracy()
+    # One member is sure of the first class, two lean to the second: the mean of the probabilities says the first.
+    logits = np.array([[[9.0, 0.0], [0.0, 0.5], [0.0, 0.5]]], dtype=np.float32)
+    metric.update_state(np.array([0]), logits)
+    assert float(metric.result()) == 1.0
+
+
+def test_an_interrupted_fit_of_members_goes_on_to_the_same_weights(params, setting, fitted, tmp_path):
+    def stop(epoch, _metrics):
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        training.fit(params, setting, seed=3, on_epoch=stop, checkpoints=tmp_path)
+    told = []
+    again = training.fit(params, setting, seed=3, on_epoch=lambda epoch, _: told.append(epoch), checkpoints=tmp_path)
+    assert told == [0, 1, 2]
+    assert again.weights_digest() == fitted.weights_digest()
+    assert again.rows == fitted.rows
+
+
+def test_each_member_has_its_own_variations_and_dropout(params, setting):
+    # Equal weights, equal batches: only what is drawn for each can tell the members apart.
+    network = build(params, setting.val.image_shape, 3)
+    first, *others = network.members
+    assert all(one.trainable_variables for one in others)
+    states = [variable.path for variable in network.model.variables if variable.path.endswith("seed_generator_state")]
+    assert len(states) == len(set(states)) == 3
+    assert first.name == "member_1"

@@ -26,10 +26,11 @@ SMALL = {
 }
 
 
-@pytest.fixture(scope="module", params=["cnn", "resnet"])
+@pytest.fixture(scope="module", params=[("cnn", 1), ("cnn", 3), ("resnet", 1)])
 def saved(request, default_params, val, tmp_path_factory):
-    """A small fitted network of each kind and its archive."""
-    small = changed(default_params, SMALL | {"model.kind": request.param})
+    """A small fitted network of each kind, also one of several members, and its archive."""
+    kind, members = request.param
+    small = changed(default_params, SMALL | {"model.kind": kind, "model.members": members})
     setting = training.prepare(small, made_split("train", 160, seed=1), val)
     fitted = training.fit(small, setting, seed=0)
     path = tmp_path_factory.mktemp("saved") / "model.keras"

@@ -63,6 +63,12 @@ def test_a_study_of_one_trial_is_drawn_without_what_needs_more(tmp_path):
     assert "param_importances.png" not in found
 
 
+def test_the_importance_of_parameters_is_left_out_where_it_would_be_a_guess(tmp_path):
+    searched = len(light(trials=1).tune.space)
+    assert "param_importances.png" not in drawn(light(trials=searched), tmp_path / "few")
+    assert "param_importances.png" in drawn(light(trials=searched + 1), tmp_path / "enough")
+
+
 def test_an_overview_has_every_trial_and_changes_nothing(database):
     before = database.read_bytes()
     found = overview(tuning.Place(database), STUDY)

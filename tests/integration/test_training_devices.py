@@ -62,9 +62,13 @@ sys.exit()
 """
 
 
-def fit(values=(), places=(), before="", data=(96, 8), **environ):
+def attempt(values=(), places=(), before="", data=(96, 8), **environ):
     words = [sys.executable, "-c", FIT, json.dumps(SMALL | dict(values)), json.dumps(places), before, json.dumps(data)]
-    done = subprocess.run(words, env=environment(**environ), capture_output=True, text=True, check=False, timeout=500)
+    return subprocess.run(words, env=environment(**environ), capture_output=True, text=True, check=False, timeout=500)
+
+
+def fit(*args, **kwargs):
+    done = attempt(*args, **kwargs)
     assert done.returncode == 0, done.stderr[-4000:]
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -98,6 +102,20 @@ def test_on_jax_the_small_model_gets_the_accuracy_of_tensorflow(alone):
     assert on_jax["digests"][0] == on_jax["digests"][1]
     assert on_jax["val_accuracy"] >= alone["val_accuracy"] - 0.1
     assert on_jax["val_accuracy"] > 0.85
+
+
+def test_several_networks_as_one_classifier_train_on_jax_too():
+    pytest.importorskip("jax", reason="the optional extra `jax` is not installed")
+    on_jax = fit({"model.members": 2}, KERAS_BACKEND="jax", JAX_PLATFORMS="cpu")
+    assert on_jax["digests"][0] == on_jax["digests"][1]
+    assert on_jax["val_accuracy"] > 0.85
+
+
+def test_a_backend_that_is_neither_is_refused():
+    pytest.importorskip("jax", reason="Keras' backend `numpy` needs it")
+    done = attempt(KERAS_BACKEND="numpy", JAX_PLATFORMS="cpu")
+    assert done.returncode != 0
+    assert "TrainingError: Keras runs on numpy" in done.stderr
 
 
 def test_a_memory_limit_reaches_the_device():

@@ -1,11 +1,12 @@
 """Device, precision and compilation: decided from facts about a machine that need not be this one."""
 
 import logging
+from types import SimpleNamespace
 
 import pytest
 
 from glyphline.errors import TrainingError
-from glyphline.training import hardware
+from glyphline.training import hardware, jax_backend
 from glyphline.training.device import choose, warn_of_idle
 from glyphline.training.hardware import Gpu, Hardware
 from tests.conftest import changed
@@ -17,6 +18,8 @@ TURING = Hardware("tensorflow", (Gpu("T4", (7, 5)),), None)
 PASCAL = Hardware("tensorflow", (Gpu("P100", (6, 0)),), None)
 MIXED = Hardware("tensorflow", (Gpu("A100", (8, 0)), Gpu("T4", (7, 5))), None)
 JAX = Hardware("jax", (), None)
+JAX_HOPPER = Hardware("jax", (Gpu("H100", (9, 0)),), None)
+JAX_ROCM = Hardware("jax", (Gpu("MI300", None),), None)
 
 
 @pytest.fixture
@@ -35,7 +38,9 @@ def train(default_params):
         (AMPERE, "bfloat16", "the GPU has compute capability 8.0 or more"),
         (TURING, "float32", "a GPU has compute capability below 8.0"),
         (MIXED, "float32", "a GPU has compute capability below 8.0"),
-        (JAX, "float32", "bfloat16 is not tested on jax"),
+        (JAX, "float32", "bfloat16 is not tested on jax without a GPU"),
+        (JAX_HOPPER, "bfloat16", "the GPU has compute capability 8.0 or more"),
+        (JAX_ROCM, "float32", "a GPU has compute capability below 8.0"),
     ],
 )
 def test_auto_takes_bfloat16_only_where_the_hardware_has_it_and_says_why(train, machine, precision, reason):
@@ -148,3 +153,35 @@ def test_a_gpu_in_use_and_a_machine_without_one_cause_no_warning(caplog):
     warn_of_idle((Gpu("A100", (8, 0)),), lambda: ["NVIDIA A100"])
     warn_of_idle((), list)
     assert not caplog.records
+
+
+def test_jax_is_told_to_take_memory_as_needed_and_to_repeat_itself():
+    environ = {}
+    jax_backend.set_up(deterministic=True, gpu_memory_mb=None, environ=environ)
+    assert environ == {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "XLA_FLAGS": jax_backend.DETERMINISTIC}
+    jax_backend.set_up(deterministic=True, gpu_memory_mb=None, environ=environ)
+    assert environ["XLA_FLAGS"] == jax_backend.DETERMINISTIC
+
+
+def test_what_a_person_has_told_jax_stays():
+    environ = {"XLA_PYTHON_CLIENT_PREALLOCATE": "true", "XLA_FLAGS": "--xla_dump_to=here"}
+    jax_backend.set_up(deterministic=False, gpu_memory_mb=None, environ=environ)
+    assert environ == {"XLA_PYTHON_CLIENT_PREALLOCATE": "true", "XLA_FLAGS": "--xla_dump_to=here"}
+    jax_backend.set_up(deterministic=True, gpu_memory_mb=None, environ=environ)
+    assert environ["XLA_FLAGS"] == f"--xla_dump_to=here {jax_backend.DETERMINISTIC}"
+
+
+def test_a_limit_in_megabytes_which_jax_does_not_have_is_refused_with_what_it_has():
+    with pytest.raises(TrainingError, match="gpu_memory_mb=512") as caught:
+        jax_backend.set_up(deterministic=True, gpu_memory_mb=512, environ={})
+    assert "XLA_PYTHON_CLIENT_MEM_FRACTION" in caught.value.fix
+
+
+@pytest.mark.parametrize(("capability", "known"), [("9.0", (9, 0)), ("12.1", (12, 1)), ("gfx942", None), (None, None)])
+def test_the_compute_capability_of_a_device_of_jax_is_read_where_it_is_one(capability, known):
+    shown = SimpleNamespace(device_kind="NVIDIA H100 80GB HBM3", compute_capability=capability)
+    assert jax_backend.as_gpu(shown) == Gpu("NVIDIA H100 80GB HBM3", known)
+
+
+def test_a_device_of_jax_that_tells_no_capability_has_a_name():
+    assert jax_backend.as_gpu(SimpleNamespace(device_kind="TPU v4")) == Gpu("TPU v4", None)

@@ -8,9 +8,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-FIRST_S = 1.0
-SHARE_OF_ELAPSED = 1 / 200
-"""A sample is due when this part of the time so far has gone by, so that a run of hours has few hundred points."""
+FIRST_S, LONGEST_S = 1.0, 60.0
+SHARE_OF_ELAPSED = 1 / 20
+"""A sample is due when this part of the time so far has gone by, and once a minute at last."""
 
 Read = Callable[[], Mapping[str, float]]
 
@@ -40,12 +40,15 @@ class Sampler:
     def _run(self) -> None:
         read = self._read or machine()
         began, number = time.monotonic(), 0
-        while not self._stopped.wait(max(self._first_s, SHARE_OF_ELAPSED * (time.monotonic() - began))):
+        while not self._stopped.wait(self._pause(time.monotonic() - began)):
             self._tell(read(), number)
             number += 1
         if not number:
             # A run shorter than the first pause has its page of system metrics as well.
             self._tell(read(), number)
+
+    def _pause(self, elapsed_s: float) -> float:
+        return max(self._first_s, min(SHARE_OF_ELAPSED * elapsed_s, LONGEST_S))
 
 
 def machine() -> Read:

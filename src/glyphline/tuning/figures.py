@@ -59,7 +59,8 @@ def wanted(study: optuna.Study) -> Iterator[str]:
     yield from ("optimization_history", "intermediate_values")
     if searched and len(complete) > 1:
         yield from ("slice", "parallel_coordinate")
-        if len({trial.value for trial in complete}) > 1:
+        # From no more trials than parameters their importance is a guess.
+        if len(complete) > len(searched) and len({trial.value for trial in complete}) > 1:
             yield "param_importances"
 
 

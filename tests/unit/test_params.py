@@ -38,6 +38,7 @@ model:
   batch_norm: true
   dense_units: 128
   dropout: 0.3
+  members: 1
 
 train:
   epochs: 12

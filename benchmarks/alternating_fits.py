@@ -5,8 +5,6 @@ its memory stays as it is for its whole life.
 """
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,15 +13,13 @@ from pathlib import Path
 import click
 import psutil
 
+import measurement
 from glyphline import data, tracking, training
 from glyphline import params as parameters
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.training.loading import load
 from glyphline.values import EpochHook
-
-# What the train stage does while its projector imports MLflow.
-IMPORTS = "from glyphline.training.loading import load; load()"
 
 
 @click.command()
@@ -38,7 +34,8 @@ def main(folder: Path, *, rounds: int) -> None:
 
     def fit(*, tracked: bool) -> tuple[float, str]:
         with _hook(params, paths, tracked=tracked) as on_epoch:
-            subprocess.run([sys.executable, "-c", IMPORTS], check=True)
+            # What the train stage does while its projector imports MLflow.
+            measurement.python("-c", measurement.KERAS)
             began = time.perf_counter()
             fitted = training.fit(params, training.prepare(params, train, val), seed=params.seed, on_epoch=on_epoch)
             return time.perf_counter() - began, fitted.weights_digest()

@@ -15,10 +15,9 @@ from pathlib import Path
 import click
 
 import measurement
-from measurement import ROOT, median_with_range
+from measurement import KERAS, ROOT, median_with_range
 
 IMPORTS = "import tensorflow, mlflow"
-KERAS = "from glyphline.training.loading import load; load()"
 FLOORS = {
     "fetch": "import numpy, pydantic, ruamel.yaml",
     "preprocess": "import numpy, pydantic, ruamel.yaml, PIL",

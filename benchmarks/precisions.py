@@ -1,4 +1,4 @@
-"""(i) The recipes in each precision that this machine's devices have, on the backend that KERAS_BACKEND names.
+"""The recipes in each precision that this machine's devices have, on the backend that KERAS_BACKEND names.
 
 Everything is judged on the validation split. Needs Keras, its backend and what reads params.yaml and images; no DVC,
 MLflow or Optuna.
@@ -31,6 +31,8 @@ def main(*, seeds: int, quick: bool) -> None:
                     ]
                 except click.ClickException as refused:
                     reason = refused.message.strip().splitlines()[-1]
+                    if "TrainingError" not in reason:
+                        raise
                     measured[f"{recipe}, {precision}"] = {"refused": reason}
                     click.echo(f"{recipe}, {precision}: {reason}", err=True)
                     continue

@@ -7,6 +7,7 @@ from glyphline import training
 from glyphline.training import archive, objective
 from glyphline.training.networks import build
 from glyphline.training.predict import probabilities
+from glyphline.training.trainer import SEED_STATE, Trainer
 from tests.conftest import changed, made_split
 
 VARIED = {
@@ -95,11 +96,10 @@ def test_an_interrupted_fit_of_members_goes_on_to_the_same_weights(params, setti
     assert again.rows == fitted.rows
 
 
-def test_each_member_has_its_own_variations_and_dropout(params, setting):
-    # Equal weights, equal batches: only what is drawn for each can tell the members apart.
+def test_each_member_draws_its_own_variations_and_dropout(params, setting):
     network = build(params, setting.val.image_shape, 3)
-    first, *others = network.members
-    assert all(one.trainable_variables for one in others)
-    states = [variable.path for variable in network.model.variables if variable.path.endswith("seed_generator_state")]
-    assert len(states) == len(set(states)) == 3
-    assert first.name == "member_1"
+    trainer = Trainer(params.train, setting.device, network, setting.train, epochs=1, seed=3)
+    trainer.begin(0)
+    states = [one for one in trainer._fed.variables if one.path.endswith(SEED_STATE)]
+    assert sum("augment" in state.path for state in states) == sum("dropout" in state.path for state in states) == 3
+    assert len({tuple(np.asarray(state)) for state in states}) == 6

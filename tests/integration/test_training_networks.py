@@ -140,11 +140,12 @@ def test_logits_and_probabilities_are_float32_in_every_precision(default_params,
     assert conv.variable_dtype == "float32"
 
 
-@pytest.mark.parametrize("kind", ["models.shapes:small", "own_networks:sequential"])
-def test_a_function_of_ones_own_is_found_fitted_saved_and_read_back(default_params, project, tmp_path, kind):
-    params = changed(
-        default_params, {"model.kind": kind, "train.batch_size": 16, "train.epochs": 1, "train.patience": 1}
-    )
+@pytest.mark.parametrize(
+    ("kind", "members"), [("models.shapes:small", 1), ("own_networks:sequential", 1), ("models.shapes:small", 2)]
+)
+def test_a_function_of_ones_own_is_found_fitted_saved_and_read_back(default_params, project, tmp_path, kind, members):
+    network = {"model.kind": kind, "model.members": members}
+    params = changed(default_params, {**network, "train.batch_size": 16, "train.epochs": 1, "train.patience": 1})
     setting = training.prepare(params, made_split("train", 90), made_split("val", 45, seed=1), project=project)
     fitted = training.fit(params, setting, seed=0)
     fitted.save(tmp_path / "model.keras")

@@ -8,9 +8,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
+from glyphline.tracking.pacing import pause_s
+
 FIRST_S, LONGEST_S = 1.0, 60.0
 SHARE_OF_ELAPSED = 1 / 20
-"""A sample is due when this part of the time so far has gone by, and once a minute at last."""
 
 Read = Callable[[], Mapping[str, float]]
 
@@ -40,15 +41,17 @@ class Sampler:
     def _run(self) -> None:
         read = self._read or machine()
         began, number = time.monotonic(), 0
-        while not self._stopped.wait(self._pause(time.monotonic() - began)):
+
+        def pause() -> float:
+            elapsed = time.monotonic() - began
+            return pause_s(elapsed, share=SHARE_OF_ELAPSED, shortest_s=self._first_s, longest_s=LONGEST_S)
+
+        while not self._stopped.wait(pause()):
             self._tell(read(), number)
             number += 1
         if not number:
             # A run shorter than the first pause has its page of system metrics as well.
             self._tell(read(), number)
-
-    def _pause(self, elapsed_s: float) -> float:
-        return max(self._first_s, min(SHARE_OF_ELAPSED * elapsed_s, LONGEST_S))
 
 
 def machine() -> Read:

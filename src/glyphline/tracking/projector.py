@@ -10,19 +10,20 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from glyphline.errors import TrackingError
 from glyphline.tracking import sources, store
 from glyphline.tracking.artifacts import Shelf
 from glyphline.tracking.journal import Reader
 from glyphline.tracking.launch import JOB_VARIABLE, Job
+from glyphline.tracking.pacing import pause_s
 
 log = logging.getLogger("glyphline.tracking.projector")
 
 NICENESS = 19
 POLL_S = 0.1
-# A growing journal is sent at most this often; each request costs the machine some 30 ms that training could use. The
-# longer a run goes on, the longer the pause: a tenth of the time so far, within bounds.
+# Between two batches of a growing journal; each request costs the machine some 30 ms that training could use.
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 10.0
 PAUSE_SHARE = 1 / 10
 RETRY_S = 0.5
@@ -70,7 +71,9 @@ class Follower:
             ended = not self._reader.is_written()
             self._insist(self._send)
             now = time.monotonic()
-            pause_until = now + min(max(SHORTEST_PAUSE_S, PAUSE_SHARE * (now - began)), LONGEST_PAUSE_S)
+            pause_until = now + pause_s(
+                now - began, share=PAUSE_SHARE, shortest_s=SHORTEST_PAUSE_S, longest_s=LONGEST_PAUSE_S
+            )
             while not ended and self._reader.is_written():
                 time.sleep(POLL_S)
                 if time.monotonic() > pause_until and self._reader.has_news():
@@ -123,8 +126,10 @@ def _give_way() -> None:
     """Run when nothing else wants to; where the system has no such class, at the lowest priority."""
     os.nice(NICENESS)
     if hasattr(os, "SCHED_IDLE"):
-        # A nice process still keeps a core for milliseconds, and a step that is divided among cores waits for it.
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        # A nice process still keeps a core for milliseconds, and a step that is divided among cores waits for it. A
+        # sandbox may forbid the call, and a courtesy must not cost a run.
+        with suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def main() -> int:

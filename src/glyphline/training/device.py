@@ -54,7 +54,11 @@ class Device:
 
 
 def find(*, deterministic: bool, gpu_memory_mb: int | None) -> Hardware:
-    """Look at the machine and prepare its devices; before the first operation runs."""
+    """Look at the machine and prepare its devices; before the first operation runs.
+
+    Raises:
+        TrainingError: Keras runs on a backend that is not known here, or on one that cannot limit its memory so.
+    """
     backend = str(load().backend.backend())
     if backend == "jax":
         from glyphline.training import jax_backend

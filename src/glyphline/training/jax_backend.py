@@ -6,7 +6,6 @@ from typing import Any
 
 from glyphline.errors import TrainingError
 from glyphline.training.hardware import Gpu
-from glyphline.training.loading import load
 
 DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
 
@@ -36,7 +35,9 @@ def set_up(*, deterministic: bool, gpu_memory_mb: int | None, environ: MutableMa
 
 def gpus() -> tuple[Gpu, ...]:
     """The GPUs that JAX can use."""
-    return tuple(as_gpu(device) for device in _jax().devices() if device.platform == "gpu")
+    import jax
+
+    return tuple(as_gpu(device) for device in jax.devices() if device.platform == "gpu")
 
 
 def as_gpu(device: Any) -> Gpu:
@@ -44,10 +45,3 @@ def as_gpu(device: Any) -> Gpu:
     major, _, minor = str(getattr(device, "compute_capability", None) or "").partition(".")
     known = major.isdecimal() and minor.isdecimal()
     return Gpu(str(device.device_kind), (int(major), int(minor)) if known else None)
-
-
-def _jax() -> Any:
-    load()
-    import jax
-
-    return jax

@@ -103,3 +103,13 @@ def test_each_member_draws_its_own_variations_and_dropout(params, setting):
     states = [one for one in trainer._fed.variables if one.path.endswith(SEED_STATE)]
     # For each of three members one of variations and one of dropout.
     assert len(states) == len({tuple(np.asarray(state)) for state in states}) == 6
+
+
+def test_the_mean_is_the_same_bit_by_bit_whatever_the_process_has_built_before(fitted, setting):
+    answers = set()
+    # More than ten: names that Keras counts on change their order from 9 to 10.
+    for _ in range(12):
+        model = fitted.build()
+        model.set_weights(fitted.weights)
+        answers.add(probabilities(model, setting.val.images, 64).tobytes())
+    assert len(answers) == 1

@@ -13,7 +13,7 @@ CONTROL_POINTS = 4
 """Points along a side whose displacements make up the warp; between them it is smooth."""
 
 
-def augment(params: AugmentParams, images: Any) -> Any:
+def augment(params: AugmentParams, images: Any, *, name: str = "augment") -> Any:
     """The images of a batch, each varied in its own way while the network trains, else as they are.
 
     Written in `keras.ops` alone, for any backend. The layer's random generator advances by a fixed number of draws per
@@ -22,12 +22,13 @@ def augment(params: AugmentParams, images: Any) -> Any:
     Args:
         params: what may happen.
         images: symbolic float32 (n, h, w, c).
+        name: of the layer, unique in a network; one of Keras' own would depend on what the process made before.
     """
     keras = load()
 
     class Augment(keras.layers.Layer):  # type: ignore[name-defined, misc]
         def __init__(self) -> None:
-            super().__init__(dtype="float32")
+            super().__init__(dtype="float32", name=name)
             self.seed_generator = keras.random.SeedGenerator(0)
 
         def call(self, images: Any, training: bool = False) -> Any:

@@ -47,7 +47,10 @@ class Trainer:
         inputs, pixels = source.pixels()
         scaled = keras.layers.Rescaling(1 / 255, dtype="float32", name="rescaling")(pixels)
         # Each member has its own variations of a batch: what they have in common makes them err alike.
-        logits = [member(augment(params.augment, scaled)) for member in network.members]
+        logits = [
+            member(augment(params.augment, scaled, name=f"augment_{number}"))
+            for number, member in enumerate(network.members, start=1)
+        ]
         self._fed = keras.Model(inputs, keras.ops.stack(logits, axis=1), name="fed")
         self._optimizer = optimizer(
             params,

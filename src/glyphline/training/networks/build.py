@@ -68,7 +68,11 @@ def build(
                 _member(_body(params, image_shape, classes, project), image_shape, f"member_{number}")
                 for number in range(1, params.model.members + 1)
             )
-            each = [keras.layers.Softmax(dtype="float32")(member(scaled)) for member in members]
+            # Named: TensorFlow adds them up in the order of their names, and Keras' own count on from model to model.
+            each = [
+                keras.layers.Softmax(dtype="float32", name=f"probs_{number}")(member(scaled))
+                for number, member in enumerate(members, start=1)
+            ]
             probs = keras.layers.Average(dtype="float32", name="probs")(each)
         return Network(model=keras.Model(images, probs, name="classifier"), members=members)
     finally:

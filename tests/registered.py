@@ -18,7 +18,7 @@ from glyphline.records import Cost, Latency, Training
 from glyphline.registry import Candidate, Evidence
 from glyphline.stages.register import compare
 from glyphline.tracking import package
-from glyphline.tracking.events import Signature
+from glyphline.tracking.recording.events import Signature
 from tests.conftest import made_evaluation
 
 __all__ = ["DyingClient", "Killed", "Runs", "compare", "made_archive", "training", "weights"]

@@ -16,8 +16,8 @@ from glyphline import params as parameters
 from glyphline import tracking, tuning
 from glyphline.params import Params
 from glyphline.paths import Paths
-from glyphline.tracking import journal
 from glyphline.tracking.launch import Projector
+from glyphline.tracking.recording import journal
 from glyphline.tracking.trials import TrialRuns
 from glyphline.tuning.book import Claim
 from glyphline.tuning.report import Outcome

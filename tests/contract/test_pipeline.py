@@ -47,6 +47,14 @@ def is_within(path: str, folder: str) -> bool:
     return PurePosixPath(path).is_relative_to(folder)
 
 
+def ignored(root: Path) -> set[Path]:
+    """The files of code that DVC does not see, relative to the project."""
+    lines = [line.strip() for line in (root / ".dvcignore").read_text().splitlines()]
+    paths = [root / line.strip("/") for line in lines if line.startswith("/src/")]
+    assert [path for path in paths if not path.exists()] == [], "is ignored and does not exist"
+    return {path.relative_to(root) for path in paths}
+
+
 def parsed(module: str) -> ast.Module:
     path = reachable.file_of(module)
     assert path is not None
@@ -78,6 +86,7 @@ def test_a_stage_depends_on_the_code_that_it_can_reach_and_on_no_other(stages, r
             assert (root / dep).exists(), f"{dep} does not exist"
             files = sorted((root / dep).rglob("*.py")) if (root / dep).is_dir() else [root / dep]
             listed |= {path.relative_to(root) for path in files}
+    listed -= ignored(root)
     docstrings_only = {
         path for path in listed if path.name == "__init__.py" and not (root / path).read_text().count("import")
     }

@@ -10,8 +10,9 @@ import pytest
 
 from glyphline import tracking
 from glyphline.paths import Paths
-from glyphline.tracking import artifacts, store
+from glyphline.tracking import store
 from glyphline.tracking.launch import Projector
+from glyphline.tracking.recording import artifacts
 from glyphline.values import Split
 from tests.conftest import made_split
 from tests.registered import made_archive

@@ -18,9 +18,10 @@ import pytest
 
 from glyphline import files, tracking
 from glyphline.errors import TrackingError
-from glyphline.tracking import journal, launch, projector, store
-from glyphline.tracking.artifacts import Shelf
-from glyphline.tracking.events import End, Metrics, Start
+from glyphline.tracking import launch, projector, store
+from glyphline.tracking.recording import journal
+from glyphline.tracking.recording.artifacts import Shelf
+from glyphline.tracking.recording.events import End, Metrics, Start
 from tests import calls
 from tests.conftest import ROOT, environment
 from tests.integration.conftest import of_ours, record_evaluation, record_model, rows, silent

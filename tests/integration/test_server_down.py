@@ -10,7 +10,8 @@ import pytest
 from glyphline import tracking
 from glyphline.errors import TrackingError
 from glyphline.params import overlay
-from glyphline.tracking import journal, launch
+from glyphline.tracking import launch
+from glyphline.tracking.recording import journal
 from tests import calls, servers
 from tests.integration.conftest import of_ours, record_evaluation, record_model, rows
 from tests.waiting import until

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from glyphline import tracking
-from glyphline.tracking import journal, sources
+from glyphline.tracking import sources
+from glyphline.tracking.recording import journal
 from tests.conftest import environment
 from tests.integration.conftest import git, put_in_dvc, record_evaluation, record_model, rows
 

@@ -8,7 +8,7 @@ from glyphline import cli, records
 from glyphline.data import store
 from glyphline.paths import Paths
 from glyphline.records import Best, Training
-from glyphline.tracking import events, journal
+from glyphline.tracking.recording import events, journal
 from tests.conftest import ROOT, made_split
 from tests.project import set_params
 

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glyphline.errors import ArtifactError, TrackingError
-from glyphline.tracking import events, journal
-from glyphline.tracking.events import End, Metrics, Start, decode, encode
+from glyphline.tracking.recording import events, journal
+from glyphline.tracking.recording.events import End, Metrics, Start, decode, encode
 from tests import calls
 from tests.conftest import environment
 
@@ -103,7 +103,7 @@ def test_kill_9_frees_the_lock_and_keeps_every_line(path):
     script = """
 import sys, time
 from pathlib import Path
-from glyphline.tracking import journal, events
+from glyphline.tracking.recording import journal, events
 writer = journal.Writer.open(Path(sys.argv[1]), "train")
 key = writer.new_key()
 writer.append(events.Start(run=key, experiment="shapes", name="a"))

@@ -7,8 +7,8 @@ import pytest
 from glyphline.commands.reproduction import scratch
 from glyphline.errors import RegistryError
 from glyphline.paths import Paths
-from glyphline.tracking import lineage
-from glyphline.tracking.events import decode, encode
+from glyphline.tracking.recording import lineage
+from glyphline.tracking.recording.events import decode, encode
 
 LOCK = """schema: '2.0'
 stages:

@@ -4,9 +4,9 @@ import threading
 
 from glyphline import tracking
 from glyphline.paths import Paths
-from glyphline.tracking import events, journal
 from glyphline.tracking.launch import Projector
-from glyphline.tracking.machine import Sampler, machine
+from glyphline.tracking.recording import events, journal
+from glyphline.tracking.recording.machine import Sampler, machine
 
 
 def test_processor_and_memory_are_read_under_the_names_that_the_ui_knows():

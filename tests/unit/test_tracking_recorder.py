@@ -13,8 +13,8 @@ import pytest
 from glyphline import tracking
 from glyphline.errors import ArtifactError
 from glyphline.paths import Paths
-from glyphline.tracking import events, journal
 from glyphline.tracking.launch import Projector
+from glyphline.tracking.recording import events, journal
 from glyphline.tracking.trials import TrialRuns
 from tests.conftest import environment, made_split
 

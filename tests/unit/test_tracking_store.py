@@ -9,7 +9,8 @@ from glyphline.files import exclusive
 from glyphline.params import overlay
 from glyphline.paths import Paths
 from glyphline.redaction import redact
-from glyphline.tracking import artifacts, launch, store, ui
+from glyphline.tracking import launch, store, ui
+from glyphline.tracking.recording import artifacts
 from tests import calls
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from glyphline.tracking import view
-from glyphline.tracking.events import NOTE_TAG
+from glyphline.tracking.recording.events import NOTE_TAG
 
 
 @pytest.mark.parametrize(

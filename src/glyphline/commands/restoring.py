@@ -15,7 +15,7 @@ from glyphline.paths import Paths
 from glyphline.records import Decision
 from glyphline.stages import register
 from glyphline.tracking import sources
-from glyphline.tracking.artifacts import Shelf
+from glyphline.tracking.recording.artifacts import Shelf
 
 log = logging.getLogger(__name__)
 

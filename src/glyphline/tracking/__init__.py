@@ -3,10 +3,10 @@
 Nothing here imports mlflow; it is loaded by what talks to a store, and by the projector in a process of its own.
 """
 
-from glyphline.tracking.events import Signature
-from glyphline.tracking.journal import last_key
-from glyphline.tracking.origin import origin
-from glyphline.tracking.recorder import Recorder, Run, record
+from glyphline.tracking.recording.events import Signature
+from glyphline.tracking.recording.journal import last_key
+from glyphline.tracking.recording.origin import origin
+from glyphline.tracking.recording.recorder import Recorder, Run, record
 from glyphline.tracking.sync import Projected, SyncReport, check_experiment, flush, sync
 
 __all__ = [

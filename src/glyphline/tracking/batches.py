@@ -9,7 +9,7 @@ from typing import Any
 
 from mlflow.entities import Metric, Param, RunTag
 
-from glyphline.tracking.events import Metrics
+from glyphline.tracking.recording.events import Metrics
 
 # The server allows 1,000 entities and a million bytes per request in all, and per kind what MLflow's limits say.
 METRICS_PER_REQUEST = 800

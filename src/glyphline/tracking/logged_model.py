@@ -8,7 +8,7 @@ from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Run
 
 from glyphline.tracking import package
 from glyphline.tracking.batches import MAX_TAG_CHARACTERS
-from glyphline.tracking.events import KEY_TAG, Model
+from glyphline.tracking.recording.events import KEY_TAG, Model
 
 NAME = "classifier"
 DIGEST_TAG = "glyphline.model_sha256"

@@ -11,10 +11,10 @@ from typing import Any
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.tracking import sources, store
-from glyphline.tracking.artifacts import Shelf
-from glyphline.tracking.events import KEY_TAG
-from glyphline.tracking.journal import History
 from glyphline.tracking.recorded import Recorded, recorded, trained_runs
+from glyphline.tracking.recording.artifacts import Shelf
+from glyphline.tracking.recording.events import KEY_TAG
+from glyphline.tracking.recording.journal import History
 
 WORKSPACE = "workspace"
 NEEDED = ("evaluation.json", "predictions.npz")

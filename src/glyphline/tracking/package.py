@@ -17,7 +17,7 @@ from mlflow.models import ModelSignature
 from mlflow.types.schema import Schema, TensorSpec
 from ruamel.yaml import YAML
 
-from glyphline.tracking.events import Signature
+from glyphline.tracking.recording.events import Signature
 
 FLAVOR = "keras"
 DATA = "data"

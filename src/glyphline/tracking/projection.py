@@ -14,9 +14,10 @@ from typing import Any
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Run
 
-from glyphline.tracking import lineage, logged_model
+from glyphline.tracking import logged_model
 from glyphline.tracking.batches import Batch, clean_tags
-from glyphline.tracking.events import (
+from glyphline.tracking.recording import lineage
+from glyphline.tracking.recording.events import (
     KEY_TAG,
     Artifact,
     End,
@@ -30,7 +31,7 @@ from glyphline.tracking.events import (
     Start,
     Tags,
 )
-from glyphline.tracking.journal import History
+from glyphline.tracking.recording.journal import History
 from glyphline.tracking.run_index import MISSING_TAG, SENT_TAG, RunIndex, noted
 from glyphline.tracking.store import ExperimentDeletedError, Store, refusals
 

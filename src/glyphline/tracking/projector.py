@@ -14,10 +14,10 @@ from contextlib import suppress
 
 from glyphline.errors import TrackingError
 from glyphline.tracking import sources, store
-from glyphline.tracking.artifacts import Shelf
-from glyphline.tracking.journal import Reader
 from glyphline.tracking.launch import JOB_VARIABLE, Job
-from glyphline.tracking.pacing import pause_s
+from glyphline.tracking.recording.artifacts import Shelf
+from glyphline.tracking.recording.journal import Reader
+from glyphline.tracking.recording.pacing import pause_s
 
 log = logging.getLogger("glyphline.tracking.projector")
 

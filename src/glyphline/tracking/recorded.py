@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from glyphline.errors import ArtifactError
-from glyphline.tracking.artifacts import Shelf
-from glyphline.tracking.events import Artifact, FileMark, Lineage, Metrics, Params, Start
-from glyphline.tracking.journal import History
+from glyphline.tracking.recording.artifacts import Shelf
+from glyphline.tracking.recording.events import Artifact, FileMark, Lineage, Metrics, Params, Start
+from glyphline.tracking.recording.journal import History
 
 Points = tuple[tuple[int, float], ...]
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from mlflow.entities import Run, ViewType
 
-from glyphline.tracking.events import KEY_TAG
-from glyphline.tracking.journal import History
+from glyphline.tracking.recording.events import KEY_TAG
+from glyphline.tracking.recording.journal import History
 from glyphline.tracking.store import Store
 
 SENT_TAG = "glyphline.sent"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from glyphline.errors import ArtifactError
 from glyphline.paths import Paths
-from glyphline.tracking import journal, lineage
-from glyphline.tracking.artifacts import Shelf
-from glyphline.tracking.journal import History
+from glyphline.tracking.recording import journal, lineage
+from glyphline.tracking.recording.artifacts import Shelf
+from glyphline.tracking.recording.journal import History
 
 log = logging.getLogger(__name__)
 

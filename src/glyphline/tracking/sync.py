@@ -9,9 +9,9 @@ from glyphline.errors import TrackingError
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.tracking import sources, store
-from glyphline.tracking.artifacts import Shelf
-from glyphline.tracking.events import Start
-from glyphline.tracking.journal import History
+from glyphline.tracking.recording.artifacts import Shelf
+from glyphline.tracking.recording.events import Start
+from glyphline.tracking.recording.journal import History
 
 log = logging.getLogger(__name__)
 

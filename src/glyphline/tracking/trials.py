@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from glyphline.tracking.events import Status
-from glyphline.tracking.recorder import Recorder, Run
+from glyphline.tracking.recording.events import Status
+from glyphline.tracking.recording.recorder import Recorder, Run
 
 # What MLflow has for the states of a trial: a pruned one was stopped on purpose.
 STATUS: dict[str, Status] = {"COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED"}

@@ -6,7 +6,7 @@ can be put there when the experiment is made; the note links to it.
 
 import json
 
-from glyphline.tracking.events import NOTE_TAG
+from glyphline.tracking.recording.events import NOTE_TAG
 
 VIEW = "glyphline"
 TUNING = "tuning"

@@ -14,8 +14,8 @@ from glyphline.paths import Paths
 from glyphline.records import Evaluation
 from glyphline.registry import lookup as registry_lookup
 from glyphline.tracking import lookup, store
-from glyphline.tracking.events import KEY_TAG
 from glyphline.tracking.recorded import Recorded
+from glyphline.tracking.recording.events import KEY_TAG
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from glyphline.paths import Paths
 from glyphline.records import Best, Evaluation, SplitManifest, Training
 from glyphline.registry import connection, loading
 from glyphline.stages import register
-from glyphline.tracking.artifacts import cache_folder
+from glyphline.tracking.recording.artifacts import cache_folder
 
 log = logging.getLogger(__name__)
 

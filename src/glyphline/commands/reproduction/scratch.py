@@ -13,7 +13,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from glyphline.errors import RegistryError
-from glyphline.tracking import launch, lineage
+from glyphline.tracking import launch
+from glyphline.tracking.recording import lineage
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,10 @@ from typing import Any
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.redaction import redact
-from glyphline.tracking import artifacts, events, journal, launch, lineage
-from glyphline.tracking.events import NOTE_TAG, Event, Signature, Status
-from glyphline.tracking.machine import Sampler
+from glyphline.tracking import launch
+from glyphline.tracking.recording import artifacts, events, journal, lineage
+from glyphline.tracking.recording.events import NOTE_TAG, Event, Signature, Status
+from glyphline.tracking.recording.machine import Sampler
 from glyphline.values import Split
 
 log = logging.getLogger(__name__)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from glyphline.errors import ArtifactError
-from glyphline.tracking import journal
-from glyphline.tracking.events import End, Lineage, Start
+from glyphline.tracking.recording import journal
+from glyphline.tracking.recording.events import End, Lineage, Start
 
 
 @dataclass(frozen=True, slots=True)

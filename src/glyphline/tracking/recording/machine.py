@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from glyphline.tracking.pacing import pause_s
+from glyphline.tracking.recording.pacing import pause_s
 
 FIRST_S, LONGEST_S = 1.0, 60.0
 SHARE_OF_ELAPSED = 1 / 20

@@ -13,7 +13,7 @@ from glyphline import files
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.redaction import redact
-from glyphline.tracking.events import Lineage
+from glyphline.tracking.recording.events import Lineage
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from glyphline.errors import ArtifactError, TrackingError
-from glyphline.tracking.events import End, Event, Header, Start, decode, encode
+from glyphline.tracking.recording.events import End, Event, Header, Start, decode, encode
 
 KEY_CHARACTERS = 32
 ID_CHARACTERS = 24

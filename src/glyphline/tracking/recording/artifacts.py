@@ -11,7 +11,7 @@ from pathlib import Path
 
 from glyphline import files
 from glyphline.errors import ArtifactError
-from glyphline.tracking.events import FileMark
+from glyphline.tracking.recording.events import FileMark
 
 
 def mark(path: Path, work: Path) -> FileMark:

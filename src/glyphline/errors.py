@@ -15,6 +15,7 @@ Anything else that is raised is a mistake of this program and is shown with its 
 file that may not be touched: those are two lines as well, and 9.
 """
 
+from collections.abc import Callable
 from typing import ClassVar
 
 
@@ -32,6 +33,10 @@ class PipelineError(Exception):
         super().__init__(problem)
         self.problem = problem
         self.fix = fix
+
+    def __reduce__(self) -> tuple[Callable[..., "PipelineError"], tuple[object, ...]]:
+        """For pickle, which knows no arguments with names."""
+        return _again, (type(self), self.problem, self.fix)
 
 
 class ParamsError(PipelineError):
@@ -93,3 +98,10 @@ class TrainingError(PipelineError):
     """The network cannot be built for these images, or the fit diverged."""
 
     exit_code = 8
+
+
+def _again(kind: type[PipelineError], problem: str, fix: str) -> PipelineError:
+    # Some kinds make their problem of other arguments.
+    error = kind.__new__(kind)
+    PipelineError.__init__(error, problem, fix=fix)
+    return error

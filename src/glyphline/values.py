@@ -1,5 +1,6 @@
 """Values that rooms hand to one another; no room is named here."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -49,6 +50,18 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def __reduce__(self) -> tuple[Callable[..., "Split"], tuple[Any, ...]]:
+        """For pickle: a whole file that is mapped travels by its name, since it may be larger than memory."""
+        images, rest = self.images, (self.labels, self.classes, self.digest)
+        # A part of a mapped array calls itself mapped too, with the offset of the whole.
+        if isinstance(images, np.memmap) and images.filename is not None and not isinstance(images.base, np.ndarray):
+            return _mapped, (self.name, os.fspath(images.filename), images.offset, images.shape, *rest)
+        return Split, (self.name, np.asarray(images), *rest)
+
+
+def _mapped(name: str, path: str, offset: int, shape: tuple[int, ...], *rest: Any) -> Split:
+    return Split(name, np.memmap(path, np.uint8, "r", offset, shape), *rest)
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

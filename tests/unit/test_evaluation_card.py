@@ -105,15 +105,14 @@ def test_slices_corruptions_and_explanations_have_their_lines():
     why = Explanations(
         classes=np.zeros(2, int),
         probabilities=np.ones(2),
-        pixels=np.zeros((2, 4, 4), np.float32),
-        patches=np.zeros((2, 2, 2), np.float32),
+        pixels=np.array([[[1, 2], [3, 4]], [[0, 0], [0, 0]]], np.float32),
+        patches=np.array([[[2, 1], [3, 4]], [[1, 2], [3, 4]]], np.float32),
         gaps=np.zeros(2),
-        agreements=(0.5, None),
     )
     text = written(scores, why=(why, None))
     assert "| thickness low | 0.6000 | 0.5000 to 0.7000 | 33 |" in text
     assert "| blur | 0.690 | 0.680 | 0.670 | 0.660 | 0.650 |" in text
-    assert "rank correlation of 0.50 over 1 images" in text
+    assert "rank correlation of 0.80 over 1 images" in text
     assert "Weakest under blur of severity 5" in text
 
 

@@ -1,6 +1,7 @@
 """Values that rooms hand to one another."""
 
 import dataclasses
+import pickle
 
 import numpy as np
 import pytest
@@ -44,3 +45,20 @@ def test_a_split_knows_its_length_and_the_shape_of_an_image():
     assert split.image_shape == (8, 9, 3)
     with pytest.raises(dataclasses.FrozenInstanceError):
         split.name = "test"
+
+
+def test_a_mapped_split_travels_by_the_name_of_its_file(tmp_path):
+    images = np.arange(6 * 4 * 4, dtype=np.uint8).reshape(6, 4, 4, 1)
+    np.save(tmp_path / "images.npy", images)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    whole = Split("test", mapped, np.arange(6), ("a", "b"), "d")
+    again = pickle.loads(pickle.dumps(whole))
+    assert isinstance(again.images, np.memmap)
+    assert np.array_equal(again.images, images)
+    assert (again.name, again.classes, again.digest) == ("test", ("a", "b"), "d")
+    assert np.array_equal(again.labels, whole.labels)
+    # A part of the file, and what is in memory, go as they are.
+    for part in (mapped[2:4], images[1:3]):
+        there = pickle.loads(pickle.dumps(Split("test", part, np.arange(2), ("a", "b"), "d"))).images
+        assert not isinstance(there, np.memmap)
+        assert np.array_equal(there, part)

@@ -25,7 +25,6 @@ class Explanations:
         pixels: float32 (n, h, w), integrated gradients summed over the channels; above 0 speaks for the class.
         patches: float32 (n, rows, columns), by how much the probability falls when a patch is blackened.
         gaps: float64 (n,), by how much the pixels miss the difference that they must add up to.
-        agreements: per image, rank correlation of pixels summed by patch with patches; None where either is constant.
     """
 
     classes: Labels
@@ -33,7 +32,11 @@ class Explanations:
     pixels: Pixels
     patches: Pixels
     gaps: Numbers
-    agreements: tuple[float | None, ...]
+
+    @property
+    def agreements(self) -> tuple[float | None, ...]:
+        """Per image, rank correlation of pixels summed by patch with patches; None where either is constant."""
+        return tuple(_agreement(*pair) for pair in zip(self.pixels, self.patches, strict=True))
 
 
 def explain(images: Images, classes: Labels, predict: Predict, gradients: Gradients, *, steps: int) -> Explanations:
@@ -56,7 +59,6 @@ def explain(images: Images, classes: Labels, predict: Predict, gradients: Gradie
         pixels=pixels,
         patches=patches,
         gaps=pixels.sum(axis=(1, 2), dtype=np.float64) - (at_image - at_black),
-        agreements=tuple(_agreement(*pair) for pair in zip(pixels, patches, strict=True)),
     )
 
 

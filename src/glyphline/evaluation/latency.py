@@ -11,7 +11,7 @@ from glyphline.values import Images, Predict
 BATCHES = (1, 256)
 WARM_UP = 3
 FEWEST_CALLS, MOST_CALLS = 20, 200
-BUDGET_S = 0.5
+BUDGET_S = 0.25
 """Per batch size, after which no call is begun beyond the fewest."""
 
 

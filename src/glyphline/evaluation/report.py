@@ -1,5 +1,6 @@
 """All that is written about one evaluation, but for the card."""
 
+import importlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +13,15 @@ from glyphline.evaluation.metrics import measure
 from glyphline.evaluation.selective import risk_coverage
 from glyphline.params.schema import EvaluateParams
 from glyphline.records import Evaluation
+
+# Numbers alone, or a model that is only asked, do not need them, and they take long to import.
+LIBRARIES = ("sklearn.metrics", "scipy.stats", "glyphline.evaluation.figures")
+
+
+def load_libraries() -> None:
+    """Import what writing needs, before there is something to write."""
+    for name in LIBRARIES:
+        importlib.import_module(name)
 
 
 def write(
@@ -79,7 +89,6 @@ def _draw(
     history: Sequence[Mapping[str, float]],
     best_epoch: int,
 ) -> None:
-    # Here and not above: matplotlib takes long to import, and numbers alone do not need it.
     from glyphline.evaluation import figures
 
     split, probs = seen.split, seen.probs

@@ -121,12 +121,13 @@ def write_explanations(path: Path, seen: Examination) -> None:
             "actual": seen.split.classes[answer.actual],
             "predicted": seen.split.classes[answer.predicted],
             "confidence": answer.confidence,
-            "completeness_gap": float(why.gaps[place]),
-            "occlusion_agreement": why.agreements[place],
+            "completeness_gap": float(gap),
+            "occlusion_agreement": agreement,
         }
         for answers, why in ((seen.mistakes, seen.why_mistakes), (seen.examples, seen.why_examples))
         if why is not None
-        for place, answer in enumerate(answers[: len(why.classes)])
+        # Not all mistakes are explained, but those that are shown.
+        for answer, gap, agreement in zip(answers, why.gaps, why.agreements, strict=False)
     ]
     files.write_text(path, json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 

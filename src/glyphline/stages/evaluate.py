@@ -3,8 +3,9 @@
 import logging
 
 from glyphline import data, evaluation, files, history, records, tracking, training
+from glyphline.beside import beside
 from glyphline.data import catalogue
-from glyphline.evaluation import card
+from glyphline.evaluation import Examination, card
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.records import Cost, Evaluation, Training
@@ -15,9 +16,9 @@ log = logging.getLogger(__name__)
 
 def run(params: Params, paths: Paths) -> None:
     """Examine the model on the test split; leave numbers, tables, figures and the card, and add them to its run."""
-    trained = records.read(paths.training, Training, stage="train")
     test = data.load(paths.split("test"))
-    with tracking.record(params, paths, stage="evaluate") as recorder:
+    # TensorFlow answers in this process; what writes the answers up has large libraries too, and loads them meanwhile.
+    with tracking.record(params, paths, stage="evaluate") as recorder, beside(evaluation.load_libraries) as other:
         tracked = recorder.resume(tracking.last_key(paths.journal("train")))
         tracked.input(test, context="test", dataset=params.data.dataset)
         model = training.open_classifier(
@@ -28,27 +29,33 @@ def run(params: Params, paths: Paths) -> None:
             gpu_memory_mb=params.train.gpu_memory_mb,
         )
         seen = evaluation.examine(test, model.probabilities, model.gradients, params.evaluate)
-        scores = evaluation.write(
-            paths.evaluate,
-            seen,
-            params.evaluate,
-            history=history.read(paths.history),
-            best_epoch=trained.best_epoch,
-            dataset=params.data.dataset,
-            weights_digest=model.weights_digest,
-        )
-        _say(scores)
         cost = Cost(
             device=model.device,
             parameters=model.parameters,
             model_bytes=model.size_bytes,
             latency=evaluation.latency.measure(test.images, model.probabilities),
         )
-        records.write(paths.cost, cost)
-        why = (seen.why_mistakes, seen.why_examples)
-        facts = card.Facts(trained, scores, cost, _source(params), _origin(paths), why)
-        files.write_text(paths.model_card, card.write_up(facts))
+        scores = other.call(_write, params, paths, seen, cost, model.weights_digest)
+        _say(scores)
         _track(tracked, paths, scores, cost)
+
+
+def _write(params: Params, paths: Paths, seen: Examination, cost: Cost, weights_digest: str) -> Evaluation:
+    trained = records.read(paths.training, Training, stage="train")
+    scores = evaluation.write(
+        paths.evaluate,
+        seen,
+        params.evaluate,
+        history=history.read(paths.history),
+        best_epoch=trained.best_epoch,
+        dataset=params.data.dataset,
+        weights_digest=weights_digest,
+    )
+    records.write(paths.cost, cost)
+    why = (seen.why_mistakes, seen.why_examples)
+    facts = card.Facts(trained, scores, cost, _source(params), _origin(paths), why)
+    files.write_text(paths.model_card, card.write_up(facts))
+    return scores
 
 
 def _say(scores: Evaluation) -> None:

@@ -82,13 +82,15 @@ def optimizer(params: TrainParams, steps: int, variables: list[Any], *, scales_l
         scales_loss: gradients in float16 would vanish without it.
     """
     keras = load()
-    rate, decay = schedule(params, steps), params.weight_decay
+    # None and not 0: each weight's decay computes the step size anew, to take nothing off.
+    rate, decay = schedule(params, steps), params.weight_decay or None
     if params.optimizer == "adamw":
-        made = keras.optimizers.AdamW(rate, weight_decay=decay, beta_1=params.momentum, beta_2=params.beta_2)
+        # Adam is AdamW where it decays by this argument: it takes it off the weight, not into the gradient.
+        made = keras.optimizers.Adam(rate, weight_decay=decay, beta_1=params.momentum, beta_2=params.beta_2)
     else:
         nesterov = params.momentum > 0
-        made = keras.optimizers.SGD(rate, momentum=params.momentum, nesterov=nesterov, weight_decay=decay or None)
-    if params.weight_decay:
+        made = keras.optimizers.SGD(rate, momentum=params.momentum, nesterov=nesterov, weight_decay=decay)
+    if decay:
         made.exclude_from_weight_decay(var_names=NOT_DECAYED)
     if scales_loss:
         made = keras.optimizers.LossScaleOptimizer(made)

@@ -4,15 +4,14 @@ import multiprocessing
 import os
 import signal
 import socket
-import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self
 
 from glyphline import environment
+from glyphline.beside import deaf_to_interrupts, live_as_child
 from glyphline.tuning.desk import Desk
 from glyphline.tuning.launchers.crew import Crew, Line, Lost
 from glyphline.tuning.launchers.work import Work
@@ -59,7 +58,7 @@ class Processes:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_main, args=(self._work, theirs), daemon=True)
-        with environment.changed(variables), _deaf_to_interrupts():
+        with environment.changed(variables), deaf_to_interrupts():
             process.start()
         theirs.close()
         return _PipeLine(process, ours)
@@ -106,9 +105,8 @@ def thread_limits(threads: int) -> dict[str, str]:
 
 
 def _main(work: Work, pipe: Connection) -> None:
-    # Ctrl-C reaches every process of the terminal; what becomes of the trials is for the one with the desk to say.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    # What becomes of the trials is for the process with the desk to say.
+    live_as_child()
 
     def ask(message: Message) -> Any:
         pipe.send(message)
@@ -118,27 +116,6 @@ def _main(work: Work, pipe: Connection) -> None:
         serve(work, ask)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         os._exit(1)
-
-
-def _leave_with_parent() -> None:
-    """Die when the desk's process does, even in the middle of an epoch."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    connection.wait([parent.sentinel])
-    os._exit(1)
-
-
-@contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Let a child be born deaf to Ctrl-C; one that comes meanwhile reaches this process afterwards."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _how_it_ended(code: int | None) -> str:

@@ -14,11 +14,12 @@ import click
 import psutil
 
 import measurement
-from glyphline import data, tracking, training
+from glyphline import data, journal, training
 from glyphline import params as parameters
+from glyphline.mlflow_sync import projector_process
 from glyphline.params import Params
 from glyphline.paths import Paths
-from glyphline.training.loading import load
+from glyphline.training.keras_import import import_keras
 from glyphline.values import EpochHook
 
 
@@ -30,7 +31,7 @@ def main(folder: Path, *, rounds: int) -> None:
     paths = Paths(work=folder, home=folder)
     params = parameters.read(paths.params)
     train, val = data.load(paths.split("train")), data.load(paths.split("val"))
-    load()
+    import_keras()
 
     def fit(*, tracked: bool) -> tuple[float, str]:
         with _hook(params, paths, tracked=tracked) as on_epoch:
@@ -59,7 +60,7 @@ def _hook(params: Params, paths: Paths, *, tracked: bool) -> Iterator[EpochHook 
     if not tracked:
         yield None
         return
-    with tracking.record(params, paths, stage="train") as recorder:
+    with journal.record(params, paths, stage="train", launch=projector_process.start) as recorder:
         run = recorder.start(experiment=params.data.dataset)
         run.params(params.flat())
         yield lambda epoch, metrics: run.metrics(metrics, step=epoch)

@@ -10,8 +10,8 @@ import click
 
 import measurement
 from glyphline import params as parameters
+from glyphline.mlflow_sync import experiment_view, store
 from glyphline.paths import Paths
-from glyphline.tracking import store, view
 
 CURVES = ("accuracy", "loss", "val_accuracy", "val_loss")
 SCORES = ("test_accuracy", "test_calibration_error", "test_log_loss", "test_macro_f1")
@@ -95,7 +95,7 @@ def main(*, tries: int, quick: bool) -> None:
         paths = Paths(work=Path(scratch), home=Path(scratch))
         uri = store.uri(params, paths, {})
         client = store.connect(uri, paths, timeout_s=60).client
-        few, many = (client.create_experiment(name, tags=view.tags(name, "1")) for name in ("few", "many"))
+        few, many = (client.create_experiment(name, tags=experiment_view.tags(name, "1")) for name in ("few", "many"))
         fill(client, few, 100)
         hundred = seconds_for(client, few, 1 if quick else tries)
         fill(client, many, 1000)

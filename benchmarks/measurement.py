@@ -29,7 +29,7 @@ ROOT = HERE.parent
 RESULTS = HERE / "results"
 PACKAGES = ("tensorflow", "jax", "keras", "mlflow", "dvc", "optuna", "scikit-learn")
 
-KERAS = "from glyphline.training.loading import load; load()"
+KERAS = "from glyphline.training.keras_import import import_keras; import_keras()"
 """A program that imports Keras as the stages do."""
 
 quick_option = click.option("--quick", is_flag=True, help="As little as shows that the benchmark works.")

@@ -10,7 +10,7 @@ import numpy as np
 from glyphline import data, training
 from glyphline import params as parameters
 from glyphline.paths import Paths
-from glyphline.training.loading import load
+from glyphline.training.keras_import import import_keras
 
 
 @click.command()
@@ -22,7 +22,7 @@ def main(folder: Path, *, seed: int, test: bool) -> None:
     paths = Paths(work=folder, home=folder)
     params = parameters.read(paths.params)
     train, val = data.load(paths.split("train")), data.load(paths.split("val"))
-    load()
+    import_keras()
     ends: list[float] = []
     began, cpu = time.perf_counter(), time.process_time()
     setting = training.prepare(params, train, val)

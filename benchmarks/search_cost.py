@@ -21,11 +21,11 @@ from typing import Any
 import click
 import numpy as np
 
-from glyphline import params, tracking, training, tuning
+from glyphline import journal, params, training, tuning
+from glyphline.journal.trial_runs import TrialRuns
+from glyphline.mlflow_sync.projector_process import Projector
 from glyphline.params import Params, overlay
 from glyphline.paths import Paths
-from glyphline.tracking.launch import Projector
-from glyphline.tracking.trials import TrialRuns
 from glyphline.tuning.trial import run_trial
 from glyphline.values import Split
 
@@ -48,12 +48,12 @@ def _splits() -> tuple[Split, Split]:
     )  # type: ignore[return-value]
 
 
-def prepare(values: Params) -> training.Setting:
+def prepare(values: Params) -> training.FitContext:
     """Device and data."""
     return training.prepare(values, *_splits())
 
 
-def timed(values: Params, job: tuning.Job, setting: Any, *, on_epoch: Any) -> Mapping[str, float]:
+def timed(values: Params, job: tuning.TrialSpec, setting: Any, *, on_epoch: Any) -> Mapping[str, float]:
     """A fit; its seconds, without those of its hook, are added to a file."""
     waited = 0.0
 
@@ -83,12 +83,12 @@ def _search(values: Params) -> tuple[float, list[dict[str, float]]]:
         os.environ[SPENT] = str(folder / "spent.jsonl")
         paths = Paths(work=folder, home=folder)
         began = time.perf_counter()
-        with tracking.record(values, paths, stage="tune", environ={}, launcher=lambda *_: Projector()) as recorder:
+        with journal.record(values, paths, stage="tune", environ={}, launch=lambda *_: Projector()) as recorder:
             parent = recorder.start(experiment="digits/tuning", name="benchmark")
             tuning.search(
                 values,
                 "benchmark",
-                tuning.Place(folder / "optuna.db"),
+                tuning.StudyLocation(folder / "optuna.db"),
                 TrialRuns(recorder, "digits/tuning", parent),
                 partial(prepare, values),
                 identity={},

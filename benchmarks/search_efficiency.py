@@ -91,18 +91,18 @@ class Trials:
         return self.all[-1]
 
 
-def search(values: Params, setting: training.Setting, target: float = float("-inf")) -> tuple[list[Trial], bool]:
+def search(values: Params, setting: training.FitContext, target: float = float("-inf")) -> tuple[list[Trial], bool]:
     """The trials of a search that ends with the first as good as `target`, and whether there was one."""
     found = Trials(target)
     with tempfile.TemporaryDirectory() as scratch, suppress(ReachedError):
         tuning.search(
-            values, "efficiency", tuning.Place(Path(scratch) / "optuna.db"), found, lambda: setting, identity={}
+            values, "efficiency", tuning.StudyLocation(Path(scratch) / "optuna.db"), found, lambda: setting, identity={}
         )
         return found.all, False
     return found.all, True
 
 
-def keras_tuner(values: Params, setting: training.Setting, epochs: int, target: float) -> dict[str, Any] | None:
+def keras_tuner(values: Params, setting: training.FitContext, epochs: int, target: float) -> dict[str, Any] | None:
     """Best val_loss, epochs and seconds of KerasTuner's Hyperband; None where it is not installed.
 
     KerasTuner goes on from saved weights where a trial is promoted. Here every fit is a whole one, as its schedule
@@ -227,7 +227,7 @@ def main(seeds: Sequence[int], trials: int, epochs: int, of: int, val_of: int, *
     )
 
 
-def measured(values: Params, setting: training.Setting, trials: int, epochs: int) -> dict[str, Any]:
+def measured(values: Params, setting: training.FitContext, trials: int, epochs: int) -> dict[str, Any]:
     """One study seed."""
     # Another seed: the first trials of both searches would be the same draws. Trial 0 is params.yaml, and not blind.
     unguided = {

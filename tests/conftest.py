@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from glyphline import params as parameters
-from glyphline.evaluation.intervals import wilson
 from glyphline.params import Params
 from glyphline.records import ClassScore, Evaluation
+from glyphline.scoring.intervals import wilson
 from glyphline.values import Split
 
 ROOT = Path(__file__).resolve().parents[1]

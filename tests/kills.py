@@ -34,7 +34,7 @@ POINTS = {
 TAKE_UP = Death(after=False, words="trial_user_attributes", ask="claim")
 
 
-def killed_and_resumed(params: Params, place: tuning.Place | Path, folder: Path, death: Death) -> None:
+def killed_and_resumed(params: Params, place: tuning.StudyLocation | Path, folder: Path, death: Death) -> None:
     """A search killed at one statement ends as one that was not; its journal matches the study."""
 
     def doomed() -> None:
@@ -46,7 +46,7 @@ def killed_and_resumed(params: Params, place: tuning.Place | Path, folder: Path,
     resumed(params, place, folder)
 
 
-def resumed(params: Params, place: tuning.Place | Path, folder: Path) -> None:
+def resumed(params: Params, place: tuning.StudyLocation | Path, folder: Path) -> None:
     """Whatever became of a search, run again it meets its budget and loses nothing; its journal matches the study."""
     before = trials(place)
     recorded(params, place, folder)

@@ -12,13 +12,13 @@ import h5py
 import numpy as np
 
 from glyphline import files, records
-from glyphline.evaluation import predictions
-from glyphline.evaluation.predictions import Predictions
+from glyphline.journal.run_events import Signature
+from glyphline.mlflow_sync import model_folder
 from glyphline.records import Cost, Latency, Training
-from glyphline.registry import Candidate, Evidence
+from glyphline.registry import FinishedRun, VersionArtifacts
+from glyphline.scoring import predictions
+from glyphline.scoring.predictions import Predictions
 from glyphline.stages.register import compare
-from glyphline.tracking import package
-from glyphline.tracking.recording.events import Signature
 from tests.conftest import made_evaluation
 
 __all__ = ["DyingClient", "Killed", "Runs", "compare", "made_archive", "training", "weights"]
@@ -118,7 +118,7 @@ class Runs:
 
     def make(
         self, correct: int | np.ndarray, *, split: str = SPLIT, weights: str | None = None, latency_ms: float = 2.0
-    ) -> Candidate:
+    ) -> FinishedRun:
         """A run whose model is right on so many of 1,000 images, or on those of an array."""
         self._made += 1
         right = right_on(correct) if isinstance(correct, int) else correct
@@ -135,9 +135,11 @@ class Runs:
             f"# shapes, accuracy {right.mean():.4f}\n\n## Identity\n\nVersion `models:/NAME/VERSION`.\n\n"
             '```python\nmlflow.keras.load_model("models:/NAME@champion")\n```\n'
         )
-        return Candidate(run_id, model.model_id, model.artifact_location, training(weights, sha256), evidence, card)
+        return FinishedRun(run_id, model.model_id, model.artifact_location, training(weights, sha256), evidence, card)
 
-    def _evidence(self, place: Path, right: np.ndarray, split: str, weights: str, latency_ms: float) -> Evidence:
+    def _evidence(
+        self, place: Path, right: np.ndarray, split: str, weights: str, latency_ms: float
+    ) -> VersionArtifacts:
         sha256 = written_predictions(place / "predictions.npz", right, split, weights)
         found = made_evaluation(
             int(right.sum()), len(right), test_digest=split, weights_digest=weights, predictions_sha256=sha256
@@ -147,7 +149,7 @@ class Runs:
         records.write(place / "evaluation.json", found)
         records.write(place / "cost.json", cost)
         digests = (files.sha256(place / name) for name in ("evaluation.json", "cost.json"))
-        return Evidence(found, cost, place / "predictions.npz", *digests)
+        return VersionArtifacts(found, cost, place / "predictions.npz", *digests)
 
     def _model(self, run, place: Path):
         made_archive(place / "model.keras", seed=self._made)
@@ -157,7 +159,7 @@ class Runs:
         content = place / "packed"
         content.mkdir()
         shape = Signature(input_shape=(-1, 8, 8, 1), output_shape=(-1, 2))
-        package.write(content, place / "model.keras", shape, {"classes": ["no", "yes"]}, model_id=model.model_id)
+        model_folder.write(content, place / "model.keras", shape, {"classes": ["no", "yes"]}, model_id=model.model_id)
         self.client.log_model_artifacts(model.model_id, str(content))
         self.client.finalize_logged_model(model.model_id, "READY")
         return model, files.sha256(place / "model.keras")
@@ -168,7 +170,7 @@ class Runs:
             return found.experiment_id
         return self.client.create_experiment(self.experiment, (self.folder / "artifacts").as_uri())
 
-    def folder_of(self, candidate: Candidate) -> Path:
+    def folder_of(self, candidate: FinishedRun) -> Path:
         """Where the files of a run's logged model lie."""
         return Path(candidate.source.removeprefix("file://"))
 

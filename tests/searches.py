@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 import optuna
 
+from glyphline import journal, tuning
 from glyphline import params as parameters
-from glyphline import tracking, tuning
+from glyphline.journal import journal_file
+from glyphline.journal.trial_runs import TrialRuns
+from glyphline.mlflow_sync.projector_process import Projector
 from glyphline.params import Params
 from glyphline.paths import Paths
-from glyphline.tracking.launch import Projector
-from glyphline.tracking.recording import journal
-from glyphline.tracking.trials import TrialRuns
-from glyphline.tuning.book import Claim
-from glyphline.tuning.report import Outcome
+from glyphline.tuning.report import SearchResult
+from glyphline.tuning.trial_store import TrialClaim
 from tests.conftest import ROOT, changed
 
 BASE = parameters.read(ROOT / "params.yaml")
@@ -54,7 +54,7 @@ def nothing() -> None:
     """What the stand-in needs of device and data."""
 
 
-def bowl(params: Params, job: tuning.Job, setting: Any, *, on_epoch: Any) -> dict[str, float]:
+def bowl(params: Params, job: tuning.TrialSpec, setting: Any, *, on_epoch: Any) -> dict[str, float]:
     """A loss with its lowest point within the space, some noise from the seed, and epochs that come near it."""
     values = params.flat() | dict(job.values)
     rate, dropout = math.log10(values["train.learning_rate"]), values["model.dropout"]
@@ -68,7 +68,7 @@ def bowl(params: Params, job: tuning.Job, setting: Any, *, on_epoch: Any) -> dic
     return {"val_loss": min(losses), "val_accuracy": 0.9, "model_size": size, "latency_ms": size / 100}
 
 
-def slow_bowl(params: Params, job: tuning.Job, setting: Any, *, on_epoch: Any) -> dict[str, float]:
+def slow_bowl(params: Params, job: tuning.TrialSpec, setting: Any, *, on_epoch: Any) -> dict[str, float]:
     """The same, with epochs that take a while."""
 
     def after(epoch: int, metrics: Mapping[str, float]) -> None:
@@ -78,7 +78,7 @@ def slow_bowl(params: Params, job: tuning.Job, setting: Any, *, on_epoch: Any) -
     return bowl(params, job, setting, on_epoch=after)
 
 
-def hoarder(params: Params, job: tuning.Job, setting: Any, *, on_epoch: Any) -> dict[str, float]:
+def hoarder(params: Params, job: tuning.TrialSpec, setting: Any, *, on_epoch: Any) -> dict[str, float]:
     """The same, and each trial keeps 300 MB for ever, as TensorFlow keeps a few."""
     _hoard.append(b"\1" * 300_000_000)
     return bowl(params, job, setting, on_epoch=on_epoch)
@@ -113,29 +113,29 @@ class Watched:
 
 def run(
     params: Params,
-    place: tuning.Place | Path,
+    place: tuning.StudyLocation | Path,
     watcher: Any = None,
     objective: Any = bowl,
     *,
     prepare: Callable[[], Any] = nothing,
     identity: Mapping[str, Any] = IDENTITY,
-) -> Outcome:
+) -> SearchResult:
     """A search in the study `bowls`."""
-    place = tuning.Place(place) if isinstance(place, Path) else place
+    place = tuning.StudyLocation(place) if isinstance(place, Path) else place
     watcher = watcher or Watched()
     return tuning.search(params, STUDY, place, watcher, prepare, identity=identity, objective=objective)
 
 
 def recorded(
     params: Params,
-    place: tuning.Place | Path,
+    place: tuning.StudyLocation | Path,
     folder: Path,
     objective: Any = bowl,
     prepare: Callable[[], Any] = nothing,
-) -> Outcome:
+) -> SearchResult:
     """A search whose trials are written to a journal, as the stage writes them."""
     paths = Paths(work=folder, home=folder)
-    with tracking.record(params, paths, stage="tune", environ={}, launcher=lambda *_: Projector()) as recorder:
+    with journal.record(params, paths, stage="tune", environ={}, launch=lambda *_: Projector()) as recorder:
         parent = recorder.start(experiment="bars/tuning", name=STUDY)
         found = run(params, place, TrialRuns(recorder, "bars/tuning", parent), objective, prepare=prepare)
         parent.end()
@@ -155,7 +155,7 @@ class Trial:
     attempt: int = field(compare=False, default=0)
 
 
-def trials(place: tuning.Place | Path, name: str = STUDY) -> list[Trial]:
+def trials(place: tuning.StudyLocation | Path, name: str = STUDY) -> list[Trial]:
     """All trials that the storage holds; none when there is no study yet."""
     if isinstance(place, Path) and not place.exists():
         return []
@@ -166,10 +166,10 @@ def trials(place: tuning.Place | Path, name: str = STUDY) -> list[Trial]:
     except KeyError:
         return []
     found = study.get_trials(deepcopy=False)
-    return [_plain(trial, Claim.of(trial)) for trial in found]
+    return [_plain(trial, TrialClaim.of(trial)) for trial in found]
 
 
-def _plain(trial: Any, claim: Claim | None) -> Trial:
+def _plain(trial: Any, claim: TrialClaim | None) -> Trial:
     assert claim is not None
     assert claim.attempt <= 2
     return Trial(
@@ -200,7 +200,7 @@ def check_sound(found: list[Trial], before: list[Trial], budget: int) -> None:
 
 def check_journal(folder: Path, found: list[Trial]) -> None:
     """The children of the last journal's parent are the trials of the study, one to one."""
-    history = journal.read(Paths(work=folder, home=folder).journal("tune"))
+    history = journal_file.read(Paths(work=folder, home=folder).journal("tune"))
     assert history is not None
     parent, *children = history.runs.values()
     assert parent[0].parent is None

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from glyphline.tracking import store
+from glyphline.mlflow_sync import store
 from tests.waiting import until
 
 PASSWORD = "s3cret-word"

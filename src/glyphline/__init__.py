@@ -26,4 +26,4 @@ def load(reference: str) -> Any:
     from pathlib import Path
 
     # By its name: rooms below import this package for its version, and must not come to stand on the commands.
-    return importlib.import_module("glyphline.commands.opening").run(reference, Path.cwd())
+    return importlib.import_module("glyphline.commands.load_model").run(reference, Path.cwd())

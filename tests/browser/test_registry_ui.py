@@ -2,9 +2,9 @@
 
 import pytest
 
+from glyphline.mlflow_sync import store
 from glyphline.paths import Paths
-from glyphline.registry import Destination, opened, promotion, release
-from glyphline.tracking import store
+from glyphline.registry import RegistryLocation, opened, promotion, registration
 from tests import servers
 from tests.registered import Runs, compare
 
@@ -17,9 +17,9 @@ def to(tmp_path_factory, default_params):
     folder = tmp_path_factory.mktemp("registered")
     uri = f"sqlite:///{folder / 'mlruns' / 'mlflow.db'}"
     opened_store = store.connect(uri, Paths(folder, folder), timeout_s=60)
-    to = Destination(uri, NAME, 5, folder / "registry.lock")
+    to = RegistryLocation(uri, NAME, 5, folder / "registry.lock")
     runs = Runs(opened_store.client, folder / "runs")
-    assert [release(runs.make(correct), to, default_params.registry, compare).promoted for correct in (960, 990)]
+    assert [registration(runs.make(correct), to, default_params.registry, compare).promoted for correct in (960, 990)]
     return to
 
 

@@ -17,24 +17,7 @@ NEUTRAL = {
     "glyphline.redaction",
     "glyphline.nearest",
     "glyphline.progress",
-    "glyphline.params.mistakes",
-}
-# What shows a journal in a store once it is written. Only register needs what the store answers.
-STORE_SIDE = {
-    f"glyphline.tracking.{name}"
-    for name in (
-        "batches",
-        "claims",
-        "launch",
-        "logged_model",
-        "package",
-        "projection",
-        "run_index",
-        "sources",
-        "store",
-        "sync",
-        "view",
-    )
+    "glyphline.params.error_messages",
 }
 
 
@@ -89,8 +72,7 @@ def closure(module: str) -> frozenset[str]:
 
 def code_of(stage: str) -> frozenset[Path]:
     """The files, relative to the project, whose change can change the outs of a stage."""
-    neutral = NEUTRAL if stage == "register" else NEUTRAL | STORE_SIDE
-    found = {name for name in closure(f"{PACKAGE}.stages.{stage}") if name not in neutral and has_code(name)}
+    found = {name for name in closure(f"{PACKAGE}.stages.{stage}") if name not in NEUTRAL and has_code(name)}
     return frozenset(path.relative_to(SRC.parent) for path in map(file_of, found) if path)
 
 

@@ -5,19 +5,19 @@ import io
 import pytest
 from rich.console import Console
 
-from glyphline.commands import manual
-from glyphline.params.searching import SpaceEntry
+from glyphline.commands import params_docs
+from glyphline.params.tune import SpaceEntry
 from glyphline.values import flatten
 
 
 @pytest.fixture(scope="module")
 def by_key(root):
-    return {row.key: row for section in manual.rows(root / "params.yaml").values() for row in section}
+    return {row.key: row for section in params_docs.rows(root / "params.yaml").values() for row in section}
 
 
 def test_params_md_is_fresh(root):
     text = (root / "docs" / "params.md").read_text(encoding="utf-8")
-    assert text == manual.markdown(root / "params.yaml"), "docs/params.md is stale: run `make docs`"
+    assert text == params_docs.markdown(root / "params.yaml"), "docs/params.md is stale: run `make docs`"
 
 
 def test_every_field_of_params_yaml_is_explained(by_key, default_params):
@@ -55,7 +55,7 @@ def test_the_default_is_the_value_of_params_yaml(by_key, default_params):
 
 def test_the_table_fits_a_hundred_columns_and_cuts_nothing_off(root, by_key):
     output = io.StringIO()
-    manual.show(root / "params.yaml", Console(file=output))
+    params_docs.show(root / "params.yaml", Console(file=output))
     text = output.getvalue()
     assert max(map(len, text.splitlines())) <= 100
     assert "…" not in text

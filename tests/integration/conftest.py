@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from glyphline import tracking
+from glyphline import journal
+from glyphline.journal import run_files
+from glyphline.mlflow_sync import store
+from glyphline.mlflow_sync.projector_process import Projector
 from glyphline.paths import Paths
-from glyphline.tracking import store
-from glyphline.tracking.launch import Projector
-from glyphline.tracking.recording import artifacts
 from glyphline.values import Split
 from tests.conftest import made_split
 from tests.registered import made_archive
@@ -62,9 +62,9 @@ def silent(params, paths, stage) -> Projector:
     return Projector()
 
 
-def record_model(params, paths: Paths, split: Split, *, epochs: int = 3, environ=None, launcher=silent) -> str:
+def record_model(params, paths: Paths, split: Split, *, epochs: int = 3, environ=None, launch=silent) -> str:
     """Record a run as the train stage does; returns its key."""
-    with tracking.record(params, paths, stage="train", environ=environ or {}, launcher=launcher) as recorder:
+    with journal.record(params, paths, stage="train", environ=environ or {}, launch=launch) as recorder:
         run = recorder.start(experiment="shapes", tags={"glyphline.data": split.digest[:12]})
         run.params({"train.learning_rate": 0.004, "model.filters": [16, 32], "train.deterministic": True})
         run.input(split, context="training", dataset="shapes")
@@ -78,10 +78,10 @@ def record_model(params, paths: Paths, split: Split, *, epochs: int = 3, environ
     return run.key
 
 
-def record_evaluation(params, paths: Paths, *, launcher=silent, accuracy: float = 0.9) -> None:
+def record_evaluation(params, paths: Paths, *, launch=silent, accuracy: float = 0.9) -> None:
     """Add to the run as the evaluate stage does."""
-    with tracking.record(params, paths, stage="evaluate", environ={}, launcher=launcher) as recorder:
-        run = recorder.resume(tracking.last_key(paths.journal("train")))
+    with journal.record(params, paths, stage="evaluate", environ={}, launch=launch) as recorder:
+        run = recorder.resume(journal.last_key(paths.journal("train")))
         run.metrics({"test_accuracy": accuracy})
         figure = paths.evaluate / "figures" / "confusion.png"
         figure.parent.mkdir(parents=True, exist_ok=True)
@@ -97,14 +97,14 @@ def git(folder, *arguments):
 
 def put_in_dvc(project, *, ref=None):
     """Commit the outs as DVC does: contents in its cache, their MD5s in a committed dvc.lock."""
-    shelf = artifacts.Shelf.of(project.work, project.home)
+    shelf = run_files.FileLocator.of(project.work, project.home)
     lines = ["schema: '2.0'", "stages:"]
     for stage in ("train", "evaluate", "register"):
         if not project.stage(stage).exists():
             continue
         lines += [f"  {stage}:", "    cmd: x", "    outs:"]
         for path in sorted(file for file in project.stage(stage).rglob("*") if file.is_file()):
-            mark = artifacts.mark(path, project.work)
+            mark = run_files.mark(path, project.work)
             shelf.cached(mark.md5).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, shelf.cached(mark.md5))
             shelf.cached(mark.md5).chmod(0o444)

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from glyphline import cli, data, records, tracking
-from glyphline.commands import comparison
+from glyphline import cli, data, journal, mlflow_sync, records
+from glyphline.commands import compare as compare_command
 from glyphline.errors import ArtifactError, DataError, RegistryError
-from glyphline.evaluation import measure, predictions
-from glyphline.evaluation.predictions import Predictions
+from glyphline.evaluation import measure
+from glyphline.scoring import predictions
+from glyphline.scoring.predictions import Predictions
 from glyphline.values import Split
 from tests.conftest import changed, made_split
 from tests.integration.conftest import silent
@@ -40,7 +41,7 @@ class Runs:
         """Record a run that is wrong on the first `wrong` images; commit it under a tag of its name."""
         paths, split = self.paths, split or self.split
         used = changed(self.params, values or {})
-        with tracking.record(used, paths, stage="train", environ={}, launcher=silent) as recorder:
+        with journal.record(used, paths, stage="train", environ={}, launch=silent) as recorder:
             run = recorder.start(experiment="shapes", name=name)
             run.params(used.flat())
             for epoch, (loss, accuracy) in enumerate(HISTORY):
@@ -62,8 +63,8 @@ class Runs:
             split, probs, bins=15, dataset="shapes", weights_digest=f"{wrong:064d}", predictions_sha256=digest
         )
         records.write(self.paths.evaluation, scores)
-        with tracking.record(params, self.paths, stage="evaluate", environ={}, launcher=silent) as recorder:
-            run = recorder.resume(tracking.last_key(self.paths.journal("train")))
+        with journal.record(params, self.paths, stage="evaluate", environ={}, launch=silent) as recorder:
+            run = recorder.resume(journal.last_key(self.paths.journal("train")))
             run.metrics({"test_accuracy": scores.accuracy})
             run.artifact(self.paths.evaluation)
             run.artifact(self.paths.predictions)
@@ -108,7 +109,7 @@ def data_split(paths) -> Split:
 @pytest.fixture
 def compare(project, params):
     def run(*references: str, markdown: bool = True) -> str:
-        return comparison.run(references, params, project, project.mlruns / "compare.html", as_markdown=markdown)
+        return compare_command.run(references, params, project, project.mlruns / "compare.html", as_markdown=markdown)
 
     return run
 
@@ -262,7 +263,7 @@ def stored(runs, params, project):
     keys = []
     for name, wrong in (("first", 12), ("second", 2)):
         keys.append(runs.make(name, wrong=wrong))
-        tracking.sync(params, project)
+        mlflow_sync.sync(params, project)
     for stage in ("train", "evaluate"):
         shutil.rmtree(project.stage(stage))
     shutil.rmtree(project.home / ".dvc")

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from glyphline.errors import PipelineError
-from glyphline.registry import Destination, opened, promotion, release
-from glyphline.registry.events import Judged, RolledBack
+from glyphline.registry import RegistryLocation, opened, promotion, registration
+from glyphline.registry.log_events import ChampionRolledBack, VersionJudged
 from glyphline.registry.state import fold
 from tests import forks
 from tests.registered import Runs, compare
@@ -52,10 +52,10 @@ def server(request, tmp_path_factory, migrated_store):
 def crowd(server, tmp_path, request):
     name = f"shapes-{abs(hash(request.node.name)) % 10_000}"
     lock = tmp_path / "own.lock"
-    return Destination(server, name, 120, lock, lease_s=PATIENCE_S, entries_per_run=ENTRIES_PER_RUN)
+    return RegistryLocation(server, name, 120, lock, lease_s=PATIENCE_S, entries_per_run=ENTRIES_PER_RUN)
 
 
-def work(to: Destination, folder: Path, number: int, rules, rounds: int) -> None:
+def work(to: RegistryLocation, folder: Path, number: int, rules, rounds: int) -> None:
     """One process: register models of random quality; promote, roll back and ask again in between."""
     from mlflow.tracking import MlflowClient
 
@@ -64,7 +64,7 @@ def work(to: Destination, folder: Path, number: int, rules, rounds: int) -> None
     runs = Runs(MlflowClient(to.uri, to.uri), folder / f"runs-{number}-{time.time_ns()}", experiment=to.name)
     said = (folder / f"said-{number}-{os.getpid()}.jsonl").open("a")
     for _ in range(rounds):
-        decided = release(runs.make(luck.randrange(940, 1000)), own, rules, compare)
+        decided = registration(runs.make(luck.randrange(940, 1000)), own, rules, compare)
         print(json.dumps({"version": decided.version, "promoted": decided.promoted}), file=said, flush=True)
         try:
             with opened(own, compare) as session:
@@ -77,7 +77,7 @@ def work(to: Destination, folder: Path, number: int, rules, rounds: int) -> None
             continue
 
 
-def prepared(to: Destination) -> None:
+def prepared(to: RegistryLocation) -> None:
     # Parallel first use would race for the experiment, which is not what is tested here.
     from mlflow.tracking import MlflowClient
 
@@ -91,7 +91,7 @@ def started(crowd, tmp_path, default_params):
     return lambda number, rounds: forks.started(partial(work, crowd, tmp_path, number, rules, rounds))
 
 
-def checked(to: Destination, folder: Path) -> list:
+def checked(to: RegistryLocation, folder: Path) -> list:
     """The invariants, after one more command has repaired what was left undone."""
     time.sleep(to.lease_s + 0.5)
     with opened(replace(to, unfinished_s=0.1), compare) as session:
@@ -103,21 +103,21 @@ def checked(to: Destination, folder: Path) -> list:
     # One more where a process was killed between the link to a run and the first entry in it.
     assert len(runs) - math.ceil(len(log) / ENTRIES_PER_RUN) in {0, 1}, "a run of the history is not full, or too long"
     assert set(known) <= set(state.judged), "a version without a verdict"
-    assert state.judgement(state.champion).promoted or any(isinstance(event, RolledBack) for event in log)
+    assert state.judgement(state.champion).promoted or any(isinstance(event, ChampionRolledBack) for event in log)
     for place, event in enumerate(log):
         before = fold(log[:place])
-        if isinstance(event, Judged) and event.promoted and before.champion not in {None, event.version}:
+        if isinstance(event, VersionJudged) and event.promoted and before.champion not in {None, event.version}:
             assert event.champion == before.champion, "decided against a champion of the past"
             assert event.p_value <= event.level
             assert event.accuracy > event.champion_accuracy
-        if isinstance(event, RolledBack):
+        if isinstance(event, ChampionRolledBack):
             assert event.version in before.line
         after = fold(log[: place + 1])
         assert after.champion is not None or before.champion is None, "the champion was lost"
-    comparisons = [(event.test_digest, event.comparison) for event in log if isinstance(event, Judged)]
+    comparisons = [(event.test_digest, event.comparison) for event in log if isinstance(event, VersionJudged)]
     numbers = sorted({number for _, number in comparisons if number is not None})
     assert numbers == list(range(1, len(numbers) + 1)), "a comparison was not counted"
-    judged = {(event.version, event.promoted) for event in log if isinstance(event, Judged)}
+    judged = {(event.version, event.promoted) for event in log if isinstance(event, VersionJudged)}
     for path in folder.glob("said-*.jsonl"):
         for line in path.read_text().splitlines():
             told = json.loads(line)
@@ -132,7 +132,7 @@ def test_all_at_once_leave_one_history_that_agrees_with_every_answer(crowd, star
         process.join(LIMIT_S)
         assert process.exitcode == 0
     log = checked(crowd, tmp_path)
-    registered = {event.version for event in log if isinstance(event, Judged)}
+    registered = {event.version for event in log if isinstance(event, VersionJudged)}
     assert len(registered) == PROCESSES * ROUNDS
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from glyphline import records
 from glyphline.errors import DataError
-from glyphline.evaluation import examine, figures, write
+from glyphline.evaluation import collect_outputs, figures, write
 from glyphline.evaluation.figures import style
 from glyphline.evaluation.figures.confusion import most_confused
 from glyphline.params.schema import EvaluateParams
@@ -63,7 +63,7 @@ def asking(probs):
 
 def report(folder, split, probs, *, history=HISTORY, best_epoch=2, **params):
     chosen = EvaluateParams(**(PARAMS | params))
-    seen = examine(split, *asking(probs), chosen)
+    seen = collect_outputs(split, *asking(probs), chosen)
     return write(
         folder, seen, chosen, history=history, best_epoch=best_epoch, dataset="made-up", weights_digest="weights"
     )

@@ -11,7 +11,7 @@ import pytest
 
 from glyphline import keras_archive
 from glyphline.errors import ArtifactError
-from glyphline.registry import Destination, integrity, loading, release
+from glyphline.registry import RegistryLocation, integrity, registration, verified_model
 from tests.registered import CONFIG, Runs, compare, made_archive, weights
 
 CANARY = "GLYPHLINE_CANARY"
@@ -123,7 +123,7 @@ def stand(tmp_path, migrated_store):
     from mlflow.tracking import MlflowClient
 
     shutil.copy(migrated_store, tmp_path / "mlflow.db")
-    to = Destination(f"sqlite:///{tmp_path / 'mlflow.db'}", "shapes", 5, tmp_path / "registry.lock")
+    to = RegistryLocation(f"sqlite:///{tmp_path / 'mlflow.db'}", "shapes", 5, tmp_path / "registry.lock")
     return to, Runs(MlflowClient(to.uri, to.uri), tmp_path / "runs")
 
 
@@ -177,7 +177,7 @@ def test_a_hostile_model_is_not_registered(stand, canary, default_params, harm, 
     candidate = runs.make(980)
     harm(runs.folder_of(candidate), canary)
     with pytest.raises(ArtifactError, match=reason):
-        release(candidate, to, default_params.registry, compare)
+        registration(candidate, to, default_params.registry, compare)
     assert not runs.client.search_model_versions("name = 'shapes'")
 
 
@@ -188,25 +188,25 @@ def test_a_hostile_model_is_not_registered(stand, canary, default_params, harm, 
 def test_a_model_that_was_changed_after_registration_is_not_loaded(stand, canary, default_params, harm, _first, reason):
     to, runs = stand
     candidate = runs.make(980)
-    release(candidate, to, default_params.registry, compare)
-    with loading.verified(to, "@champion") as found:
+    registration(candidate, to, default_params.registry, compare)
+    with verified_model.verified_model(to, "@champion") as found:
         assert found.archive.is_file()
     harm(runs.folder_of(candidate), canary)
-    with pytest.raises(ArtifactError, match=reason), loading.verified(to, "@champion"):
+    with pytest.raises(ArtifactError, match=reason), verified_model.verified_model(to, "@champion"):
         pass
 
 
 def test_what_fails_in_the_callers_own_work_is_not_told_as_an_answer_of_the_registry(stand, default_params):
     to, runs = stand
-    release(runs.make(980), to, default_params.registry, compare)
-    with pytest.raises(FileNotFoundError), loading.verified(to, "@champion") as found:
+    registration(runs.make(980), to, default_params.registry, compare)
+    with pytest.raises(FileNotFoundError), verified_model.verified_model(to, "@champion") as found:
         found.folder.joinpath("images.npy").read_bytes()
 
 
 def test_every_single_changed_byte_of_an_archive_is_noticed(stand, default_params):
     to, runs = stand
     candidate = runs.make(980)
-    release(candidate, to, default_params.registry, compare)
+    registration(candidate, to, default_params.registry, compare)
     folder = runs.folder_of(candidate)
     recorded = integrity.digests(folder)
     path = folder / "data" / "model.keras"
@@ -221,7 +221,7 @@ def test_every_single_changed_byte_of_an_archive_is_noticed(stand, default_param
 
 def test_nothing_that_is_registered_holds_a_pickle(stand, default_params):
     to, runs = stand
-    release(runs.make(980), to, default_params.registry, compare)
-    with loading.verified(to, "@champion") as found:
+    registration(runs.make(980), to, default_params.registry, compare)
+    with verified_model.verified_model(to, "@champion") as found:
         for path in found.folder.rglob("*"):
             assert path.is_dir() or not path.read_bytes().startswith(keras_archive.PICKLES)

@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from glyphline.tracking import store, view
+from glyphline.mlflow_sync import experiment_view, store
 from many_runs import PAGE, REQUESTS, fill
 
 
@@ -21,14 +21,14 @@ def client(uri, project):
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_every_request_of_the_ui_finds_its_runs_among_a_thousand(client, name):
-    experiment = client.create_experiment("many", tags=view.tags("many", "1"))
+    experiment = client.create_experiment("many", tags=experiment_view.tags("many", "1"))
     fill(client, experiment, 1000)
     found = client.search_runs([experiment], **({"max_results": PAGE} | REQUESTS[name]))
     assert 0 < len(found) <= PAGE
 
 
 def test_sqlite_has_counted_its_tables_when_a_sync_is_over(client, uri):
-    fill(client, client.create_experiment("many", tags=view.tags("many", "1")), 100)
+    fill(client, client.create_experiment("many", tags=experiment_view.tags("many", "1")), 100)
     store.keep_quick(uri)
     with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as database:
         counted = dict(database.execute("select tbl, max(cast(stat as integer)) from sqlite_stat1 group by tbl"))

@@ -16,12 +16,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from glyphline import files, tracking
+from glyphline import files, journal, mlflow_sync
 from glyphline.errors import TrackingError
-from glyphline.tracking import launch, projector, store
-from glyphline.tracking.recording import journal
-from glyphline.tracking.recording.artifacts import Shelf
-from glyphline.tracking.recording.events import End, Metrics, Start
+from glyphline.journal import journal_file
+from glyphline.journal.run_events import End, Metrics, Start
+from glyphline.journal.run_files import FileLocator
+from glyphline.mlflow_sync import projector, projector_process, store
 from tests import calls
 from tests.conftest import ROOT, environment
 from tests.integration.conftest import of_ours, record_evaluation, record_model, rows, silent
@@ -35,9 +35,9 @@ def opened(project):
 
 @pytest.fixture
 def projection(opened, project):
-    from glyphline.tracking.projection import Projection
+    from glyphline.mlflow_sync.projection import Projection
 
-    return Projection(opened, Shelf.of(project.work, project.home).find)
+    return Projection(opened, FileLocator.of(project.work, project.home).find)
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def run_of(opened):
 def test_a_recorded_run_is_whole_in_the_store(default_params, project, train_split, opened, run_of):
     key = record_model(default_params, project, train_split, environ={"DVC_EXP_NAME": "misty-lake"})
     record_evaluation(default_params, project)
-    sent = tracking.flush(default_params, project)[key]
+    sent = mlflow_sync.flush(default_params, project)[key]
     run = run_of(key)
     assert (run.info.status, run.info.run_name) == ("FINISHED", "misty-lake")
     assert run.data.params == {
@@ -74,13 +74,13 @@ def test_a_recorded_run_is_whole_in_the_store(default_params, project, train_spl
 
 
 def test_the_times_are_those_of_the_journal_not_of_the_sending(default_params, project, opened, projection, run_of):
-    writer = journal.Writer.open(project.journal("train"), "train")
+    writer = journal_file.Writer.open(project.journal("train"), "train")
     key = writer.new_key()
     writer.append(Start(run=key, experiment="shapes", name="old", time=1_000_000))
     writer.append(Metrics(run=key, values={"val_loss": 1.0}, time=1_000_500))
     writer.append(End(run=key, status="FINISHED", time=1_001_000))
     writer.close()
-    projection.send(journal.read(project.journal("train")))
+    projection.send(journal_file.read(project.journal("train")))
     run = run_of(key)
     assert (run.info.start_time, run.info.end_time) == (1_000_000, 1_001_000)
     assert opened.client.get_metric_history(run.info.run_id, "val_loss")[0].timestamp == 1_000_500
@@ -92,7 +92,7 @@ def test_the_model_folder_is_what_mlflow_would_have_written(default_params, proj
     # Another test of this process may have loaded Keras.
     was_loaded = "keras" in sys.modules
     key = record_model(default_params, project, train_split)
-    sent = tracking.flush(default_params, project)[key]
+    sent = mlflow_sync.flush(default_params, project)[key]
     folder = Path(sent.model_location.removeprefix("file://"))
     found = Model.load(str(folder / "MLmodel"))
     assert found.flavors["keras"]["data"] == "data"
@@ -110,7 +110,7 @@ def test_the_model_folder_is_what_mlflow_would_have_written(default_params, proj
 
 
 def test_our_names_in_the_model_folder_are_those_of_the_installed_mlflow():
-    from glyphline.tracking import package
+    from glyphline.mlflow_sync import model_folder
 
     # Read, not imported: mlflow.keras imports Keras.
     source = Path(importlib.util.find_spec("mlflow").origin).parent / "keras" / "save.py"
@@ -119,30 +119,30 @@ def test_our_names_in_the_model_folder_are_those_of_the_installed_mlflow():
         for node in ast.parse(source.read_text()).body
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
     }
-    assert constants["FLAVOR_NAME"] == package.FLAVOR
-    assert constants["_MODEL_DATA_PATH"] == package.DATA
-    assert f"{constants['_MODEL_SAVE_PATH']}.keras" == package.ARCHIVE
+    assert constants["FLAVOR_NAME"] == model_folder.FLAVOR
+    assert constants["_MODEL_DATA_PATH"] == model_folder.DATA
+    assert f"{constants['_MODEL_SAVE_PATH']}.keras" == model_folder.ARCHIVE
     assert constants["_KERAS_MODULE_SPEC_PATH"] == "keras_module.txt"
 
 
 def test_sending_again_changes_no_row(default_params, project, train_split):
     record_model(default_params, project, train_split)
     record_evaluation(default_params, project)
-    tracking.flush(default_params, project)
+    mlflow_sync.flush(default_params, project)
     before = rows(project)
-    tracking.flush(default_params, project)
+    mlflow_sync.flush(default_params, project)
     assert rows(project) == before
 
 
 @pytest.mark.parametrize("status", ["FINISHED", "RUNNING"])
 def test_a_crash_between_sending_and_marking_adds_nothing(default_params, project, train_split, opened, status):
     key = record_model(default_params, project, train_split)
-    run_id = tracking.flush(default_params, project)[key].run_id
+    run_id = mlflow_sync.flush(default_params, project)[key].run_id
     before = rows(project)
     # What the store holds when the projector dies after the last event and before the mark.
     opened.client.delete_tag(run_id, "glyphline.sent")
     opened.client.update_run(run_id, status)
-    tracking.flush(default_params, project)
+    mlflow_sync.flush(default_params, project)
     assert rows(project) == before
 
 
@@ -150,8 +150,8 @@ def test_a_model_that_a_crash_left_half_made_is_finished_not_made_twice(
     default_params, project, train_split, opened, projection
 ):
     key = record_model(default_params, project, train_split)
-    history = journal.read(project.journal("train"))
-    projection.send(journal.History(history.id, history.stage, {key: history.runs[key][:2]}))
+    history = journal_file.read(project.journal("train"))
+    projection.send(journal_file.History(history.id, history.stage, {key: history.runs[key][:2]}))
     run_id = projection.index.find(key).info.run_id
     half = opened.client.create_logged_model(
         opened.experiment("shapes"),
@@ -159,7 +159,7 @@ def test_a_model_that_a_crash_left_half_made_is_finished_not_made_twice(
         source_run_id=run_id,
         tags={"glyphline.model_sha256": files.sha256(project.model)},
     )
-    sent = tracking.flush(default_params, project)[key]
+    sent = mlflow_sync.flush(default_params, project)[key]
     assert sent.model_id == half.model_id
     assert opened.client.get_logged_model(half.model_id).status == "READY"
 
@@ -168,12 +168,12 @@ def test_kill_9_of_the_writer_leaves_a_failed_run_with_every_point(default_param
     script = """
 import os, sys
 from pathlib import Path
-from glyphline import params, tracking
+from glyphline import journal, params
 from glyphline.paths import Paths
-from glyphline.tracking.launch import Projector
+from glyphline.mlflow_sync.projector_process import Projector
 work = Path(sys.argv[1])
 chosen = params.read(Path(sys.argv[2]))
-with tracking.record(chosen, Paths(work, work), stage="train", launcher=lambda *_: Projector()) as recorder:
+with journal.record(chosen, Paths(work, work), stage="train", launch=lambda *_: Projector()) as recorder:
     run = recorder.start("shapes")
     for step in range(50):
         run.metrics({"val_loss": 1.0 / (step + 1)}, step=step)
@@ -184,31 +184,31 @@ with tracking.record(chosen, Paths(work, work), stage="train", launcher=lambda *
     assert done.returncode == -signal.SIGKILL
     with project.journal("train").open("ab") as stream:
         stream.write(b'{"kind":"metr')
-    tracking.sync(default_params, project)
+    mlflow_sync.sync(default_params, project)
     run = run_of(done.stdout.strip())
     assert run.info.status == "FAILED"
     assert len(opened.client.get_metric_history(run.info.run_id, "val_loss")) == 50
 
 
 def test_a_living_writer_leaves_its_run_running_and_the_rest_follows(default_params, project, run_of):
-    with tracking.record(default_params, project, stage="train", environ={}, launcher=silent) as recorder:
+    with journal.record(default_params, project, stage="train", environ={}, launch=silent) as recorder:
         run = recorder.start("shapes")
         run.metrics({"val_loss": 1.0}, step=0)
-        tracking.flush(default_params, project)
+        mlflow_sync.flush(default_params, project)
         assert run_of(run.key).info.status == "RUNNING"
         run.metrics({"val_loss": 0.5}, step=1)
-    tracking.flush(default_params, project)
+    mlflow_sync.flush(default_params, project)
     assert run_of(run.key).info.status == "FINISHED"
     assert run_of(run.key).data.metrics["val_loss"] == 0.5
 
 
 def test_trials_are_children_in_an_experiment_of_their_own(default_params, project, run_of, opened):
-    with tracking.record(default_params, project, stage="tune", environ={}, launcher=silent) as recorder:
+    with journal.record(default_params, project, stage="tune", environ={}, launch=silent) as recorder:
         parent = recorder.start("shapes/tuning", name="study")
         states = {recorder.start("shapes/tuning", name=s, parent=parent.key): s for s in ("FINISHED", "KILLED")}
         for child, status in states.items():
             child.end(status)
-    tracking.flush(default_params, project)
+    mlflow_sync.flush(default_params, project)
     for child, status in states.items():
         run = run_of(child.key)
         assert run.info.status == status
@@ -219,14 +219,14 @@ def test_trials_are_children_in_an_experiment_of_their_own(default_params, proje
 
 
 def test_what_mlflow_would_refuse_is_cut_or_cleaned(default_params, project, run_of):
-    with tracking.record(default_params, project, stage="train", environ={}, launcher=silent) as recorder:
+    with journal.record(default_params, project, stage="train", environ={}, launch=silent) as recorder:
         run = recorder.start("shapes")
         run.params({f"many.{number}": number for number in range(250)} | {"long": "x" * 9000})
         run.tags({"long": "y" * 9000, "empty": ""})
         run.metrics({"f1 é&?": 0.5, "diverged": math.nan, "worse": math.inf})
         for step in range(2_000):
             run.metrics({"val_loss": 1.0 / (step + 1)}, step=step)
-    tracking.flush(default_params, project)
+    mlflow_sync.flush(default_params, project)
     found = run_of(run.key)
     assert len(found.data.params) == 251
     assert len(found.data.params["long"]) == 6000
@@ -237,27 +237,27 @@ def test_what_mlflow_would_refuse_is_cut_or_cleaned(default_params, project, run
 
 
 def test_a_stage_that_is_told_so_starts_no_projector(default_params, project, monkeypatch):
-    from glyphline.tracking import launch
+    from glyphline.mlflow_sync import projector_process
 
-    monkeypatch.setenv(launch.JOB_VARIABLE, launch.NO_PROJECTOR)
+    monkeypatch.setenv(projector_process.JOB_VARIABLE, projector_process.NO_PROJECTOR)
     with (
         calls.noted("subprocess.Popen", "os.posix_spawn", "os.fork") as noted,
-        tracking.record(default_params, project, stage="train", environ={}, launcher=launch.start) as recorder,
+        journal.record(default_params, project, stage="train", environ={}, launch=projector_process.start) as recorder,
     ):
         recorder.start("shapes").metrics({"val_loss": 0.5})
     assert not [call for call in noted if "projector" in str(call)]
     assert not (project.mlruns / "projector.log").exists()
-    assert len(journal.read(project.journal("train")).runs) == 1
+    assert len(journal_file.read(project.journal("train")).runs) == 1
 
 
 def test_a_parameter_keeps_its_first_value_and_blocks_nothing(default_params, project, run_of):
-    with tracking.record(default_params, project, stage="train", environ={}, launcher=silent) as recorder:
+    with journal.record(default_params, project, stage="train", environ={}, launch=silent) as recorder:
         run = recorder.start("shapes")
         run.params({"train.epochs": 3})
-        tracking.flush(default_params, project)
+        mlflow_sync.flush(default_params, project)
         run.params({"train.epochs": 4})
         run.metrics({"val_loss": 0.5})
-    tracking.flush(default_params, project)
+    mlflow_sync.flush(default_params, project)
     assert run_of(run.key).data.params == {"train.epochs": "3"}
     metrics = run_of(run.key).data.metrics
     assert (of_ours(metrics), metrics["val_loss"]) == (["val_loss"], 0.5)
@@ -266,28 +266,28 @@ def test_a_parameter_keeps_its_first_value_and_blocks_nothing(default_params, pr
 def test_a_second_evaluation_of_the_same_model_is_sent_too(default_params, project, train_split, run_of):
     key = record_model(default_params, project, train_split)
     record_evaluation(default_params, project, accuracy=0.9)
-    tracking.flush(default_params, project)
+    mlflow_sync.flush(default_params, project)
     record_evaluation(default_params, project, accuracy=0.8)
-    tracking.flush(default_params, project)
+    mlflow_sync.flush(default_params, project)
     assert run_of(key).data.metrics["test_accuracy"] == 0.8
 
 
 def test_a_run_that_was_deleted_in_the_ui_stays_deleted(default_params, project, train_split, run_of, opened):
     key = record_model(default_params, project, train_split)
-    tracking.flush(default_params, project)
+    mlflow_sync.flush(default_params, project)
     opened.client.delete_run(run_of(key).info.run_id)
     before = rows(project)
-    assert tracking.flush(default_params, project) == {}
+    assert mlflow_sync.flush(default_params, project) == {}
     assert rows(project) == before
 
 
 def test_the_runs_of_a_deleted_experiment_stay_deleted(default_params, project, train_split, opened):
     record_model(default_params, project, train_split)
-    tracking.flush(default_params, project)
+    mlflow_sync.flush(default_params, project)
     opened.client.delete_experiment(opened.experiment("shapes"))
     record_evaluation(default_params, project)
     before = rows(project)
-    assert tracking.flush(default_params, project) == {}
+    assert mlflow_sync.flush(default_params, project) == {}
     assert rows(project) == before
 
 
@@ -298,10 +298,10 @@ def test_a_run_of_a_deleted_experiment_is_left_out_and_said_once_and_the_others_
     opened.client.delete_experiment(experiment)
     key = record_model(default_params, project, train_split)
     record_evaluation(default_params, project)
-    with tracking.record(default_params, project, stage="tune", environ={}, launcher=silent) as recorder:
+    with journal.record(default_params, project, stage="tune", environ={}, launch=silent) as recorder:
         study = recorder.start("shapes/tuning", name="study")
     with caplog.at_level(logging.WARNING, logger="glyphline"):
-        assert tracking.sync(default_params, project).runs_made == 1
+        assert mlflow_sync.sync(default_params, project).runs_made == 1
     (sent,) = opened.client.search_runs(opened.experiment_ids())
     assert sent.data.tags["glyphline.run_key"] == study.key
     (warning,) = [entry.getMessage() for entry in caplog.records]
@@ -311,17 +311,19 @@ def test_a_run_of_a_deleted_experiment_is_left_out_and_said_once_and_the_others_
         in warning
     )
     opened.client.restore_experiment(experiment)
-    assert tracking.sync(default_params, project).runs_made == 1
-    assert tracking.flush(default_params, project)[key].experiment_id == experiment
+    assert mlflow_sync.sync(default_params, project).runs_made == 1
+    assert mlflow_sync.flush(default_params, project)[key].experiment_id == experiment
 
 
 def test_a_projector_tells_of_a_deleted_experiment_and_ends(default_params, project, train_split, opened):
     opened.client.delete_experiment(opened.experiment("shapes"))
     record_model(default_params, project, train_split)
     said = []
-    job = launch.Job("train", str(project.work), str(project.home), opened.uri, timeout_s=5.0, signal=-1)
+    job = projector_process.ProjectorJob(
+        "train", str(project.work), str(project.home), opened.uri, timeout_s=5.0, signal=-1
+    )
     voice = SimpleNamespace(say=said.append)
-    projector.Follower(job, journal.Reader.open(project.journal("train")), voice).run()
+    projector.Follower(job, journal_file.Reader.open(project.journal("train")), voice).run()
     assert "experiment shapes" in said[-1]
     assert "mlflow experiments restore" in said[-1].splitlines()[1]
 
@@ -332,14 +334,14 @@ def test_a_store_that_another_process_holds_is_not_told_as_a_dead_server(default
         files.exclusive(project.mlruns / "projection.lock"),
         pytest.raises(TrackingError, match="another process") as caught,
     ):
-        tracking.flush(default_params, project, timeout_s=0.1)
+        mlflow_sync.flush(default_params, project, timeout_s=0.1)
     assert caught.value.fix == "try again in a while"
 
 
 def test_the_lineage_is_in_the_run_in_full(default_params, project, train_split, run_of, opened):
     project.lock_file.write_text("pins")
     key = record_model(default_params, project, train_split)
-    tracking.flush(default_params, project)
+    mlflow_sync.flush(default_params, project)
     run = run_of(key)
     full = json.loads(Path(opened.client.download_artifacts(run.info.run_id, "lineage.json")).read_text())
     digest = hashlib.sha256(b"pins").hexdigest()
@@ -363,7 +365,7 @@ def test_the_patch_in_the_store_has_the_bytes_of_the_files_that_it_changes(
     git("commit", "-qm", "first")
     code.write_bytes(b"# Gr\xf6\xdfe 2\r\na = 1\r\n")
     key = record_model(default_params, project, train_split)
-    tracking.flush(default_params, project)
+    mlflow_sync.flush(default_params, project)
     patch = Path(opened.client.download_artifacts(run_of(key).info.run_id, "lineage.patch"))
     git("checkout", "code.py")
     git("apply", str(patch))
@@ -371,14 +373,14 @@ def test_the_patch_in_the_store_has_the_bytes_of_the_files_that_it_changes(
 
 
 def test_ten_trials_of_twenty_epochs_are_replayed_in_one_pass(default_params, project, projection):
-    with tracking.record(default_params, project, stage="tune", environ={}, launcher=silent) as recorder:
+    with journal.record(default_params, project, stage="tune", environ={}, launch=silent) as recorder:
         parent = recorder.start("shapes/tuning", name="study")
         for number in range(10):
             trial = recorder.start("shapes/tuning", name=f"trial-{number:03d}", parent=parent.key)
             trial.params({f"train.p{n}": n for n in range(20)})
             for epoch in range(20):
                 trial.metrics({"loss": 0.5, "val_loss": 0.6, "accuracy": 0.7, "val_accuracy": 0.8}, step=epoch)
-    history = journal.read(project.journal("tune"))
+    history = journal_file.read(project.journal("tune"))
     sent = projection.send(history)
     assert sent.runs_made == 11
     assert sent.events_sent == sum(len(events) for events in history.runs.values())
@@ -386,7 +388,7 @@ def test_ten_trials_of_twenty_epochs_are_replayed_in_one_pass(default_params, pr
 
 
 def test_the_projector_shows_a_run_while_the_stage_works_and_its_end_afterwards(default_params, project):
-    with tracking.record(default_params, project, stage="train", environ={}) as recorder:
+    with journal.record(default_params, project, stage="train", environ={}, launch=projector_process.start) as recorder:
         run = recorder.start("shapes")
         run.metrics({"val_loss": 1.0}, step=0)
         wait_for_status(project, "RUNNING")
@@ -395,7 +397,7 @@ def test_the_projector_shows_a_run_while_the_stage_works_and_its_end_afterwards(
     with store.projecting(project, timeout_s=10):
         before = rows(project)
     assert len(of_ours(key for key, *_ in before["metrics"])) == 2
-    tracking.flush(default_params, project)
+    mlflow_sync.flush(default_params, project)
     assert rows(project) == before
 
 
@@ -403,10 +405,12 @@ def test_nobody_who_reads_the_output_of_a_stage_waits_for_its_projector(project)
     script = """
 import sys
 from pathlib import Path
-from glyphline import params, tracking
+from glyphline import journal, params
+from glyphline.mlflow_sync import projector_process
 from glyphline.paths import Paths
 work = Path(sys.argv[1])
-with tracking.record(params.read(Path(sys.argv[2])), Paths(work, work), stage="train") as recorder:
+chosen = params.read(Path(sys.argv[2]))
+with journal.record(chosen, Paths(work, work), stage="train", launch=projector_process.start) as recorder:
     recorder.start("shapes")
 """
     done = python(script, str(project.work), str(ROOT / "params.yaml"))
@@ -420,10 +424,12 @@ def test_ctrl_c_in_the_terminal_ends_the_stage_and_its_projector_still_sends_the
     script = """
 import sys, time
 from pathlib import Path
-from glyphline import params, tracking
+from glyphline import journal, params
+from glyphline.mlflow_sync import projector_process
 from glyphline.paths import Paths
 work = Path(sys.argv[1])
-with tracking.record(params.read(Path(sys.argv[2])), Paths(work, work), stage="train") as recorder:
+chosen = params.read(Path(sys.argv[2]))
+with journal.record(chosen, Paths(work, work), stage="train", launch=projector_process.start) as recorder:
     recorder.start("shapes").metrics({"val_loss": 1.0})
     print("ready", flush=True)
     time.sleep(60)

@@ -8,10 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from glyphline.commands.chronicle import lines, rows, sentence
+from glyphline.commands.history import lines, rows, sentence
 from glyphline.errors import ArtifactError, ReadOnlyError, RegistryError
-from glyphline.registry import Destination, opened, promotion, release, seen
-from glyphline.registry.events import Judged, Noticed, Pointed, Removed, RolledBack, Unjudged, decode
+from glyphline.registry import RegistryLocation, opened, promotion, registration, seen
+from glyphline.registry.log_events import (
+    AliasAssigned,
+    AliasChangedByHand,
+    ChampionRolledBack,
+    VersionDeleted,
+    VersionJudged,
+    VersionNotJudged,
+    decode,
+)
 from glyphline.registry.state import fold
 from tests.registered import Runs, compare
 
@@ -24,13 +32,13 @@ class Stand:
 
         shutil.copy(template, folder / "mlflow.db")
         self.database = folder / "mlflow.db"
-        self.to = Destination(f"sqlite:///{self.database}", "shapes", 5, folder / "registry.lock", lease_s=0.2)
+        self.to = RegistryLocation(f"sqlite:///{self.database}", "shapes", 5, folder / "registry.lock", lease_s=0.2)
         self.client = MlflowClient(self.to.uri, self.to.uri)
         self.rules = rules
         self.runs = Runs(self.client, folder / "runs")
 
     def register(self, correct, **fields):
-        return release(self.runs.make(correct, **fields), self.to, self.rules, compare)
+        return registration(self.runs.make(correct, **fields), self.to, self.rules, compare)
 
     def promote(self, wanted, **fields):
         with opened(self.to, compare) as session:
@@ -71,7 +79,7 @@ def test_rollback_goes_one_champion_back_and_says_who_and_why(three):
     assert (moved.version, moved.before) == (2, 3)
     assert three.aliases() == {"champion": 2, "previous": 1, "challenger": 3}
     last = three.log()[-1]
-    assert isinstance(last, RolledBack)
+    assert isinstance(last, ChampionRolledBack)
     assert last.reason == "wrong on sevens"
     assert "@" in last.actor
 
@@ -88,9 +96,9 @@ def test_rollback_can_name_any_earlier_champion_and_no_other(three):
 def test_registering_again_does_not_undo_a_rollback_but_a_person_may(stand):
     stand.register(955)
     candidate = stand.runs.make(990)
-    release(candidate, stand.to, stand.rules, compare)
+    registration(candidate, stand.to, stand.rules, compare)
     stand.roll_back(reason="wrong on sevens")
-    again = release(candidate, stand.to, stand.rules, compare)
+    again = registration(candidate, stand.to, stand.rules, compare)
     assert not again.promoted
     assert "was rolled back (wrong on sevens)" in again.reasons[0]
     assert stand.aliases()["champion"] == 1
@@ -111,7 +119,7 @@ def test_the_gate_stands_before_promote_too_and_force_needs_a_reason(stand):
     assert moved.reason == "forced: smaller and as good"
     assert stand.aliases() == {"champion": 2, "previous": 1, "challenger": 2}
     last = stand.log()[-1]
-    assert isinstance(last, Pointed)
+    assert isinstance(last, AliasAssigned)
     assert last.forced
 
 
@@ -170,19 +178,19 @@ def owed(stand, event):
 
 
 def test_an_alias_in_the_log_that_mlflow_refuses_blocks_nobody(three, caplog):
-    owed(three, Pointed(alias="Latest", version=1, forced=False, reason=""))
+    owed(three, AliasAssigned(alias="Latest", version=1, forced=False, reason=""))
     assert three.roll_back().version == 2
     assert "alias Latest cannot be given to version 1" in caplog.text
     assert three.aliases() == {"champion": 2, "previous": 1, "challenger": 3}
-    assert [event.alias for event in three.log() if isinstance(event, Noticed)] == ["Latest"]
+    assert [event.alias for event in three.log() if isinstance(event, AliasChangedByHand)] == ["Latest"]
 
 
 @pytest.mark.parametrize("alias", ["champion", "canary"])
 def test_a_version_deleted_between_its_entry_and_its_alias_blocks_nobody(three, alias):
-    owed(three, Pointed(alias=alias, version=1, forced=True, reason="because"))
+    owed(three, AliasAssigned(alias=alias, version=1, forced=True, reason="because"))
     three.client.delete_model_version("shapes", "1")
     log = three.log()
-    assert [event.version for event in log if isinstance(event, Removed)] == [1]
+    assert [event.version for event in log if isinstance(event, VersionDeleted)] == [1]
     expected = {"previous": 3} if alias == "champion" else {"champion": 3, "previous": 2}
     assert three.aliases() == {**expected, "challenger": 3}
     assert three.log() == log
@@ -194,10 +202,10 @@ def test_a_version_made_and_deleted_by_hand_that_was_champion_in_between_blocks_
     with opened(three.to, compare) as session:
         session.ledger.settle()
         three.client.create_model_version("shapes", run.source, run_id=run.run_id)
-        noticed = Noticed(alias="champion", before=3, version=4)
+        noticed = AliasChangedByHand(alias="champion", before=3, version=4)
         assert session.ledger.log.append(noticed.model_copy(update={"seq": 4, "machine": session.ledger.machine}))
     three.client.delete_model_version("shapes", "4")
-    assert any(isinstance(event, Removed) for event in three.log())
+    assert any(isinstance(event, VersionDeleted) for event in three.log())
     assert three.roll_back().version == 3
 
 
@@ -247,7 +255,7 @@ def test_an_alias_of_ones_own_is_given_and_remembered(three):
     assert three.aliases()["canary"] == 1
     three.client.set_registered_model_alias("shapes", "canary", "2")
     last = three.log()[-1]
-    assert isinstance(last, Noticed)
+    assert isinstance(last, AliasChangedByHand)
     assert (last.alias, last.before, last.version) == ("canary", 1, 2)
 
 
@@ -258,12 +266,12 @@ def test_a_version_without_evaluation_is_never_promoted(three):
         with pytest.raises(RegistryError, match="was never evaluated by Glyphline"):
             move()
     assert three.aliases()["champion"] == 3
-    assert isinstance(three.log()[-1], Unjudged)
+    assert isinstance(three.log()[-1], VersionNotJudged)
 
 
 def test_a_promotion_made_in_the_ui_is_noticed_once_and_lasts(three):
     three.client.set_registered_model_alias("shapes", "champion", "1")
-    noticed = [event for event in three.log() if isinstance(event, Noticed)]
+    noticed = [event for event in three.log() if isinstance(event, AliasChangedByHand)]
     assert [(event.alias, event.before, event.version) for event in noticed] == [("champion", 3, 1)]
     assert three.aliases() == {"champion": 1, "previous": 3, "challenger": 3}
     assert three.log() == three.log()
@@ -271,7 +279,7 @@ def test_a_promotion_made_in_the_ui_is_noticed_once_and_lasts(three):
 
 def test_a_champion_deleted_in_the_ui_is_noticed_and_rollback_brings_it_back(three):
     three.client.delete_registered_model_alias("shapes", "champion")
-    assert isinstance(three.log()[-1], Noticed)
+    assert isinstance(three.log()[-1], AliasChangedByHand)
     assert three.aliases() == {"previous": 3, "challenger": 3}
     three.roll_back()
     assert three.aliases() == {"champion": 3, "previous": 2, "challenger": 3}
@@ -284,10 +292,10 @@ def test_a_place_that_a_hand_emptied_goes_to_nobody_without_comparison(stand):
     assert not worse.promoted
     assert "not shown to be better than version 1, the last champion" in worse.reasons[0]
     candidate = stand.runs.make(990)
-    better = release(candidate, stand.to, stand.rules, compare)
+    better = registration(candidate, stand.to, stand.rules, compare)
     assert better.promoted
     assert (better.champion_version, better.comparison) == (1, 2)
-    assert release(candidate, stand.to, stand.rules, compare) == better
+    assert registration(candidate, stand.to, stand.rules, compare) == better
     assert stand.aliases() == {"champion": 3, "previous": 1, "challenger": 3}
 
 
@@ -329,7 +337,7 @@ def test_a_store_that_can_only_be_read_is_not_told_to_be_started(three):
 
 def test_previous_moved_by_hand_is_noted_and_put_back(three):
     three.client.set_registered_model_alias("shapes", "previous", "1")
-    assert isinstance(three.log()[-1], Noticed)
+    assert isinstance(three.log()[-1], AliasChangedByHand)
     assert three.aliases()["previous"] == 2
 
 
@@ -393,8 +401,8 @@ def test_order_does_not_depend_on_clocks(three, monkeypatch):
 def test_two_names_for_one_model_are_two_histories(three):
     candidate = three.runs.make(980)
     other = replace(three.to, name="others")
-    assert release(candidate, other, three.rules, compare).promoted
-    assert not release(candidate, three.to, three.rules, compare).promoted
+    assert registration(candidate, other, three.rules, compare).promoted
+    assert not registration(candidate, three.to, three.rules, compare).promoted
     assert (
         three.client.get_model_version("others", "1").tags["history"]
         != (three.client.get_model_version("shapes", "4").tags["history"])
@@ -431,7 +439,7 @@ def test_whatever_write_fails_the_next_command_finishes_it(three, table):
         database.execute("DROP TRIGGER no_INSERT")
         database.execute("DROP TRIGGER no_UPDATE")
     log = three.log()
-    assert isinstance(log[-1], RolledBack)
+    assert isinstance(log[-1], ChampionRolledBack)
     assert three.aliases() == {"champion": 2, "previous": 1, "challenger": 3}
 
 
@@ -443,15 +451,15 @@ def test_a_registration_that_broke_off_has_a_verdict_after_the_next_command(thre
         )
     candidate = three.runs.make(999)
     with pytest.raises(RegistryError, match="cut off"):
-        release(candidate, three.to, three.rules, compare)
+        registration(candidate, three.to, three.rules, compare)
     with sqlite3.connect(three.database) as database:
         database.execute("DROP TRIGGER no_entry")
     last = three.log()[-1]
-    assert isinstance(last, Unjudged)
+    assert isinstance(last, VersionNotJudged)
     assert (last.version, last.why) == (4, "its registration was interrupted")
-    decision = release(candidate, three.to, three.rules, compare)
+    decision = registration(candidate, three.to, three.rules, compare)
     assert (decision.version, decision.promoted) == (4, True)
-    assert isinstance(three.log()[-1], Judged)
+    assert isinstance(three.log()[-1], VersionJudged)
 
 
 def test_labels_that_a_killed_command_did_not_write_are_written_by_the_next(three):
@@ -492,7 +500,7 @@ def test_a_number_of_the_gate_that_was_edited_promotes_nothing(stand, name, fiel
     stand.register(980)
     candidate = stand.runs.make(990)
     strict = stand.rules.model_copy(update={"min_accuracy": 0.999})
-    release(candidate, stand.to, strict, compare)
+    registration(candidate, stand.to, strict, compare)
     edited(stand, candidate, name, **fields)
     with pytest.raises(ArtifactError, match=rf"{name} of version 2 is not .* its SHA-256 differs"):
         stand.promote(2)
@@ -511,7 +519,7 @@ def test_a_number_of_the_gate_that_was_edited_promotes_nothing(stand, name, fiel
 def test_an_evaluation_that_is_not_the_one_that_was_judged_promotes_nothing(stand, fields, what):
     stand.register(980)
     candidate = stand.runs.make(900)
-    release(candidate, stand.to, stand.rules, compare)
+    registration(candidate, stand.to, stand.rules, compare)
     edited(stand, candidate, "evaluation.json", **fields)
     with pytest.raises(ArtifactError, match=rf"evaluation.json of version 2 is not .*{what}") as caught:
         stand.promote(2)

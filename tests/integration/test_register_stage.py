@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from glyphline import files, records, registry
-from glyphline.commands import restoring
+from glyphline.commands import restore_versions
 from glyphline.errors import ArtifactError, RegistryError, TrackingError
+from glyphline.journal import last_key
+from glyphline.mlflow_sync import flush
 from glyphline.records import Cost, Decision
-from glyphline.registry.events import Judged
+from glyphline.registry.log_events import VersionJudged
 from glyphline.stages import register
-from glyphline.tracking import flush, last_key
 from tests import servers
 from tests.conftest import changed, made_evaluation
 from tests.integration.conftest import put_in_dvc, record_evaluation, record_model
@@ -126,7 +127,7 @@ def test_an_old_release_that_cannot_be_read_keeps_no_later_one_from_coming_back(
     lost = release_another()
     assert lost.version == 2
     with caplog.at_level(logging.WARNING, logger="glyphline"):
-        (restored,) = restoring.run(params, new_store)
+        (restored,) = restore_versions.run(params, new_store)
     assert (restored.version, restored.weights_digest) == (1, lost.weights_digest)
     assert "a release was left out" in caplog.text
 
@@ -135,11 +136,11 @@ def test_a_store_that_refuses_ends_the_restoring(params, evaluated):
     register.run(params, evaluated)
     dead = changed(params, {"tracking.uri": f"http://127.0.0.1:{servers.free_port()}", "tracking.timeout_s": 1.0})
     with pytest.raises(TrackingError):
-        restoring.run(dead, evaluated)
+        restore_versions.run(dead, evaluated)
 
 
 def test_there_is_nothing_to_restore_before_the_stage_has_run(params, evaluated):
-    assert restoring.run(params, evaluated) == []
+    assert restore_versions.run(params, evaluated) == []
 
 
 def test_a_decision_about_an_earlier_model_is_not_restored(params, evaluated, client):
@@ -183,7 +184,7 @@ def test_a_missing_evaluation_names_the_stage_to_run(params, evaluated):
 
 
 @pytest.fixture
-def held(params, evaluated) -> Judged:
+def held(params, evaluated) -> VersionJudged:
     """What the log says of the version of the evaluated project."""
     register.run(params, evaluated)
     with registry.opened(register.destination(params, evaluated), register.compare) as session:

@@ -9,9 +9,17 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from glyphline.errors import ArtifactError, RegistryError, TrackingError
-from glyphline.params.releasing import RegistryParams
+from glyphline.params.registry import RegistryParams
 from glyphline.records import Decision
-from glyphline.registry import Candidate, Destination, Evidence, known, opened, release, restore
+from glyphline.registry import (
+    FinishedRun,
+    RegistryLocation,
+    VersionArtifacts,
+    opened,
+    registered_versions,
+    registration,
+    restore_version,
+)
 from glyphline.registry.labels import shortened
 from glyphline.registry.promotion import roll_back
 from tests.conftest import made_evaluation
@@ -19,9 +27,9 @@ from tests.registered import COMMIT, Runs, compare, training
 
 
 @pytest.fixture
-def to(tmp_path, migrated_store) -> Destination:
+def to(tmp_path, migrated_store) -> RegistryLocation:
     shutil.copy(migrated_store, tmp_path / "mlflow.db")
-    return Destination(
+    return RegistryLocation(
         uri=f"sqlite:///{tmp_path / 'mlflow.db'}", name="shapes", timeout_s=5, lock=tmp_path / "registry.lock"
     )
 
@@ -49,8 +57,8 @@ def rules(default_params) -> RegistryParams:
 def register(to, rules):
     """`register(candidate)`, or with other rules: `register(candidate, min_accuracy=0.5)`."""
 
-    def run(candidate: Candidate, **fields) -> Decision:
-        return release(candidate, to, rules.model_copy(update=fields), compare)
+    def run(candidate: FinishedRun, **fields) -> Decision:
+        return registration(candidate, to, rules.model_copy(update=fields), compare)
 
     return run
 
@@ -203,23 +211,23 @@ def test_a_rival_whose_predictions_are_gone_stays_and_the_reason_is_told(registe
 
 def test_a_rival_whose_predictions_are_gone_is_scored_again_where_that_is_possible(to, rules, client, finished):
     held = finished(960)
-    release(held, to, rules, compare)
+    registration(held, to, rules, compare)
     kept = held.evidence.predictions
     folder = client.get_run(held.run_id).info.artifact_uri.removeprefix("file://")
     shutil.os.unlink(f"{folder}/predictions.npz")
-    decision = release(finished(990), to, rules, compare, rescore=lambda judged: kept)
+    decision = registration(finished(990), to, rules, compare, rescore=lambda judged: kept)
     assert decision.promoted
     assert "better than champion version 1" in decision.reasons[-1]
 
 
 def test_a_rival_whose_predictions_were_edited_is_scored_again(to, rules, client, finished):
     held = finished(960)
-    release(held, to, rules, compare)
+    registration(held, to, rules, compare)
     folder = client.get_run(held.run_id).info.artifact_uri.removeprefix("file://")
     shutil.copy(finished(10).evidence.predictions, f"{folder}/predictions.npz")
     better = finished(990)
-    assert "was changed after it was written" in release(better, to, rules, compare).reasons[-1]
-    decision = release(better, to, rules, compare, rescore=lambda judged: held.evidence.predictions)
+    assert "was changed after it was written" in registration(better, to, rules, compare).reasons[-1]
+    decision = registration(better, to, rules, compare, rescore=lambda judged: held.evidence.predictions)
     assert decision.promoted
 
 
@@ -236,13 +244,13 @@ def purged(to, run_id):
 
 def test_a_champion_whose_run_is_gone_blocks_nobody_and_is_scored_again(to, rules, finished):
     held = finished(960)
-    release(held, to, rules, compare)
+    registration(held, to, rules, compare)
     purged(to, held.run_id)
     better = finished(990)
-    decision = release(better, to, rules, compare)
+    decision = registration(better, to, rules, compare)
     assert not decision.promoted
     assert "the predictions of version 1 are gone from its run" in decision.reasons[-1]
-    decision = release(better, to, rules, compare, rescore=lambda judged: held.evidence.predictions)
+    decision = registration(better, to, rules, compare, rescore=lambda judged: held.evidence.predictions)
     assert decision.promoted
     with opened(to, compare) as session:
         assert roll_back(session, None, "smoke", rules).version == 1
@@ -262,10 +270,10 @@ def test_a_lost_store_gets_version_aliases_and_description_back(register, to, cl
     decision = register(finished(980, weights="f" * 64))
     shutil.copy(migrated_store, to.lock.with_name("mlflow.db"))
     again = finished(980, weights="f" * 64)
-    assert restore(again, to, decision, compare) == decision
+    assert restore_version(again, to, decision, compare) == decision
     assert aliases(client) == {"challenger": 1, "champion": 1}
     assert "there is no champion to compare with" in client.get_model_version("shapes", "1").description
-    assert restore(again, to, decision, compare) is None
+    assert restore_version(again, to, decision, compare) is None
 
 
 def test_a_lost_registry_comes_back_with_its_champions_in_a_row_and_the_way_back(
@@ -276,14 +284,14 @@ def test_a_lost_registry_comes_back_with_its_champions_in_a_row_and_the_way_back
     before = aliases(client)
     assert before == {"champion": 3, "previous": 1, "challenger": 3}
     shutil.copy(migrated_store, to.lock.with_name("mlflow.db"))
-    assert known(to) == {}
+    assert registered_versions(to) == {}
     restored = []
     for (correct, weights), decision in zip(lost, decisions, strict=True):
-        again = restore(finished(correct, weights=weights), to, decision, compare, after=restored)
+        again = restore_version(finished(correct, weights=weights), to, decision, compare, after=restored)
         restored.append(again.version)
     assert restored == [1, 2, 3]
     assert aliases(client) == before
-    assert known(to) == {weights: 1 for _, weights in lost}
+    assert registered_versions(to) == {weights: 1 for _, weights in lost}
 
 
 def test_the_comparisons_made_before_a_loss_still_count(register, to, client, finished, migrated_store):
@@ -291,7 +299,7 @@ def test_the_comparisons_made_before_a_loss_still_count(register, to, client, fi
     decisions = [register(finished(correct, weights=weights)) for correct, weights in lost]
     shutil.copy(migrated_store, to.lock.with_name("mlflow.db"))
     for (correct, weights), decision in zip(lost, decisions, strict=True):
-        restore(finished(correct, weights=weights), to, decision, compare)
+        restore_version(finished(correct, weights=weights), to, decision, compare)
     assert register(finished(958)).comparison == 3
 
 
@@ -302,14 +310,14 @@ def test_what_was_judged_since_the_loss_keeps_its_aliases(register, to, client, 
     assert register(finished(970, weights="3" * 64)).promoted
     restored = []
     for (correct, weights), decision in zip(old, decisions, strict=True):
-        again = restore(finished(correct, weights=weights), to, decision, compare, after=restored)
+        again = restore_version(finished(correct, weights=weights), to, decision, compare, after=restored)
         restored.append(again.version)
     assert aliases(client) == {"challenger": 1, "champion": 1}
 
 
 def test_restoring_takes_no_alias_from_another_version(register, to, client, finished):
     decision = register(finished(980, weights="f" * 64))
-    twin = restore(finished(980, weights="f" * 64), to, decision, compare)
+    twin = restore_version(finished(980, weights="f" * 64), to, decision, compare)
     assert twin is not None
     assert twin.aliases == ()
     assert aliases(client) == {"challenger": 1, "champion": 1}
@@ -318,7 +326,7 @@ def test_restoring_takes_no_alias_from_another_version(register, to, client, fin
 def test_an_evaluation_of_other_weights_is_refused(tmp_path):
     seen = made_evaluation(980, 1000, weights_digest="2" * 64)
     with pytest.raises(ArtifactError, match="looked at weights 222222222222") as caught:
-        Candidate("run", "model", "/model", training("1" * 64), Evidence(seen, None, tmp_path), "card")
+        FinishedRun("run", "model", "/model", training("1" * 64), VersionArtifacts(seen, None, tmp_path), "card")
     assert caught.value.fix == "run `dvc repro evaluate`"
 
 
@@ -336,7 +344,7 @@ def test_a_dead_server_is_told_without_its_password_and_soon(to, rules, finished
         taken.bind(("127.0.0.1", 0))
         uri = f"http://ann:swordfish@127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(TrackingError, match="does not answer") as caught:
-            release(candidate, replace(to, uri=uri, timeout_s=1), rules, compare)
+            registration(candidate, replace(to, uri=uri, timeout_s=1), rules, compare)
     assert "swordfish" not in caught.value.problem
     assert "tracking.uri" in caught.value.fix
 
@@ -357,7 +365,7 @@ def test_a_server_that_refuses_is_told_with_its_words(to, rules, finished):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         uri = f"http://ann:swordfish@127.0.0.1:{server.server_port}"
         with pytest.raises(RegistryError, match="not for ann") as caught:
-            release(candidate, replace(to, uri=uri, timeout_s=2), rules, compare)
+            registration(candidate, replace(to, uri=uri, timeout_s=2), rules, compare)
         server.shutdown()
     assert "swordfish" not in caught.value.problem
 

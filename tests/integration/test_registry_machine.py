@@ -18,9 +18,15 @@ from hypothesis.stateful import (
 )
 
 from glyphline.errors import PipelineError
-from glyphline.registry import Destination, opened, promotion, release
-from glyphline.registry.events import Judged, Noticed, Pointed, Removed, RolledBack
+from glyphline.registry import RegistryLocation, opened, promotion, registration
 from glyphline.registry.log import Log
+from glyphline.registry.log_events import (
+    AliasAssigned,
+    AliasChangedByHand,
+    ChampionRolledBack,
+    VersionDeleted,
+    VersionJudged,
+)
 from glyphline.registry.state import fold
 from glyphline.registry.versions import Registry as Versions
 from tests.registered import DyingClient, Killed, Runs, compare
@@ -41,7 +47,7 @@ class Registry(RuleBasedStateMachine):
         shutil.copy(TEMPLATE, self.folder / "mlflow.db")
         uri = f"sqlite:///{self.folder / 'mlflow.db'}"
         lock = self.folder / "registry.lock"
-        self.to = Destination(uri, "shapes", 5, lock, lease_s=0.1, entries_per_run=ENTRIES_PER_RUN)
+        self.to = RegistryLocation(uri, "shapes", 5, lock, lease_s=0.1, entries_per_run=ENTRIES_PER_RUN)
         self.client = MlflowClient(uri, uri)
         self.runs = Runs(self.client, self.folder / "runs")
         self.hands = self.deleted = 0
@@ -60,7 +66,7 @@ class Registry(RuleBasedStateMachine):
 
     @rule(correct=st.integers(940, 999))
     def register(self, correct):
-        decision = release(self.runs.make(correct), self.to, RULES, compare)
+        decision = registration(self.runs.make(correct), self.to, RULES, compare)
         assert decision.promoted == ("champion" in decision.aliases)
 
     def _asked(self, command, *refusals):
@@ -141,14 +147,16 @@ class Registry(RuleBasedStateMachine):
             before, after = fold(log[:place]), fold(log[: place + 1])
             moved = after.champion != before.champion
             if moved and after.champion is None:
-                assert isinstance(event, Noticed | Removed), "lost without a hand"
-            if moved and isinstance(event, Judged):
+                assert isinstance(event, AliasChangedByHand | VersionDeleted), "lost without a hand"
+            if moved and isinstance(event, VersionJudged):
                 assert event.promoted
                 rival = before.incumbent
                 assert rival in {None, event.version} or event.p_value <= event.level
-            if isinstance(event, Judged) and before.challenger is not None:
+            if isinstance(event, VersionJudged) and before.challenger is not None:
                 assert after.challenger == max(before.challenger, event.version)
-            assert not moved or isinstance(event, Judged | Pointed | RolledBack | Noticed | Removed)
+            assert not moved or isinstance(
+                event, VersionJudged | AliasAssigned | ChampionRolledBack | AliasChangedByHand | VersionDeleted
+            )
 
 
 RULES = None

@@ -7,13 +7,13 @@ import threading
 
 import pytest
 
-from glyphline.commands import cleaning
+from glyphline.commands import gc
 from glyphline.errors import RegistryError
 from glyphline.params import overlay
-from glyphline.registry import Destination, opened, promotion, release
-from glyphline.registry import events as kinds
-from glyphline.registry.events import Pointed
+from glyphline.registry import RegistryLocation, opened, promotion, registration
+from glyphline.registry import log_events as kinds
 from glyphline.registry.log import Log, find
+from glyphline.registry.log_events import AliasAssigned
 from glyphline.registry.segment import EXPERIMENT, create
 from tests.registered import DyingClient, Killed, Runs, compare
 
@@ -38,8 +38,8 @@ def first(client) -> str:
     return create(client, NAME)
 
 
-def entry(seq: int, alias: str = "canary") -> Pointed:
-    return Pointed(seq=seq, alias=alias, version=seq, forced=False, reason="")
+def entry(seq: int, alias: str = "canary") -> AliasAssigned:
+    return AliasAssigned(seq=seq, alias=alias, version=seq, forced=False, reason="")
 
 
 def filled(client, run_id: str, count: int, capacity: int = CAPACITY) -> Log:
@@ -213,10 +213,10 @@ def test_commands_go_through_several_runs_and_cleaning_takes_none_of_them(projec
     params = overlay(default_params, {"registry.name": NAME})
     uri = f"sqlite:///{project.mlruns / 'mlflow.db'}"
     client = MlflowClient(uri, uri)
-    to = Destination(uri, NAME, 5, project.mlruns / "registry.lock", entries_per_run=2)
+    to = RegistryLocation(uri, NAME, 5, project.mlruns / "registry.lock", entries_per_run=2)
     made = Runs(client, project.mlruns)
     for correct in (950, 965, 985):
-        assert release(made.make(correct), to, params.registry, compare).promoted
+        assert registration(made.make(correct), to, params.registry, compare).promoted
     with opened(to, compare) as session:
         promotion.roll_back(session, None, "because", params.registry)
         promotion.force(session, 3, "because", params.registry)
@@ -225,7 +225,7 @@ def test_commands_go_through_several_runs_and_cleaning_takes_none_of_them(projec
     assert [event.kind for event in before.events] == ["judged"] * 3 + ["rolled_back", "pointed"]
     assert len(runs_before) == 3
     assert {version.tags["history"] for version in client.search_model_versions(f"name = '{NAME}'")} == {runs_before[0]}
-    cleaning.run(params, project, 0, dry=False)
+    gc.run(params, project, 0, dry=False)
     assert find(client, NAME) == runs_before[0]
     with opened(to, compare) as session:
         assert session.settled().state.champion == 3

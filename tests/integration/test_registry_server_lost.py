@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from glyphline.errors import TrackingError
-from glyphline.registry import Destination, opened, promotion, release
-from glyphline.registry.events import Judged
+from glyphline.registry import RegistryLocation, opened, promotion, registration
+from glyphline.registry.log_events import VersionJudged
 from tests.registered import Runs, compare
 from tests.servers import mlflow_server
 
@@ -78,10 +78,10 @@ def to(tmp_path_factory, migrated_store, rules):
     folder = tmp_path_factory.mktemp("lost")
     shutil.copy(migrated_store, folder / "mlflow.db")
     with mlflow_server(f"sqlite:///{folder / 'mlflow.db'}", folder) as uri:
-        stand = Destination(uri, "shapes", 5, folder / "registry.lock", lease_s=0.2)
+        stand = RegistryLocation(uri, "shapes", 5, folder / "registry.lock", lease_s=0.2)
         runs = Runs(MlflowClient(uri, uri), folder / "runs")
         for correct in (955, 970, 990):
-            assert release(runs.make(correct), stand, rules, compare).promoted
+            assert registration(runs.make(correct), stand, rules, compare).promoted
         yield stand
 
 
@@ -124,10 +124,10 @@ def test_a_server_lost_at_any_request_of_a_registration_leaves_no_version_withou
         candidate = runs.make(960, weights=f"{carried_out:x}{cut:x}".rjust(64, "7"))
         decided = None
         with line(to.uri, cut, carried_out=carried_out) as through, suppress(TrackingError):
-            decided = release(candidate, replace(to, uri=through), rules, compare)
-        again = release(candidate, to, rules, compare)
+            decided = registration(candidate, replace(to, uri=through), rules, compare)
+        again = registration(candidate, to, rules, compare)
         with opened(to, compare) as session:
-            assert isinstance(session.ledger.settle().judgement(again.version), Judged)
+            assert isinstance(session.ledger.settle().judgement(again.version), VersionJudged)
         assert champion(to) == before
         if decided is not None:
             assert decided == again
@@ -135,7 +135,7 @@ def test_a_server_lost_at_any_request_of_a_registration_leaves_no_version_withou
     assert cut > 2 * EVERY
 
 
-def champion(to: Destination) -> int:
+def champion(to: RegistryLocation) -> int:
     """What the next command finds, after it has done what was left undone."""
     with opened(to, compare) as session:
         state = session.settled().state

@@ -12,8 +12,8 @@ import pytest
 
 from glyphline import tuning
 from glyphline.errors import SearchError, TrainingError
-from glyphline.tuning.launchers import Work, launcher
-from glyphline.tuning.overview import names, overview
+from glyphline.tuning.launchers import WorkerSetup, launcher
+from glyphline.tuning.overview import names, study_overview
 from glyphline.tuning.storage import refusals
 from tests.searches import STUDY, Watched, bowl, hoarder, light, nothing, run, trials
 
@@ -54,7 +54,7 @@ def test_a_worker_that_has_grown_is_replaced_between_two_trials(finished, tmp_pa
     [({"trials": 50}, "Inline"), ({"trials": 51}, "Processes"), ({"workers": 2}, "Processes")],
 )
 def test_a_long_search_runs_beside_this_process_which_would_grow(values, kind):
-    assert type(launcher(Work(light(), nothing, bowl), light(**values).tune)).__name__ == kind
+    assert type(launcher(WorkerSetup(light(), nothing, bowl), light(**values).tune)).__name__ == kind
 
 
 def never():
@@ -294,7 +294,9 @@ def test_the_best_of_an_earlier_study_are_tried_after_params_yaml(finished, tmp_
     with sqlite3.connect(database) as source, sqlite3.connect(target) as copy:
         source.backup(copy)
     params = light(warm_start=STUDY, trials=4)
-    found = tuning.search(params, "next", tuning.Place(target), Watched(), never_needed, identity={}, objective=bowl)
+    found = tuning.search(
+        params, "next", tuning.StudyLocation(target), Watched(), never_needed, identity={}, objective=bowl
+    )
     best = sorted((row for row in outcome.rows if row["state"] == "COMPLETE"), key=lambda row: row["val_loss"])[:2]
     tried = [{key: row[key] for key in params.tune.space} for row in found.rows]
     assert tried[1:3] == [{key: row[key] for key in params.tune.space} for row in best]
@@ -308,7 +310,7 @@ def test_an_earlier_study_that_is_not_there_is_told_with_those_that_are(tmp_path
     run(light(trials=1), tmp_path / "optuna.db")
     params = light(warm_start="nobody")
     with pytest.raises(SearchError, match="no study of that name") as caught:
-        tuning.search(params, "n", tuning.Place(tmp_path / "optuna.db"), Watched(), never, identity={})
+        tuning.search(params, "n", tuning.StudyLocation(tmp_path / "optuna.db"), Watched(), never, identity={})
     assert STUDY in caught.value.fix
 
 
@@ -340,12 +342,12 @@ def test_another_programs_study_is_refused_and_left_as_it_is(foreign):
 def test_another_programs_study_is_no_warm_start(foreign):
     database, _ = foreign
     with pytest.raises(SearchError, match=rf"tune\.warm_start={STUDY}.* another program"):
-        tuning.search(light(warm_start=STUDY), "next", tuning.Place(database), Watched(), never, identity={})
+        tuning.search(light(warm_start=STUDY), "next", tuning.StudyLocation(database), Watched(), never, identity={})
 
 
 def test_another_programs_study_is_shown_without_a_winner(foreign):
     database, _ = foreign
-    assert overview(tuning.Place(database), STUDY).front == ()
+    assert study_overview(tuning.StudyLocation(database), STUDY).front == ()
 
 
 def test_more_objectives_than_a_study_has_are_refused_before_anything_is_written(tmp_path):
@@ -357,12 +359,12 @@ def test_more_objectives_than_a_study_has_are_refused_before_anything_is_written
 
 
 def test_a_study_with_the_word_of_a_re_check_in_its_name_is_shown(tmp_path):
-    place = tuning.Place(tmp_path / "optuna.db")
+    place = tuning.StudyLocation(tmp_path / "optuna.db")
     names_given = ("mnist-finalists-only", "b-finalists-abcdef")
     for name in names_given:
         tuning.search(light(trials=1, finalists=1), name, place, Watched(), nothing, identity={}, objective=bowl)
     assert names(place) == list(names_given)
-    assert overview(place, names_given[0]).states == {"complete": 1}
+    assert study_overview(place, names_given[0]).states == {"complete": 1}
 
 
 def test_the_settings_of_the_sampler_are_kept_with_the_study(finished):
@@ -393,7 +395,11 @@ def test_a_sound_database_that_refuses_is_not_to_be_moved_away(tmp_path):
     database = tmp_path / "optuna.db"
     run(light(trials=1), database)
     reader = sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)
-    with closing(reader), pytest.raises(SearchError, match="readonly") as caught, refusals(tuning.Place(database)):
+    with (
+        closing(reader),
+        pytest.raises(SearchError, match="readonly") as caught,
+        refusals(tuning.StudyLocation(database)),
+    ):
         reader.execute("DELETE FROM trials")
     assert "away" not in caught.value.fix
     assert "nothing of the study is lost" in caught.value.fix
@@ -409,7 +415,7 @@ def test_a_project_may_lie_in_a_folder_with_signs_of_an_address(folder, tmp_path
 
 @pytest.mark.parametrize("name", ["mnist/a", "\u00e4" * 200])
 def test_a_study_may_have_a_name_that_no_file_can_have(name, tmp_path):
-    place = tuning.Place(tmp_path / "optuna.db")
+    place = tuning.StudyLocation(tmp_path / "optuna.db")
     found = tuning.search(light(trials=1), name, place, Watched(), nothing, identity={}, objective=bowl)
     assert found.study == name
 
@@ -441,7 +447,7 @@ def test_an_older_schema_is_told_with_the_command_that_lifts_it(tmp_path):
 )
 def test_a_storage_that_is_no_postgresql_is_refused_without_its_password(storage, tmp_path):
     with pytest.raises(SearchError, match="no PostgreSQL") as caught:
-        tuning.place(light(storage=storage), tmp_path / "optuna.db", {})
+        tuning.study_location(light(storage=storage), tmp_path / "optuna.db", {})
     assert "secret" not in f"{caught.value.problem}{caught.value.fix}"
 
 
@@ -457,7 +463,7 @@ def test_a_storage_that_is_no_postgresql_is_refused_without_its_password(storage
 )
 def test_a_storage_that_cannot_be_read_is_refused_without_its_password(storage, tmp_path):
     with pytest.raises(SearchError, match="cannot be read") as caught:
-        tuning.place(light(), tmp_path / "optuna.db", {"GLYPHLINE_STUDY_URL": storage})
+        tuning.study_location(light(), tmp_path / "optuna.db", {"GLYPHLINE_STUDY_URL": storage})
     assert "secret" not in f"{caught.value.problem}{caught.value.fix}"
     assert "%40" in caught.value.fix
     assert caught.value.__context__ is None
@@ -465,7 +471,9 @@ def test_a_storage_that_cannot_be_read_is_refused_without_its_password(storage, 
 
 @pytest.mark.parametrize("password", ["s3cr/et", "s3cr%2Fet", "s3cr'et", 's3cr"et', "<s3cr>et", "s3cr:et", "s3cr?et"])
 def test_a_password_with_signs_in_it_is_not_shown(password, tmp_path):
-    place = tuning.place(light(storage=f"postgresql://ann:{password}@localhost:1/db"), tmp_path / "optuna.db", {})
+    place = tuning.study_location(
+        light(storage=f"postgresql://ann:{password}@localhost:1/db"), tmp_path / "optuna.db", {}
+    )
     with pytest.raises(SearchError, match="cannot be used") as caught:
         run(light(), place)
     assert "s3cr" not in f"{caught.value.problem}{caught.value.fix}{place}{place!r}"

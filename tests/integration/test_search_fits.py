@@ -80,12 +80,12 @@ def tensorflow_heard(caplog):
 def test_a_network_beyond_max_parameters_is_not_fitted(small):
     params = changed(small, {"tune.max_parameters": 100, "model.dense_units": 64})
     with pytest.raises(tuning.TooLargeError, match="100"):
-        run_trial(params, tuning.Job(0, {}, 1, 1), setting(params), on_epoch=lambda *_: None)
+        run_trial(params, tuning.TrialSpec(0, {}, 1, 1), setting(params), on_epoch=lambda *_: None)
 
 
 def test_size_and_latency_are_measured(small):
     params = changed(small, {"tune.objectives": ("val_loss", "latency_ms")})
-    found = run_trial(params, tuning.Job(0, {}, 1, 1), setting(params), on_epoch=lambda *_: None)
+    found = run_trial(params, tuning.TrialSpec(0, {}, 1, 1), setting(params), on_epoch=lambda *_: None)
     assert set(found) == {"val_loss", "val_accuracy", "model_size", "latency_ms"}
     assert found["model_size"] > 100
     assert found["latency_ms"] > 0

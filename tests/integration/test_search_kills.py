@@ -8,7 +8,7 @@ import sqlite3
 
 import pytest
 
-from glyphline.tuning.book import Claim
+from glyphline.tuning.trial_store import TrialClaim
 from tests.forks import forked
 from tests.kills import (
     POINTS,
@@ -132,4 +132,4 @@ def test_a_second_ctrl_c_or_sigterm_stops_at_once_and_gives_the_trials_back(tmp_
     import optuna
 
     kept = optuna.load_study(study_name="bowls", storage=f"sqlite:///{database}").get_trials()
-    assert [Claim.of(trial).attempt for trial in kept] == [1, 1, 1]
+    assert [TrialClaim.of(trial).attempt for trial in kept] == [1, 1, 1]

@@ -70,7 +70,7 @@ def test_an_address_with_nobody_there_is_told_before_ray_looks_for_it(tmp_path, 
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
     nobody = r"nobody answers at RAY_ADDRESS=127\.0\.0\.1:9"
     with calls.noted(calls.CONNECT, "subprocess.Popen") as noted, pytest.raises(SearchError, match=nobody) as caught:
-        run(light(launcher="ray"), tuning.Place(tmp_path / "optuna.db"))
+        run(light(launcher="ray"), tuning.StudyLocation(tmp_path / "optuna.db"))
     assert "ray start" in caught.value.fix
     assert [call.arguments[1] for call in noted] == [("127.0.0.1", 9)]
     assert not ray.is_initialized()

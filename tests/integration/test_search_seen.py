@@ -10,7 +10,7 @@ from glyphline import tuning
 from glyphline.commands import study
 from glyphline.errors import SearchError
 from glyphline.paths import Paths
-from glyphline.tuning.overview import names, overview
+from glyphline.tuning.overview import names, study_overview
 from glyphline.tuning.progress import shown
 from tests.searches import IDENTITY, STUDY, Watched, bowl, light, nothing, run
 
@@ -26,7 +26,7 @@ def drawn(params, folder):
     tuning.search(
         params,
         STUDY,
-        tuning.Place(folder / "optuna.db"),
+        tuning.StudyLocation(folder / "optuna.db"),
         Watched(),
         nothing,
         identity=IDENTITY,
@@ -71,22 +71,22 @@ def test_the_importance_of_parameters_is_left_out_where_it_would_be_a_guess(tmp_
 
 def test_an_overview_has_every_trial_and_changes_nothing(database):
     before = database.read_bytes()
-    found = overview(tuning.Place(database), STUDY)
+    found = study_overview(tuning.StudyLocation(database), STUDY)
     assert [row.number for row in found.rows] == list(range(8))
     assert sum(found.states.values()) == 8
     assert found.front == (
         min((row for row in found.rows if row.state == "complete"), key=lambda r: r.val_loss).number,
     )
     assert found.seconds > 0
-    assert names(tuning.Place(database)) == [STUDY]
+    assert names(tuning.StudyLocation(database)) == [STUDY]
     assert database.read_bytes() == before
 
 
 def test_a_study_that_is_not_there_is_told_with_those_that_are(database, tmp_path):
     with pytest.raises(SearchError, match=f"there are {STUDY}"):
-        overview(tuning.Place(database), "nobody")
+        study_overview(tuning.StudyLocation(database), "nobody")
     with pytest.raises(SearchError, match="there are none yet"):
-        overview(tuning.Place(tmp_path / "none.db"), "nobody")
+        study_overview(tuning.StudyLocation(tmp_path / "none.db"), "nobody")
     assert not (tmp_path / "none.db").exists()
 
 

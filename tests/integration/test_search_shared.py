@@ -32,7 +32,7 @@ if __name__ == "__main__":
 def place(postgresql_server, tmp_path, request):
     name = f"study-{abs(hash(request.node.nodeid))}"
     url = postgresql_server.new_database(name)
-    return tuning.place(light(storage=url), tmp_path / "optuna.db", {})
+    return tuning.study_location(light(storage=url), tmp_path / "optuna.db", {})
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_one_machine_finds_what_a_file_would_have_found(place, tmp_path):
 
 def test_a_trial_that_others_took_over_is_not_ended_twice(place, postgresql_server):
     """The server drops the connection that stands for a process: others take its trials, and it must let go."""
-    from glyphline.tuning.seat import shared
+    from glyphline.tuning.process_lease import shared
 
     def dropped(params, job, setting, *, on_epoch):
         if job.number == 0:
@@ -135,7 +135,7 @@ def test_the_password_is_in_no_log_no_journal_and_no_error(place, tmp_path, capl
 
 @pytest.mark.parametrize("change", [("127.0.0.1", "127.0.0.2"), (PASSWORD, "wr0ng-word"), ("/study-", "/nowhere-")])
 def test_a_server_that_cannot_be_used_is_told_without_the_password(place, change, caplog):
-    broken = tuning.Place(place.database, place.url.replace(*change))
+    broken = tuning.StudyLocation(place.database, place.url.replace(*change))
     with pytest.raises(SearchError, match="cannot be used") as caught:
         run(light(), broken)
     told = f"{caught.value.problem}\n{caught.value.fix}\n{caplog.text}{caught.value.__cause__}"

@@ -7,11 +7,11 @@ from contextlib import ExitStack
 
 import pytest
 
-from glyphline import tracking
+from glyphline import journal, mlflow_sync
 from glyphline.errors import TrackingError
+from glyphline.journal import journal_file
+from glyphline.mlflow_sync import projector_process
 from glyphline.params import overlay
-from glyphline.tracking import launch
-from glyphline.tracking.recording import journal
 from tests import calls, servers
 from tests.integration.conftest import of_ours, record_evaluation, record_model, rows
 from tests.waiting import until
@@ -41,7 +41,7 @@ def test_the_stage_loses_nothing_and_waits_for_nobody_and_says_so_once(params, p
     with (
         calls.noted(calls.CONNECT) as connects,
         caplog.at_level(logging.WARNING, logger="glyphline"),
-        tracking.record(params, project, stage="train", environ={}, launcher=launch.start) as recorder,
+        journal.record(params, project, stage="train", environ={}, launch=projector_process.start) as recorder,
     ):
         run = recorder.start("shapes")
         # The stage works on; the projector has found out long before its end.
@@ -49,7 +49,9 @@ def test_the_stage_loses_nothing_and_waits_for_nobody_and_says_so_once(params, p
         with calls.noted(*calls.WAITS) as waits:
             for step in range(100):
                 run.metrics({"val_loss": 1.0}, step=step)
-        kept = [event.step for event in journal.read(project.journal("train")).runs[run.key] if event.kind == "metrics"]
+        kept = [
+            event.step for event in journal_file.read(project.journal("train")).runs[run.key] if event.kind == "metrics"
+        ]
     assert [call for call in waits if call.thread == threading.current_thread().name] == []
     assert connects == [], "the stage itself turned to the server"
     assert kept[-100:] == list(range(100))
@@ -63,7 +65,7 @@ def test_the_stage_loses_nothing_and_waits_for_nobody_and_says_so_once(params, p
 
 def test_flush_and_sync_knock_once_and_end_with_an_error_that_names_the_fix(params, project, port, train_split):
     record_model(params, project, train_split)
-    for call, fix in ((tracking.flush, "dvc repro"), (tracking.sync, "glyphline sync")):
+    for call, fix in ((mlflow_sync.flush, "dvc repro"), (mlflow_sync.sync, "glyphline sync")):
         with calls.noted(calls.CONNECT, "time.sleep") as noted, pytest.raises(TrackingError) as caught:
             call(params, project)
         assert [asked.name for asked in noted] == [calls.CONNECT]
@@ -82,7 +84,7 @@ def test_a_server_that_accepts_and_never_answers_is_given_up_after_one_more_try(
         calls.noted(calls.CONNECT) as noted,
         pytest.raises(TrackingError, match=r"[Tt]imed out.*read timeout=2"),
     ):
-        tracking.flush(params, project)
+        mlflow_sync.flush(params, project)
     # The knock, MLflow's request, and its one retry.
     assert calls.connections(noted, port) == 3
 
@@ -91,14 +93,14 @@ def test_when_the_server_is_back_sync_sends_everything_once(params, project, tra
     key = record_model(params, project, train_split)
     record_evaluation(params, project)
     with pytest.raises(TrackingError):
-        tracking.sync(params, project)
+        mlflow_sync.sync(params, project)
     start_server()
-    report = tracking.sync(params, project)
+    report = mlflow_sync.sync(params, project)
     assert (report.runs_made, report.missing) == (1, ())
     before = rows(project)
     assert len(of_ours(key for key, *_ in before["metrics"])) == 7
-    assert tracking.sync(params, project).events_sent == 0
-    sent = tracking.flush(params, project)[key]
+    assert mlflow_sync.sync(params, project).events_sent == 0
+    sent = mlflow_sync.flush(params, project)[key]
     assert rows(project) == before
     assert sent.model_location.startswith("mlflow-artifacts:/")
     assert {path.name for path in (project.mlruns / "server-artifacts").rglob("*")} >= {"model.keras", "confusion.png"}

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from glyphline import tracking
-from glyphline.tracking import sources
-from glyphline.tracking.recording import journal
+from glyphline import mlflow_sync
+from glyphline.journal import journal_file
+from glyphline.mlflow_sync import journal_sources
 from tests.conftest import environment
 from tests.integration.conftest import git, put_in_dvc, record_evaluation, record_model, rows
 
@@ -25,8 +25,8 @@ def recorded(default_params, project, train_split):
 
 
 def test_a_lost_store_comes_back_as_it_was_and_a_second_sync_adds_nothing(default_params, project, recorded, new_store):
-    first = tracking.sync(default_params, project)
-    again = tracking.sync(default_params, new_store)
+    first = mlflow_sync.sync(default_params, project)
+    again = mlflow_sync.sync(default_params, new_store)
     assert (again.runs_made, again.events_sent) == (first.runs_made, first.events_sent)
     assert again.runs_made == 1
     before, after = rows(project), rows(new_store)
@@ -34,7 +34,7 @@ def test_a_lost_store_comes_back_as_it_was_and_a_second_sync_adds_nothing(defaul
         assert len(after[table]) == len(before[table])
     for table in ("metrics", "params"):
         assert without_ids(after[table]) == without_ids(before[table])
-    second = tracking.sync(default_params, new_store)
+    second = mlflow_sync.sync(default_params, new_store)
     assert (second.runs_made, second.events_sent) == (0, 0)
     assert rows(new_store) == after
 
@@ -48,9 +48,9 @@ def without_ids(table):
 def test_runs_of_the_past_come_from_git_and_the_cache_with_their_files(default_params, project, recorded):
     put_in_dvc(project)
     shutil.rmtree(project.work / "artifacts")
-    report = tracking.sync(default_params, project)
+    report = mlflow_sync.sync(default_params, project)
     assert (report.runs_made, report.journals, report.missing) == (1, 2, ())
-    found = tracking.flush(default_params, project)
+    found = mlflow_sync.flush(default_params, project)
     assert found == {}
     names = {path.name for path in (project.mlruns / "artifacts").rglob("*")}
     assert names >= {"history.csv", "confusion.png", "model.keras", "lineage.json"}
@@ -64,7 +64,7 @@ def test_experiments_of_dvc_are_found_and_its_own_refs_are_not(default_params, p
     put_in_dvc(project, ref=f"refs/exps/{'a' * 2}/{'b' * 38}/misty-lake")
     shutil.rmtree(project.work / "artifacts")
     git(project.work, "update-ref", "refs/exps/exec/EXEC_HEAD", "HEAD")
-    assert tracking.sync(default_params, project).runs_made == 1
+    assert mlflow_sync.sync(default_params, project).runs_made == 1
 
 
 def test_experiments_of_one_name_on_two_commits_are_both_found(default_params, project, train_split):
@@ -77,37 +77,37 @@ def test_experiments_of_one_name_on_two_commits_are_both_found(default_params, p
         record_evaluation(default_params, project)
         put_in_dvc(project, ref=f"refs/exps/{first * 2}/{first * 38}/lr3")
         shutil.rmtree(project.work / "artifacts")
-    assert list(sources.experiments(project.work)) == ["lr3"]
-    assert tracking.sync(default_params, project).runs_made == 2
+    assert list(journal_sources.experiments(project.work)) == ["lr3"]
+    assert mlflow_sync.sync(default_params, project).runs_made == 2
 
 
 def test_a_journal_in_the_workspace_and_in_the_cache_is_one(default_params, project, recorded):
     put_in_dvc(project)
-    assert tracking.sync(default_params, project).runs_made == 1
+    assert mlflow_sync.sync(default_params, project).runs_made == 1
 
 
 def test_a_file_that_is_nowhere_is_named_once_and_comes_when_it_is_back(default_params, project, recorded, caplog):
     kept = project.history.read_bytes()
     project.history.unlink()
     with caplog.at_level(logging.WARNING, logger="glyphline"):
-        report = tracking.sync(default_params, project)
+        report = mlflow_sync.sync(default_params, project)
     assert report.missing == ("artifacts/train/history.csv",)
     assert len(caplog.records) == 1
     before = rows(project)
-    second = tracking.sync(default_params, project)
+    second = mlflow_sync.sync(default_params, project)
     assert (second.runs_made, second.events_sent) == (0, 0)
     assert rows(project) == before
     project.history.write_bytes(kept)
-    third = tracking.sync(default_params, project)
+    third = mlflow_sync.sync(default_params, project)
     assert (third.events_sent, third.missing) == (1, ())
-    fourth = tracking.sync(default_params, project)
+    fourth = mlflow_sync.sync(default_params, project)
     assert (fourth.events_sent, fourth.missing) == (0, ())
 
 
 def test_a_damaged_journal_is_named_and_the_others_are_sent(default_params, project, recorded, caplog):
     project.journal("evaluate").write_bytes(b"{}\n{}\n")
     with caplog.at_level(logging.WARNING, logger="glyphline"):
-        assert tracking.sync(default_params, project).runs_made == 1
+        assert mlflow_sync.sync(default_params, project).runs_made == 1
     assert "evaluate/journal.jsonl is damaged at line 1" in caplog.text
 
 
@@ -116,25 +116,25 @@ def test_an_evaluation_without_the_journal_of_its_training_is_left_out_and_said(
 ):
     project.journal("train").unlink()
     with caplog.at_level(logging.WARNING, logger="glyphline"):
-        report = tracking.sync(default_params, project)
+        report = mlflow_sync.sync(default_params, project)
     assert (report.runs_made, report.events_sent) == (0, 0)
     assert "1 runs were left out" in caplog.text
 
 
 def test_a_project_without_git_and_without_journals_has_nothing_to_sync(default_params, project):
-    report = tracking.sync(default_params, project)
+    report = mlflow_sync.sync(default_params, project)
     assert (report.runs_made, report.events_sent, report.journals) == (0, 0, 0)
 
 
 STAGE = """
 import sys
 from pathlib import Path
-from glyphline import params, tracking
+from glyphline import journal, params
 from glyphline.paths import Paths
-from glyphline.tracking.launch import Projector
+from glyphline.mlflow_sync.projector_process import Projector
 paths = Paths.find(Path.cwd())
 chosen = params.read(paths.params)
-with tracking.record(chosen, paths, stage="train", launcher=lambda *_: Projector()) as recorder:
+with journal.record(chosen, paths, stage="train", launch=lambda *_: Projector()) as recorder:
     run = recorder.start("shapes")
     run.params(chosen.flat())
     paths.history.write_text(str(chosen.train.learning_rate))
@@ -160,14 +160,14 @@ def test_what_the_real_dvc_leaves_of_a_commit_and_of_an_experiment_is_found(defa
     git(project.work, "commit", "-qm", "run")
     dvc(project, "exp", "run", "-q", "--temp", "--name", "misty-lake", "-S", "train.learning_rate=0.009")
     shutil.rmtree(project.work / "artifacts")
-    report = tracking.sync(default_params, project)
+    report = mlflow_sync.sync(default_params, project)
     assert (report.runs_made, report.missing) == (2, ())
     tagged = {(key, value) for key, value, *_ in rows(project)["tags"]}
     assert ("glyphline.experiment", "misty-lake") in tagged
     assert {path.read_text() for path in project.mlruns.rglob("history.csv")} == {
         str(default_params.train.learning_rate), "0.009",
     }  # fmt: skip
-    assert tracking.sync(default_params, project).events_sent == 0
+    assert mlflow_sync.sync(default_params, project).events_sent == 0
 
 
 def dvc(project, *arguments):
@@ -192,8 +192,8 @@ def dvc(project, *arguments):
 
 
 def test_the_journals_label_in_the_store_tells_journals_of_one_stage_apart(default_params, project, recorded):
-    first = journal.read(project.journal("evaluate"))
+    first = journal_file.read(project.journal("evaluate"))
     record_evaluation(default_params, project)
-    second = journal.read(project.journal("evaluate"))
+    second = journal_file.read(project.journal("evaluate"))
     assert first.label != second.label
     assert first.label.startswith("evaluate-")

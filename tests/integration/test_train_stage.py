@@ -6,9 +6,9 @@ import pytest
 
 from glyphline import cli, records
 from glyphline.data import store
+from glyphline.journal import journal_file, run_events
 from glyphline.paths import Paths
 from glyphline.records import Best, Training
-from glyphline.tracking.recording import events, journal
 from tests.conftest import ROOT, made_split
 from tests.project import set_params
 
@@ -57,7 +57,7 @@ def project(tmp_path, monkeypatch):
 
 def told(paths):
     """The events of the one run in the stage's journal."""
-    (run,) = journal.read(paths.journal("train")).runs.values()
+    (run,) = journal_file.read(paths.journal("train")).runs.values()
     return run
 
 
@@ -65,7 +65,10 @@ def test_the_run_and_the_record_say_what_was_chosen_and_why(project, capfd):
     assert cli.run(["train"]) == 0, capfd.readouterr().err
     trained = records.read(project.training, Training, stage="train")
     tags = {
-        key: value for event in told(project) if isinstance(event, events.Tags) for key, value in event.values.items()
+        key: value
+        for event in told(project)
+        if isinstance(event, run_events.Tags)
+        for key, value in event.values.items()
     }
     assert tags["glyphline.precision"] == trained.precision
     assert tags["glyphline.choice"] == trained.why
@@ -143,5 +146,5 @@ def test_a_search_blames_no_trial_for_what_none_could_run_with(project, capfd, v
     set_params(project.work, values)
     assert cli.run(["tune"]) == 8
     assert "fix: " in capfd.readouterr().err
-    (parent,) = journal.read(project.journal("tune")).runs.values()
+    (parent,) = journal_file.read(project.journal("tune")).runs.values()
     assert parent[-1].status == "FAILED"

@@ -8,10 +8,10 @@ import pytest
 from glyphline import training
 from glyphline.errors import ArtifactError, TrainingError
 from glyphline.training import archive, objective
-from glyphline.training.epochs import Epochs, cross_entropy
 from glyphline.training.networks import build
 from glyphline.training.predict import probabilities
 from glyphline.training.schedule import schedule
+from glyphline.training.validation import Validation, cross_entropy
 from tests.conftest import changed, made_split
 
 SMALL = {
@@ -75,7 +75,7 @@ class Settling:
 
 def test_the_best_epoch_is_the_one_with_the_lowest_loss_of_the_kind_that_is_minimised(setting):
     plain, smoothed = (
-        Epochs(Settling(setting.val.labels), setting.val, label_smoothing=smoothing, patience=2, hook=None)
+        Validation(Settling(setting.val.labels), setting.val, label_smoothing=smoothing, patience=2, hook=None)
         for smoothing in (0.0, 0.1)
     )
     for course in (plain, smoothed):
@@ -85,9 +85,9 @@ def test_the_best_epoch_is_the_one_with_the_lowest_loss_of_the_kind_that_is_mini
 
 
 def test_smoothed_cross_entropy_is_that_of_keras():
-    from glyphline.training.loading import load
+    from glyphline.training.keras_import import import_keras
 
-    keras = load()
+    keras = import_keras()
     probs = np.random.default_rng(0).dirichlet(np.ones(4), size=9).astype(np.float32)
     labels = np.arange(9) % 4
     theirs = keras.losses.CategoricalCrossentropy(label_smoothing=0.2)(np.eye(4)[labels], probs)
@@ -111,7 +111,7 @@ class Fading:
 
 
 def test_it_stops_after_patience_epochs_without_a_better_loss(setting):
-    course = Epochs(Fading(setting.val.labels), setting.val, patience=2, hook=None)
+    course = Validation(Fading(setting.val.labels), setting.val, patience=2, hook=None)
     hopeless = []
     for _ in range(3):
         course.finished(0.1, 0.9, 0.01)
@@ -145,7 +145,7 @@ def test_a_validation_loss_that_is_no_number_is_a_training_error_with_advice(sma
         def predict_on_batch(self, images):
             return np.full((len(images), 3), np.nan, dtype=np.float32)
 
-    course = Epochs(Broken(), setting.val, patience=1, hook=None)
+    course = Validation(Broken(), setting.val, patience=1, hook=None)
     with pytest.raises(TrainingError, match="epoch 1") as caught:
         course.finished(0.1, 0.9, 0.01)
     assert "learning_rate" in caught.value.fix

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from glyphline.params.fitting import AugmentParams
+from glyphline.params.train import AugmentParams
 from glyphline.training.augment import CONTROL_POINTS, _resample, _spline, augment
-from glyphline.training.loading import load
+from glyphline.training.keras_import import import_keras
 
 STILL = {"shift": 0.0, "rotation_deg": 0.0, "zoom": 0.0, "elastic": 0.0, "cutout": 0.0, "flip": "none"}
 SIDE = 20
@@ -13,7 +13,7 @@ SIDE = 20
 
 def vary(images, training=True, start=7, **values):
     """The images after the layer that these parameters make; `start` is the state of its random generator."""
-    keras = load()
+    keras = import_keras()
     inputs = keras.Input(images.shape[1:])
     model = keras.Model(inputs, augment(AugmentParams(**(STILL | values)), inputs))
     for variable in model.variables:
@@ -45,7 +45,7 @@ EVERYTHING = {"shift": 0.1, "rotation_deg": 15.0, "zoom": 0.2, "elastic": 0.03, 
 
 
 def test_without_parameters_there_is_no_layer():
-    inputs = load().Input((8, 8, 1))
+    inputs = import_keras().Input((8, 8, 1))
     assert augment(AugmentParams(**STILL), inputs) is inputs
 
 
@@ -130,7 +130,7 @@ def test_a_flip_mirrors_half_of_the_images_along_its_axes(noise, flip, axes):
 
 
 def test_resampling_at_the_pixels_themselves_changes_nothing_and_beyond_the_border_is_black(noise):
-    keras = load()
+    keras = import_keras()
     y, x = (axis.reshape(1, -1).repeat(len(noise), axis=0) for axis in np.mgrid[:SIDE, :SIDE].astype(np.float32))
     same = keras.ops.convert_to_numpy(_resample(noise, y, x))
     assert np.allclose(same, noise, atol=1e-6)

@@ -23,7 +23,7 @@ SMALL = {
 FIT = """
 import json, sys
 from glyphline import params as parameters, training
-from glyphline.training.loading import load
+from glyphline.training.keras_import import load
 from tests.conftest import ROOT, changed, made_split
 
 values, places, before = json.loads(sys.argv[1]), json.loads(sys.argv[2]), sys.argv[3]

@@ -11,7 +11,7 @@ import pytest
 
 from glyphline import training
 from glyphline.errors import TrainingError
-from glyphline.training.batches import chance, order
+from glyphline.training.batch_order import augmentation_seed, order
 from glyphline.training.images import Resident, Streamed, reader
 from glyphline.values import Split
 from tests.conftest import changed, environment, made_split
@@ -221,7 +221,7 @@ def test_order_and_chance_depend_on_seed_and_epoch_alone():
     assert sorted(order(100, 7, 3)) == list(range(100))
     assert not np.array_equal(order(100, 7, 3), order(100, 7, 4))
     assert not np.array_equal(order(100, 7, 3), order(100, 8, 3))
-    drawn = {chance(seed, epoch, number) for seed in (7, 8) for epoch in (0, 1, 2) for number in (0, 1)}
+    drawn = {augmentation_seed(seed, epoch, number) for seed in (7, 8) for epoch in (0, 1, 2) for number in (0, 1)}
     assert len(drawn) == 12
 
 

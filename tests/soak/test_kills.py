@@ -95,7 +95,7 @@ def test_a_shared_study_killed_at_random_statements_meets_its_budget(postgresql_
     for lap in range(5):
         url = postgresql_server.new_database(f"soak{lap}")
         params = light(trials=12, storage=url)
-        place = tuning.place(params, tmp_path / "optuna.db", {})
+        place = tuning.study_location(params, tmp_path / "optuna.db", {})
         folder = tmp_path / str(lap)
         folder.mkdir()
         recorded(light(trials=1, storage=url), place, folder)

@@ -5,7 +5,7 @@ import pytest
 
 from glyphline.data import checks
 from glyphline.data.part import Part
-from glyphline.data.split import Chosen
+from glyphline.data.split import SplitRows
 from glyphline.errors import DataError
 
 TWO = ("a", "b")
@@ -51,7 +51,8 @@ def test_duplicates_are_counted_within_and_across_splits():
     images[5] = images[0]  # train-test and val-test
     whole = Part(images, np.array([0, 1] * 3))
     splits = {
-        name: Chosen(whole, np.array(rows)) for name, rows in {"train": [0, 1, 2], "val": [3], "test": [4, 5]}.items()
+        name: SplitRows(whole, np.array(rows))
+        for name, rows in {"train": [0, 1, 2], "val": [3], "test": [4, 5]}.items()
     }
     found = checks.report("made", TWO, splits)
     assert found.duplicates_within == {"train": 1, "val": 0, "test": 0}

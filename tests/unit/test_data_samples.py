@@ -6,13 +6,13 @@ from PIL import Image
 
 from glyphline.data import samples
 from glyphline.data.part import Part
-from glyphline.data.split import Chosen
+from glyphline.data.split import SplitRows
 
 
 def chosen(classes, shape=(8, 8, 1), per_class=3):
     labels = np.repeat(np.arange(classes), per_class)
     images = np.random.default_rng(0).integers(0, 256, (len(labels), *shape), dtype=np.uint8)
-    return Chosen(Part(images, labels), np.arange(len(labels)))
+    return SplitRows(Part(images, labels), np.arange(len(labels)))
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (9, 31, 3), (256, 100, 3)])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from glyphline.evaluation import card
-from glyphline.evaluation.card import Facts, Origin, Source
+from glyphline.evaluation.card_facts import CardFacts, DatasetSource, RunOriginFacts
 from glyphline.evaluation.explanations import Explanations
 from glyphline.records import ClassScore, CorruptionScore, Cost, Latency, SliceScore, Training
 from tests.conftest import made_evaluation
@@ -17,7 +17,7 @@ TRAINED = Training(
 COST = Cost(
     device="CPU", parameters=1234, model_bytes=5678, latency=(Latency(batch=1, calls=9, median_s=0.002, p99_s=0.003),)
 )
-ORIGIN = Origin(run_key="k" * 32, name="misty-lake", seconds=12.3, facts={
+ORIGIN = RunOriginFacts(run_key="k" * 32, name="misty-lake", seconds=12.3, facts={
     "git": {"commit": "c" * 40, "dirty": True}, "dvc_experiment": "misty-lake", "lock_file_sha256": "l" * 64, "seed": 7,
     "cores": 2, "python": "3.11.7",
 })  # fmt: skip
@@ -27,8 +27,8 @@ SECTIONS = [
 
 
 def written(scores=None, *, origin=ORIGIN, why=(), trained=TRAINED) -> str:
-    source = Source(licence="CC BY 4.0", citation="Somebody (1998)")
-    return card.write_up(Facts(trained, scores or made_evaluation(90, 100), COST, source, origin, why))
+    source = DatasetSource(licence="CC BY 4.0", citation="Somebody (1998)")
+    return card.write_up(CardFacts(trained, scores or made_evaluation(90, 100), COST, source, origin, why))
 
 
 def a_class(name, count, *, correct=0, f1=0.5) -> ClassScore:
@@ -68,7 +68,7 @@ def test_every_fact_is_in_it(fact):
 
 
 def test_what_is_not_known_is_said_and_not_left_out():
-    text = written(origin=Origin(run_key="k", name="n", seconds=None, facts={}))
+    text = written(origin=RunOriginFacts(run_key="k", name="n", seconds=None, facts={}))
     assert "training run: unknown on CPU" in text
     assert "not under version control" in text
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from glyphline.evaluation import paired
-from glyphline.params.releasing import GateParams
+from glyphline.params.registry import GateParams
 from glyphline.registry.gate import decide, level_of
-from glyphline.registry.measured import Champion, Measured, Paired
+from glyphline.registry.gate_input import ChampionComparison, ModelScores, PairedResult
+from glyphline.scoring import paired_tests
 
 RULES = GateParams(
     min_class_recall=None,
@@ -27,22 +27,22 @@ RULES = GateParams(
 FLOOR = 0.95
 
 
-def measured(accuracy: float = 0.98, **fields) -> Measured:
-    return Measured(version=9, accuracy=accuracy, test_digest="aaaa", weights_digest="w9", **fields)
+def measured(accuracy: float = 0.98, **fields) -> ModelScores:
+    return ModelScores(version=9, accuracy=accuracy, test_digest="aaaa", weights_digest="w9", **fields)
 
 
-def table(only_champion: int, only_challenger: int, count: int = 10_000) -> Paired:
-    return Paired(
+def table(only_champion: int, only_challenger: int, count: int = 10_000) -> PairedResult:
+    return PairedResult(
         count=count,
         only_champion=only_champion,
         only_challenger=only_challenger,
-        p_value=paired.mcnemar(only_champion, only_challenger),
-        interval=lambda level: paired.difference_interval(only_champion, only_challenger, count, level),
+        p_value=paired_tests.mcnemar(only_champion, only_challenger),
+        interval=lambda level: paired_tests.difference_interval(only_champion, only_challenger, count, level),
     )
 
 
-def champion(found: Paired | str, split: str | None = "aaaa", weights: str | None = "w1") -> Champion:
-    return Champion(1, split, weights, found)
+def champion(found: PairedResult | str, split: str | None = "aaaa", weights: str | None = "w1") -> ChampionComparison:
+    return ChampionComparison(1, split, weights, found)
 
 
 def rules(**fields) -> GateParams:
@@ -150,7 +150,7 @@ def test_two_versions_never_take_the_place_from_each_other(lost, won):
     assert not (one.promote and other.promote)
 
 
-def simulated(rng: np.random.Generator, accuracy: float, better_by: float, shared: float, count: int) -> Paired:
+def simulated(rng: np.random.Generator, accuracy: float, better_by: float, shared: float, count: int) -> PairedResult:
     """Two models on the same images.
 
     Args:
@@ -194,7 +194,7 @@ def theoretical_power(lost: float, won: float, count: int, level: float) -> floa
             (
                 k
                 for k in range(disagreements // 2 + 1, disagreements + 1)
-                if paired.mcnemar(disagreements - k, k) <= level
+                if paired_tests.mcnemar(disagreements - k, k) <= level
             ),
             None,
         )

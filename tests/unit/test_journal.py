@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glyphline.errors import ArtifactError, TrackingError
-from glyphline.tracking.recording import events, journal
-from glyphline.tracking.recording.events import End, Metrics, Start, decode, encode
+from glyphline.journal import journal_file, run_events
+from glyphline.journal.run_events import End, Metrics, Start, decode, encode
 from tests import calls
 from tests.conftest import environment
 
@@ -28,7 +28,7 @@ def path(tmp_path):
 
 
 def begun(path, *, parent=None):
-    writer = journal.Writer.open(path, "train")
+    writer = journal_file.Writer.open(path, "train")
     key = writer.new_key()
     writer.append(Start(run=key, experiment="shapes", name="a", parent=parent))
     return writer, key
@@ -52,7 +52,7 @@ def test_every_line_is_strict_json():
 def test_a_reader_sees_an_event_as_soon_as_append_returns(path):
     writer, key = begun(path)
     writer.append(Metrics(run=key, values={"loss": 1.0}))
-    history = journal.read(path)
+    history = journal_file.read(path)
     assert [event.kind for event in history.runs[key]] == ["start", "metrics"]
     assert not history.complete
     writer.close()
@@ -63,7 +63,7 @@ def test_keys_begin_with_the_id_of_their_journal_and_differ(path):
     second = writer.new_key()
     writer.close()
     assert first != second
-    assert len(first) == journal.KEY_CHARACTERS
+    assert len(first) == journal_file.KEY_CHARACTERS
     assert first.startswith(writer.header.id)
     assert second.startswith(writer.header.id)
 
@@ -71,7 +71,7 @@ def test_keys_begin_with_the_id_of_their_journal_and_differ(path):
 def test_a_torn_last_line_is_left_out_and_read_once_it_is_whole(path):
     writer, key = begun(path)
     line = encode(Metrics(run=key, values={"loss": 1.0}))
-    reader = journal.Reader.open(path)
+    reader = journal_file.Reader.open(path)
     with path.open("ab") as stream:
         stream.write(line[:20])
         stream.flush()
@@ -87,34 +87,34 @@ def test_a_damaged_line_in_the_middle_is_named(path):
     with path.open("ab") as stream:
         stream.write(b'{"kind": "metr\n' + encode(End(run=key, status="FINISHED")))
     with pytest.raises(ArtifactError, match="line 3") as caught:
-        journal.read(path)
+        journal_file.read(path)
     assert "dvc" in caught.value.fix
 
 
 def test_a_run_without_an_end_is_failed_once_the_writer_is_gone_at_the_time_of_its_last_event(path):
     writer, key = begun(path)
     writer.append(Metrics(run=key, values={"loss": 1.0}, time=5_000))
-    assert not any(isinstance(event, End) for event in journal.read(path).runs[key])
+    assert not any(isinstance(event, End) for event in journal_file.read(path).runs[key])
     writer.close()
-    assert journal.read(path).runs[key][-1] == End(run=key, time=5_000, status="FAILED")
+    assert journal_file.read(path).runs[key][-1] == End(run=key, time=5_000, status="FAILED")
 
 
 def test_kill_9_frees_the_lock_and_keeps_every_line(path):
     script = """
 import sys, time
 from pathlib import Path
-from glyphline.tracking.recording import journal, events
-writer = journal.Writer.open(Path(sys.argv[1]), "train")
+from glyphline.journal import journal_file, run_events
+writer = journal_file.Writer.open(Path(sys.argv[1]), "train")
 key = writer.new_key()
-writer.append(events.Start(run=key, experiment="shapes", name="a"))
+writer.append(run_events.Start(run=key, experiment="shapes", name="a"))
 for step in range(100):
-    writer.append(events.Metrics(run=key, values={"loss": 1.0}, step=step))
+    writer.append(run_events.Metrics(run=key, values={"loss": 1.0}, step=step))
 print("ready", flush=True)
 time.sleep(60)
 """
     process = subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE, env=environment())
     assert process.stdout.readline() == b"ready\n"
-    reader = journal.Reader.open(path)
+    reader = journal_file.Reader.open(path)
     assert reader.is_written()
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -128,9 +128,9 @@ time.sleep(60)
 def test_a_second_writer_is_refused_while_the_first_lives(path):
     writer, _ = begun(path)
     with pytest.raises(TrackingError, match="another process"):
-        journal.Writer.open(path, "train")
+        journal_file.Writer.open(path, "train")
     writer.close()
-    journal.Writer.open(path, "train").close()
+    journal_file.Writer.open(path, "train").close()
 
 
 def test_a_new_journal_leaves_the_old_file_to_whoever_has_it_open_or_linked(path):
@@ -138,11 +138,11 @@ def test_a_new_journal_leaves_the_old_file_to_whoever_has_it_open_or_linked(path
     writer.close()
     cached = path.with_name("cached")
     os.link(path, cached)
-    reader = journal.Reader.open(path)
-    journal.Writer.open(path, "train").close()
+    reader = journal_file.Reader.open(path)
+    journal_file.Writer.open(path, "train").close()
     assert list(reader.read().runs) == [key]
-    assert list(journal.read(cached).runs) == [key]
-    assert journal.read(path).runs == {}
+    assert list(journal_file.read(cached).runs) == [key]
+    assert journal_file.read(path).runs == {}
     reader.close()
 
 
@@ -150,7 +150,7 @@ def test_last_key_is_the_last_run_without_a_parent(path):
     writer, parent = begun(path)
     writer.append(Start(run=writer.new_key(), experiment="shapes", name="trial", parent=parent))
     writer.close()
-    assert journal.last_key(path) == parent
+    assert journal_file.last_key(path) == parent
 
 
 @pytest.mark.parametrize("content", [None, b""])
@@ -159,7 +159,7 @@ def test_no_run_names_the_stage_that_makes_one(path, content):
         path.parent.mkdir(parents=True)
         path.write_bytes(content)
     with pytest.raises(ArtifactError) as caught:
-        journal.last_key(path)
+        journal_file.last_key(path)
     assert "train" in caught.value.fix
 
 
@@ -167,14 +167,14 @@ def test_a_journal_of_a_later_version_is_refused_not_misread(path):
     path.parent.mkdir(parents=True)
     path.write_bytes(b'{"kind":"journal","version":2,"id":"a","stage":"train","time":1}\n')
     with pytest.raises(ArtifactError, match="line 1"):
-        journal.read(path)
+        journal_file.read(path)
 
 
 def test_a_metric_is_one_write_that_waits_for_nobody_and_only_start_and_end_wait_for_the_disk():
     near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     with near, far:
         # In the place of the file a socket, which keeps writes apart and refuses to be brought to a disk.
-        writer = journal.Writer(near.fileno(), events.Header(id="a", stage="train"), "journal")
+        writer = journal_file.Writer(near.fileno(), run_events.Header(id="a", stage="train"), "journal_file")
         metric = Metrics(run="a1", values={"loss": 0.5, "val_loss": 0.6}, step=0)
         with calls.noted(*calls.WAITS, "open") as noted:
             writer.append(metric)
@@ -203,7 +203,7 @@ def limited():
 def test_a_disk_that_is_full_for_a_moment_costs_one_line_and_no_run(path, limited, room):
     writer, key = begun(path)
     writer.append(Metrics(run=key, values={"loss": 1.0}, step=0))
-    reader = journal.Reader.open(path)
+    reader = journal_file.Reader.open(path)
     limited(path.stat().st_size + room)
     with pytest.raises(OSError, match="File too large") as caught:
         writer.append(Metrics(run=key, values={"loss": 0.5}, step=1))
@@ -212,8 +212,8 @@ def test_a_disk_that_is_full_for_a_moment_costs_one_line_and_no_run(path, limite
     limited(resource.RLIM_INFINITY)
     writer.append(Metrics(run=key, values={"loss": 0.4}, step=2))
     writer.append(End(run=key, status="FAILED"))
-    assert reader.read() == journal.read(path)
-    assert [event.kind for event in journal.read(path).runs[key]] == ["start", "metrics", "metrics", "end"]
+    assert reader.read() == journal_file.read(path)
+    assert [event.kind for event in journal_file.read(path).runs[key]] == ["start", "metrics", "metrics", "end"]
     writer.close()
     reader.close()
 
@@ -221,15 +221,15 @@ def test_a_disk_that_is_full_for_a_moment_costs_one_line_and_no_run(path, limite
 def test_a_journal_that_no_line_fits_into_says_where_it_was_to_be(path, limited):
     limited(10)
     with pytest.raises(OSError, match="File too large") as caught:
-        journal.Writer.open(path, "train")
+        journal_file.Writer.open(path, "train")
     assert caught.value.filename == str(path)
     limited(resource.RLIM_INFINITY)
-    journal.Writer.open(path, "train").close()
+    journal_file.Writer.open(path, "train").close()
 
 
 def test_a_full_device_is_named():
     handle = os.open("/dev/full", os.O_WRONLY)
-    writer = journal.Writer(handle, events.Header(id="a", stage="train"), "/dev/full")
+    writer = journal_file.Writer(handle, run_events.Header(id="a", stage="train"), "/dev/full")
     with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
         writer.append(Metrics(run="a1", values={"loss": 0.5}))
     os.close(handle)
@@ -237,5 +237,5 @@ def test_a_full_device_is_named():
 
 def test_times_are_milliseconds():
     before = time.time_ns() // 1_000_000
-    now = events.now_ms()
+    now = run_events.now_ms()
     assert before <= now <= time.time_ns() // 1_000_000

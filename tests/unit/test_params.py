@@ -10,9 +10,9 @@ from ruamel.yaml import YAML
 
 from glyphline import params as parameters
 from glyphline.errors import ParamsError
-from glyphline.params.reading import MAX_BYTES
 from glyphline.params.schema import Params
-from glyphline.params.searching import SpaceEntry
+from glyphline.params.tune import SpaceEntry
+from glyphline.params.yaml_reader import MAX_BYTES
 
 # Not the project's own file, whose values anybody may change.
 TEXT = """\

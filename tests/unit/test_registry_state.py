@@ -5,14 +5,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glyphline.records import RuleResult
-from glyphline.registry import events
-from glyphline.registry.events import Judged, Noticed, Pointed, Removed, RolledBack, Unjudged
-from glyphline.registry.judging import rival_of
-from glyphline.registry.state import State, fold
+from glyphline.registry import log_events
+from glyphline.registry.judgement import rival_of
+from glyphline.registry.log_events import (
+    AliasAssigned,
+    AliasChangedByHand,
+    ChampionRolledBack,
+    VersionDeleted,
+    VersionJudged,
+    VersionNotJudged,
+)
+from glyphline.registry.state import RegistryState, fold
 
 
-def judged(version: int, *, promoted: bool, champion: int | None = None, comparison: int | None = None) -> Judged:
-    return Judged(
+def judged(
+    version: int, *, promoted: bool, champion: int | None = None, comparison: int | None = None
+) -> VersionJudged:
+    return VersionJudged(
         version=version,
         run_id="r" * 32,
         dataset="shapes",
@@ -32,11 +41,11 @@ def judged(version: int, *, promoted: bool, champion: int | None = None, compari
     )
 
 
-def numbered(*found: events.Event) -> list[events.Event]:
+def numbered(*found: log_events.LogEvent) -> list[log_events.LogEvent]:
     return [event.model_copy(update={"seq": number}) for number, event in enumerate(found, start=1)]
 
 
-def state_of(*found: events.Event) -> State:
+def state_of(*found: log_events.LogEvent) -> RegistryState:
     return fold(numbered(*found))
 
 
@@ -48,47 +57,49 @@ def test_who_passes_is_champion_and_who_was_before_is_previous():
 
 def test_a_rollback_takes_the_later_champions_off_the_line():
     three = (judged(1, promoted=True), judged(2, promoted=True), judged(3, promoted=True))
-    state = state_of(*three, RolledBack(version=2, reason="smoke"))
+    state = state_of(*three, ChampionRolledBack(version=2, reason="smoke"))
     assert (state.champion, state.previous) == (2, 1)
     assert state.withdrawn == {3: "smoke"}
-    further = state_of(*three, RolledBack(version=1, reason="fire"))
+    further = state_of(*three, ChampionRolledBack(version=1, reason="fire"))
     assert (further.champion, further.previous) == (1, None)
     assert set(further.withdrawn) == {2, 3}
 
 
 def test_a_version_that_was_rolled_back_and_is_promoted_again_is_withdrawn_no_more():
-    two = (judged(1, promoted=True), judged(2, promoted=True), RolledBack(version=1, reason="smoke"))
-    assert state_of(*two, Pointed(alias="champion", version=2, forced=True, reason="fixed")).withdrawn == {}
+    two = (judged(1, promoted=True), judged(2, promoted=True), ChampionRolledBack(version=1, reason="smoke"))
+    assert state_of(*two, AliasAssigned(alias="champion", version=2, forced=True, reason="fixed")).withdrawn == {}
 
 
 def test_a_champion_deleted_by_hand_leaves_the_place_empty_and_is_remembered():
-    state = state_of(judged(1, promoted=True), Noticed(alias="champion", before=1, version=None))
+    state = state_of(judged(1, promoted=True), AliasChangedByHand(alias="champion", before=1, version=None))
     assert state.champion is None
     assert state.previous == 1
 
 
 def test_an_empty_place_is_still_compared_with_who_held_it_last():
     two = (judged(1, promoted=True), judged(2, promoted=True))
-    without_alias = state_of(*two, Noticed(alias="champion", before=2, version=None))
+    without_alias = state_of(*two, AliasChangedByHand(alias="champion", before=2, version=None))
     assert rival_of(3, without_alias) == 2
-    without_version = state_of(*two, Removed(version=2))
+    without_version = state_of(*two, VersionDeleted(version=2))
     assert rival_of(3, without_version) == 1
-    assert rival_of(3, state_of(*two, Removed(version=2), Removed(version=1))) is None
+    assert rival_of(3, state_of(*two, VersionDeleted(version=2), VersionDeleted(version=1))) is None
 
 
 def test_an_older_version_that_is_judged_again_does_not_become_challenger():
     state = state_of(judged(1, promoted=True), judged(2, promoted=False), judged(1, promoted=False))
     assert state.challenger == 2
-    assert state_of(judged(1, promoted=True), judged(2, promoted=False), Removed(version=2)).challenger is None
-    again = state_of(judged(1, promoted=True), judged(2, promoted=False), Removed(version=2), judged(1, promoted=True))
+    assert state_of(judged(1, promoted=True), judged(2, promoted=False), VersionDeleted(version=2)).challenger is None
+    again = state_of(
+        judged(1, promoted=True), judged(2, promoted=False), VersionDeleted(version=2), judged(1, promoted=True)
+    )
     assert again.challenger == 1
 
 
 def test_a_deleted_version_gets_no_alias_from_an_entry_that_came_late():
-    gone = (judged(1, promoted=True), judged(2, promoted=False), Removed(version=2))
+    gone = (judged(1, promoted=True), judged(2, promoted=False), VersionDeleted(version=2))
     late = (
-        Pointed(alias="champion", version=2, forced=True, reason="x"),
-        Pointed(alias="canary", version=2, forced=False, reason=""),
+        AliasAssigned(alias="champion", version=2, forced=True, reason="x"),
+        AliasAssigned(alias="canary", version=2, forced=False, reason=""),
         judged(2, promoted=True),
     )
     for event in late:
@@ -97,18 +108,20 @@ def test_a_deleted_version_gets_no_alias_from_an_entry_that_came_late():
 
 
 def test_a_champion_is_not_its_own_predecessor_after_the_one_between_was_deleted():
-    back = Pointed(alias="champion", version=1, forced=True, reason="x")
-    state = state_of(judged(1, promoted=True), judged(2, promoted=True), back, Removed(version=2))
+    back = AliasAssigned(alias="champion", version=1, forced=True, reason="x")
+    state = state_of(judged(1, promoted=True), judged(2, promoted=True), back, VersionDeleted(version=2))
     assert (state.champion, state.previous) == (1, None)
 
 
 def test_a_deleted_version_a_hand_had_made_is_no_version_unheard_of():
-    state = state_of(judged(1, promoted=True), Noticed(alias="champion", before=1, version=2), Removed(version=2))
+    state = state_of(
+        judged(1, promoted=True), AliasChangedByHand(alias="champion", before=1, version=2), VersionDeleted(version=2)
+    )
     assert state.first_unheard == 3
 
 
 def test_a_deleted_version_holds_nothing_any_more():
-    state = state_of(judged(1, promoted=True), judged(2, promoted=True), Removed(version=2))
+    state = state_of(judged(1, promoted=True), judged(2, promoted=True), VersionDeleted(version=2))
     assert state.aliases == {"previous": 1}
 
 
@@ -135,28 +148,33 @@ def test_comparisons_of_a_lost_registry_count_with_their_numbers():
 
 kinds = st.one_of(
     st.builds(judged, st.integers(1, 5), promoted=st.booleans()),
-    st.builds(lambda version: RolledBack(version=version, reason="x"), st.integers(1, 5)),
-    st.builds(lambda version: Noticed(alias="champion", before=None, version=version), st.none() | st.integers(1, 5)),
-    st.builds(lambda version: Pointed(alias="champion", version=version, forced=True, reason="x"), st.integers(1, 5)),
-    st.builds(lambda version: Removed(version=version), st.integers(1, 5)),
-    st.builds(lambda version: Unjudged(version=version, run_id=None, why="x"), st.integers(1, 5)),
+    st.builds(lambda version: ChampionRolledBack(version=version, reason="x"), st.integers(1, 5)),
+    st.builds(
+        lambda version: AliasChangedByHand(alias="champion", before=None, version=version),
+        st.none() | st.integers(1, 5),
+    ),
+    st.builds(
+        lambda version: AliasAssigned(alias="champion", version=version, forced=True, reason="x"), st.integers(1, 5)
+    ),
+    st.builds(lambda version: VersionDeleted(version=version), st.integers(1, 5)),
+    st.builds(lambda version: VersionNotJudged(version=version, run_id=None, why="x"), st.integers(1, 5)),
 )
 
 
 @given(st.lists(kinds, max_size=30), st.integers(0, 30))
 def test_a_log_read_back_from_its_lines_in_two_parts_gives_the_same_state(found, cut):
     log = numbered(*found)
-    again = [events.decode(events.encode(event)) for event in log]
+    again = [log_events.decode(log_events.encode(event)) for event in log]
     assert fold(again[cut:], fold(again[:cut])) == fold(log)
 
 
 def test_an_entry_that_would_be_cut_off_by_the_store_is_not_written():
     long = judged(1, promoted=True).model_copy(update={"dataset": "x" * 6000})
     with pytest.raises(ValueError, match="does not fit"):
-        events.encode(long)
+        log_events.encode(long)
 
 
 def test_an_entry_of_before_the_digests_of_the_evidence_is_still_read():
     entry = judged(1, promoted=True)
     before = entry.model_dump_json(exclude={"evaluation_sha256", "cost_sha256"})
-    assert events.decode(before) == entry
+    assert log_events.decode(before) == entry

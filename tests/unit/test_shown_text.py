@@ -7,12 +7,12 @@ import pytest
 from rich.console import Console
 
 from glyphline import progress, records
-from glyphline.commands import chronicle, study, summary
+from glyphline.commands import history, study, summary
 from glyphline.paths import Paths
 from glyphline.records import Best, Decision
-from glyphline.registry.events import Pointed
-from glyphline.tuning import Place
-from glyphline.tuning.overview import Overview, Row
+from glyphline.registry.log_events import AliasAssigned
+from glyphline.tuning import StudyLocation
+from glyphline.tuning.overview import StudyOverview, TrialRow
 from tests.conftest import made_evaluation
 from tests.registered import training
 
@@ -26,22 +26,22 @@ def console():
 
 @pytest.mark.parametrize("words", HOSTILE)
 def test_the_history_shows_a_reason_as_it_was_given(console, words):
-    chronicle.show([Pointed(alias="champion", version=2, forced=True, reason=words, actor=words)], console)
+    history.show([AliasAssigned(alias="champion", version=2, forced=True, reason=words, actor=words)], console)
     assert console.file.getvalue().count(words) == 2
 
 
 @pytest.mark.parametrize("words", HOSTILE)
 def test_the_versions_are_shown_with_their_names_and_verdicts_as_they_are(console, words):
-    row = chronicle.Row(1, (words,), 0.5, "", "", words, 0, words, ())
-    chronicle.show_models(words, [row], console)
+    row = history.VersionRow(1, (words,), 0.5, "", "", words, 0, words, ())
+    history.show_models(words, [row], console)
     assert console.file.getvalue().count(words) == 4
 
 
 @pytest.mark.parametrize("words", HOSTILE)
 def test_a_study_shows_names_values_and_the_reasons_of_failed_trials_as_they_are(console, words):
-    trial = Row(0, "fail", None, 1, 2.0, "host", {f"model.{words}": words}, words)
-    found = Overview(words, {"sampler": words}, {words: 1}, words, 2.0, (trial,), ())
-    study.draw(found, 1, Place(Path("study.db")), console)
+    trial = TrialRow(0, "fail", None, 1, 2.0, "host", {f"model.{words}": words}, words)
+    found = StudyOverview(words, {"sampler": words}, {words: 1}, words, 2.0, (trial,), ())
+    study.draw(found, 1, StudyLocation(Path("study.db")), console)
     assert console.file.getvalue().count(words) == 7
 
 

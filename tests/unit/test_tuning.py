@@ -6,24 +6,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glyphline.errors import ParamsError, SearchError, TrainingError
-from glyphline.tuning.book import CLAIM, MEASURED, REASON, SECONDS, Book, seconds_spent
-from glyphline.tuning.conduct import conduct
-from glyphline.tuning.desk import Desk
 from glyphline.tuning.finalists import rechecked, usable
 from glyphline.tuning.identity import differences, identity, recheck_seed, sampler_seed, study_name, trial_seed
 from glyphline.tuning.interrupt import Interrupt
+from glyphline.tuning.launchers.choice import launcher
 from glyphline.tuning.launchers.gpus import shares
-from glyphline.tuning.launchers.launch import launcher
 from glyphline.tuning.plan import Finalist, RecheckPlan, SearchPlan
+from glyphline.tuning.process_lease import LocalLease
 from glyphline.tuning.report import check_rechecked, check_usable, rows, tables
-from glyphline.tuning.seat import LocalSeat
 from glyphline.tuning.space import Space
 from glyphline.tuning.study import pruner
-from glyphline.tuning.trial import Job, TooLargeError
+from glyphline.tuning.trial import TooLargeError, TrialSpec
+from glyphline.tuning.trial_runner import run_recorded
+from glyphline.tuning.trial_scheduler import TrialScheduler
+from glyphline.tuning.trial_store import CLAIM, MEASURED, REASON, SECONDS, TrialStore, seconds_spent
 from tests.conftest import changed
 
 DIGESTS = {"train": "a", "val": "b"}
-JOB = Job(0, {}, 1, 1)
+JOB = TrialSpec(0, {}, 1, 1)
 
 
 def name(params, digests=DIGESTS, code="c"):
@@ -175,13 +175,13 @@ class ResourceExhaustedError(Exception):
     ],
 )
 def test_a_candidate_that_cannot_be_fitted_is_failed_with_its_reason(error, reason):
-    ended = conduct(raising(error), None, None, JOB, lambda *_: None)
+    ended = run_recorded(raising(error), None, None, JOB, lambda *_: None)
     assert (ended.state, ended.error) == ("FAIL", None)
     assert ended.reason.startswith(reason)
 
 
 def test_a_mistake_of_ours_is_kept_with_its_traceback():
-    ended = conduct(raising(ZeroDivisionError("x")), None, None, JOB, lambda *_: None)
+    ended = run_recorded(raising(ZeroDivisionError("x")), None, None, JOB, lambda *_: None)
     assert isinstance(ended.error, ZeroDivisionError)
     assert "raise error" in ended.trace
     assert ended.without_error().error is None
@@ -196,12 +196,14 @@ def test_what_the_desk_raises_is_no_fault_of_the_candidate(error):
         raise error
 
     with pytest.raises(type(error)) as caught:
-        conduct(objective, None, None, JOB, report)
+        run_recorded(objective, None, None, JOB, report)
     assert caught.value is error
 
 
 def test_a_candidate_beyond_a_limit_is_pruned_and_says_by_how_much():
-    ended = conduct(raising(TooLargeError("tune.max_parameters", 0.5, "too many")), None, None, JOB, lambda *_: None)
+    ended = run_recorded(
+        raising(TooLargeError("tune.max_parameters", 0.5, "too many")), None, None, JOB, lambda *_: None
+    )
     assert (ended.state, ended.constraint, ended.surplus) == ("PRUNED", "tune.max_parameters", 0.5)
 
 
@@ -210,9 +212,9 @@ def test_a_loss_that_is_not_finite_fails_the_candidate_at_its_epoch(loss):
     def objective(params, job, setting, *, on_epoch):
         on_epoch(0, {"val_loss": loss})
 
-    ended = conduct(objective, None, None, JOB, lambda *_: None)
+    ended = run_recorded(objective, None, None, JOB, lambda *_: None)
     assert (ended.state, ended.reason) == ("FAIL", f"epoch 1: val_loss {loss}")
-    ended = conduct(lambda *_, **__: {"val_loss": loss}, None, None, JOB, lambda *_: None)
+    ended = run_recorded(lambda *_, **__: {"val_loss": loss}, None, None, JOB, lambda *_: None)
     assert (ended.state, ended.reason) == ("FAIL", f"val_loss is {loss}")
 
 
@@ -220,7 +222,7 @@ def test_a_candidate_that_reports_no_val_loss_is_a_mistake_and_not_never_pruned(
     def objective(params, job, setting, *, on_epoch):
         on_epoch(0, {"loss": 0.5})
 
-    assert isinstance(conduct(objective, None, None, JOB, lambda *_: None).error, KeyError)
+    assert isinstance(run_recorded(objective, None, None, JOB, lambda *_: None).error, KeyError)
 
 
 def spent(*spans):
@@ -314,7 +316,7 @@ class Nobody:
 def test_a_trial_that_is_given_back_after_each_death_is_begun_twice_and_then_failed(default_params):
     study = optuna.create_study()
     plan = SearchPlan(changed(default_params, {"tune.trials": 1}), Space(default_params))
-    desk = Desk(Book(study), plan, LocalSeat(), Nobody(), Interrupt(), lambda *_: None)
+    desk = TrialScheduler(TrialStore(study), plan, LocalLease(), Nobody(), Interrupt(), lambda *_: None)
     for state in ("WAITING", "FAIL"):
         desk.lost(desk.take(), "signal 9")
         desk.give_back()

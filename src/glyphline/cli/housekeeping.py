@@ -9,12 +9,12 @@ from glyphline.cli import project
 def sync() -> None:
     """Show in MLflow every run that its store is missing."""
     values, paths = project.opened()
-    from glyphline import tracking
-    from glyphline.commands import restoring
+    from glyphline import mlflow_sync
+    from glyphline.commands import restore_versions
 
-    report = tracking.sync(values, paths)
+    report = mlflow_sync.sync(values, paths)
     click.echo(f"{report.runs_made} runs made, {report.events_sent} events sent")
-    for restored in restoring.run(values, paths):
+    for restored in restore_versions.run(values, paths):
         click.echo(f"{restored.name} version {restored.version} registered again")
 
 
@@ -24,9 +24,9 @@ def sync() -> None:
 def gc(keep: int, *, dry_run: bool) -> None:
     """Remove old runs, old studies and stray files; never what a version, an alias or the history needs."""
     values, paths = project.opened()
-    from glyphline.commands import cleaning
+    from glyphline.commands import gc
 
-    plan, size = cleaning.run(values, paths, keep, dry=dry_run)
+    plan, size = gc.run(values, paths, keep, dry=dry_run)
     verb = "would go" if dry_run else "are gone"
     click.echo(f"{len(plan.runs)} runs and {len(plan.strays)} stray folders {verb}, {size / 1e6:.1f} MB")
     if plan.unsure:

@@ -13,8 +13,8 @@ from glyphline.paths import Paths
 if TYPE_CHECKING:
     from glyphline.params import Params
     from glyphline.registry import Session
-    from glyphline.registry.events import Event
-    from glyphline.registry.ledger import Survey
+    from glyphline.registry.alias_updates import RegistryView
+    from glyphline.registry.log_events import LogEvent
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def _session() -> Iterator[tuple["Session", "Params", Paths]]:
         yield session, values, paths
 
 
-def _seen() -> tuple[str, "Survey", tuple["Event", ...]]:
+def _seen() -> tuple[str, "RegistryView", tuple["LogEvent", ...]]:
     values, paths = project.opened()
     from glyphline import registry
     from glyphline.stages import register
@@ -38,9 +38,9 @@ def _seen() -> tuple[str, "Survey", tuple["Event", ...]]:
 
 def _wanted(text: str, name: str) -> int | str:
     from glyphline.errors import RegistryError
-    from glyphline.registry import lookup
+    from glyphline.registry import version_reference
 
-    reference = lookup.parse(text, name)
+    reference = version_reference.parse_reference(text, name)
     if reference is None:
         return text
     if reference.name != name:
@@ -92,23 +92,23 @@ def rollback(to: str | None, reason: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line, the whole log.")
 def history(*, as_json: bool) -> None:
     """Show everything that ever happened to the versions of the model, oldest first."""
-    from glyphline.commands import chronicle
+    from glyphline.commands import history
 
     _, _, events = _seen()
     if as_json:
-        for line in chronicle.lines(events):
+        for line in history.lines(events):
             click.echo(line)
     else:
-        chronicle.show(events)
+        history.show(events)
 
 
 @click.command()
 def models() -> None:
     """Show the registered versions: aliases, accuracy, data, commit, age, verdict."""
-    from glyphline.commands import chronicle
+    from glyphline.commands import history
 
     name, now, _ = _seen()
-    chronicle.show_models(name, chronicle.rows(now.versions, now.state))
+    history.show_models(name, history.rows(now.versions, now.state))
 
 
 @click.command()
@@ -116,12 +116,12 @@ def models() -> None:
 def reproduce(version: str) -> None:
     """Build a registered version again from its commit, changes, parameters and data, and compare."""
     values, paths = project.opened()
-    from glyphline.commands import reproduction
+    from glyphline.commands import reproduce
     from glyphline.errors import RegistryError
 
-    found = reproduction.run(values, paths, version)
+    found = reproduce.run(values, paths, version)
     click.echo(found.text())
-    if found.verdict == reproduction.DIFFERENT:
+    if found.verdict == reproduce.DIFFERENT:
         raise RegistryError(f"{version} was rebuilt differently", fix="the lines above say where")
 
 
@@ -131,15 +131,15 @@ def reproduce(version: str) -> None:
 def rescore(version: str, target: Path) -> None:
     """Write the predictions of a registered version on the present test split; `register` calls this."""
     values, paths = project.opened()
-    from glyphline.commands import rescoring
+    from glyphline.commands import rescore
 
-    rescoring.run(values, paths, version, target)
+    rescore.run(values, paths, version, target)
 
 
 def _say(moved: object) -> None:
-    from glyphline.registry.promotion import Moved
+    from glyphline.registry.promotion import PromotionResult
 
-    assert isinstance(moved, Moved)
+    assert isinstance(moved, PromotionResult)
     before = f", before it version {moved.before}" if moved.before not in {None, moved.version} else ""
     click.echo(f"{moved.name}: {moved.alias} is version {moved.version}{before}: {moved.reason}")
 

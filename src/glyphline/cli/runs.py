@@ -13,13 +13,13 @@ from glyphline.cli import project
 @click.option("--markdown", is_flag=True, help="Print the text of docs/params.md.")
 def show_params(*, markdown: bool) -> None:
     """List every field of params.yaml with its type, range, default and meaning."""
-    from glyphline.commands import manual
+    from glyphline.commands import params_docs
 
     path = project.here().params
     if markdown:
-        click.echo(manual.markdown(path), nl=False)
+        click.echo(params_docs.markdown(path), nl=False)
     else:
-        manual.show(path)
+        params_docs.show(path)
 
 
 @click.command("recipe")
@@ -74,10 +74,10 @@ def compare(models: tuple[str, ...], *, markdown: bool, html: Path | None) -> No
     if len(models) < 2:
         raise click.UsageError("name at least two models")
     values, paths = project.opened()
-    from glyphline.commands import comparison
+    from glyphline.commands import compare
 
     target = html or paths.mlruns / "compare.html"
-    click.echo(comparison.run(models, values, paths, target, as_markdown=markdown), nl=False)
+    click.echo(compare.run(models, values, paths, target, as_markdown=markdown), nl=False)
     click.echo(f"page: {target}", err=True)
 
 
@@ -87,7 +87,7 @@ def compare(models: tuple[str, ...], *, markdown: bool, html: Path | None) -> No
 def ui(host: str, port: int) -> None:
     """Open MLflow's own UI over the project's store."""
     values, paths = project.opened()
-    from glyphline.tracking import ui as tracking_ui
+    from glyphline.mlflow_sync import ui_server as tracking_ui
 
     command, environment = tracking_ui.server(values, paths, host, port)
     click.echo(f"MLflow is starting at {tracking_ui.address(host, port)} (Ctrl-C stops it)", err=True)

@@ -14,16 +14,20 @@ STAGES = {
     "evaluate": "Score the model on the test split.",
     "register": "Register the model and decide whether it becomes champion.",
 }
+# They record runs, and are handed what shows these in MLflow meanwhile.
+RECORDING = ("tune", "train", "evaluate")
 
 
 def _command(name: str, summary: str) -> click.Command:
     @click.command(name, help=summary)
     def stage() -> None:
         from glyphline import stage_times
+        from glyphline.mlflow_sync import projector_process
 
         values, paths = project.opened()
+        launch = (projector_process.start,) if name in RECORDING else ()
         with stage_times.measured(paths.stage_times, name):
-            importlib.import_module(f"glyphline.stages.{name}").run(values, paths)
+            importlib.import_module(f"glyphline.stages.{name}").run(values, paths, *launch)
 
     return stage
 

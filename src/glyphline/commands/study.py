@@ -8,8 +8,8 @@ from glyphline import records, tuning
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.records import SplitManifest
-from glyphline.tuning import Place
-from glyphline.tuning.overview import Overview, Row, names, overview
+from glyphline.tuning import StudyLocation
+from glyphline.tuning.overview import StudyOverview, TrialRow, names, study_overview
 
 SHOWN_REASON = 60
 PIPE_COLUMNS = 200
@@ -32,15 +32,15 @@ def show(params: Params, paths: Paths, name: str | None = None, console: Console
     if not console.is_terminal:
         # A pipe has no width; a table that is cut to 80 columns cannot be read.
         console.width = max(console.width, PIPE_COLUMNS)
-    place = tuning.place(params, paths.study)
-    found = overview(place, name or present(params, paths))
+    place = tuning.study_location(params, paths.study)
+    found = study_overview(place, name or present(params, paths))
     draw(found, params.tune.trials, place, console)
     others = [other for other in names(place) if other != found.name]
     if others:
         console.print(Text(f"other studies: {', '.join(others[-8:])}", style="dim"))
 
 
-def draw(found: Overview, trials: int, place: Place, console: Console) -> None:
+def draw(found: StudyOverview, trials: int, place: StudyLocation, console: Console) -> None:
     """Print the facts of a study and the table of its trials.
 
     Args:
@@ -62,7 +62,7 @@ def present(params: Params, paths: Paths) -> str:
     return tuning.study_name(params, tuning.identity(params, digests, tuning.code_digest(params, paths.work)))
 
 
-def _facts(found: Overview, trials: int, place: str) -> Table:
+def _facts(found: StudyOverview, trials: int, place: str) -> Table:
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
@@ -80,7 +80,7 @@ def _facts(found: Overview, trials: int, place: str) -> Table:
     return table
 
 
-def _table(found: Overview) -> Table:
+def _table(found: StudyOverview) -> Table:
     keys = list(dict.fromkeys(key for row in found.rows for key in row.values))
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for heading in ("trial", "state", "val_loss", "epochs", "seconds", *(key.partition(".")[2] for key in keys)):
@@ -93,7 +93,7 @@ def _table(found: Overview) -> Table:
     return table
 
 
-def _remark(row: Row) -> str:
+def _remark(row: TrialRow) -> str:
     is_failed = row.state == "fail" and row.reason
     return str(row.reason)[:SHOWN_REASON] if is_failed else row.worker
 

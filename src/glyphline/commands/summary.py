@@ -8,10 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from glyphline import records, stage_times
-from glyphline.evaluation.intervals import wilson
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.records import Best, Decision, Evaluation, Training
+from glyphline.scoring.intervals import wilson
 
 log = logging.getLogger(__name__)
 

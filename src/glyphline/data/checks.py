@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 
 from glyphline.data.part import Part, Parts
-from glyphline.data.split import Chosen
+from glyphline.data.split import SplitRows
 from glyphline.errors import DataError
 from glyphline.records import PreprocessReport
 from glyphline.values import Images
@@ -34,7 +34,7 @@ def check(parts: Parts, classes: tuple[str, ...]) -> None:
         raise DataError(f"train and test images differ in shape: {listed}", fix="set preprocess.image_size")
 
 
-def report(dataset: str, classes: tuple[str, ...], splits: Mapping[str, Chosen]) -> PreprocessReport:
+def report(dataset: str, classes: tuple[str, ...], splits: Mapping[str, SplitRows]) -> PreprocessReport:
     """Count what was found; equal images are equal in every pixel, whatever their labels."""
     digests = {name: _row_digests(chosen) for name, chosen in splits.items()}
     distinct = {name: set(rows) for name, rows in digests.items()}
@@ -86,11 +86,11 @@ def _flat(images: Images) -> bool:
     return all(bool((image == first).all()) for image in images)
 
 
-def _row_digests(chosen: Chosen) -> list[bytes]:
+def _row_digests(chosen: SplitRows) -> list[bytes]:
     return [hashlib.blake2b(chosen.part.images[row], digest_size=16).digest() for row in chosen.rows]
 
 
-def _pixel_range(splits: Mapping[str, Chosen]) -> tuple[int, int]:
+def _pixel_range(splits: Mapping[str, SplitRows]) -> tuple[int, int]:
     low, high = 255, 0
     for part in {id(chosen.part): chosen.part for chosen in splits.values()}.values():
         # In pieces: the minimum of a memory-mapped array would otherwise hold all of it in memory.

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from glyphline.data.split import Chosen
+from glyphline.data.split import SplitRows
 from glyphline.values import Images
 
 PER_CLASS = 12
@@ -19,7 +19,7 @@ NAME_MAX = 240
 PAPER, INK, FAINT, LINE, EMPTY = "#ffffff", "#1f2933", "#7b8794", "#d9dee4", "#f3f5f7"
 
 
-def draw(dataset: str, classes: tuple[str, ...], chosen: Chosen) -> Image.Image:
+def draw(dataset: str, classes: tuple[str, ...], chosen: SplitRows) -> Image.Image:
     """One row per class, at most 40 classes: name, number of images, and up to 12 images of it.
 
     Args:
@@ -53,7 +53,7 @@ def draw(dataset: str, classes: tuple[str, ...], chosen: Chosen) -> Image.Image:
     return sheet
 
 
-def write(path: Path, dataset: str, classes: tuple[str, ...], chosen: Chosen) -> None:
+def write(path: Path, dataset: str, classes: tuple[str, ...], chosen: SplitRows) -> None:
     """Draw the picture into the PNG file `path`."""
     draw(dataset, classes, chosen).save(path, format="PNG", optimize=True)
 

@@ -17,7 +17,7 @@ _TEST, _VAL = 0, 1
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class SplitRows:
     """The rows of a part that make up one split, in ascending order."""
 
     part: Part
@@ -31,7 +31,7 @@ class Chosen:
 
 def choose(
     parts: Parts, classes: tuple[str, ...], *, val_fraction: float, test_fraction: float, seed: int
-) -> Mapping[str, Chosen]:
+) -> Mapping[str, SplitRows]:
     """Divide a data set into `train`, `val` and `test`.
 
     An official test part stays as it is; without one, `test_fraction` of all images become it. The validation split is
@@ -47,13 +47,13 @@ def choose(
         missing = np.flatnonzero(np.bincount(official.labels, minlength=len(classes)) == 0)
         if len(missing):
             raise _too_few(classes[missing[0]], 0, "the test split")
-        test = Chosen(official, np.arange(len(official.labels), dtype=np.int64))
+        test = SplitRows(official, np.arange(len(official.labels), dtype=np.int64))
     else:
         rest, held = stratified(whole.labels, classes, test_fraction, np.random.SeedSequence(seed, spawn_key=(_TEST,)))
-        test = Chosen(whole, held)
+        test = SplitRows(whole, held)
     val_seed = np.random.SeedSequence(seed, spawn_key=(_VAL,))
     kept, held = stratified(whole.labels[rest], classes, val_fraction, val_seed)
-    return {"train": Chosen(whole, rest[kept]), "val": Chosen(whole, rest[held]), "test": test}
+    return {"train": SplitRows(whole, rest[kept]), "val": SplitRows(whole, rest[held]), "test": test}
 
 
 def stratified(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from glyphline.evaluation.probabilities import check_probs
+from glyphline.scoring.probabilities import check_probs
 from glyphline.values import Labels, Probs
 
 

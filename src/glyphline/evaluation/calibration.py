@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from glyphline.evaluation.probabilities import check_probs
+from glyphline.scoring.probabilities import check_probs
 from glyphline.values import Labels, Probs
 
 

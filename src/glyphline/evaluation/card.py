@@ -5,14 +5,14 @@ Hugging Face's template agree on.
 """
 
 from glyphline.evaluation import card_sections
-from glyphline.evaluation.card_facts import Facts, Origin, Source
+from glyphline.evaluation.card_facts import CardFacts, DatasetSource, RunOriginFacts
 from glyphline.evaluation.card_sections import MOST_CLASSES, plain
 from glyphline.records import Evaluation, Training
 
-__all__ = ["Facts", "Origin", "Source", "note", "write_up"]
+__all__ = ["CardFacts", "DatasetSource", "RunOriginFacts", "note", "write_up"]
 
 
-def write_up(facts: Facts) -> str:
+def write_up(facts: CardFacts) -> str:
     """The card as Markdown; the sections that say most come first, because some places show only the beginning."""
     trained, scores = facts.trained, facts.scores
     sections = (

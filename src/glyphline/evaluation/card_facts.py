@@ -9,7 +9,7 @@ from glyphline.records import Cost, Evaluation, Training
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class DatasetSource:
     """Where the images come from.
 
     Attributes:
@@ -22,7 +22,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class RunOriginFacts:
     """What made the model.
 
     Attributes:
@@ -39,7 +39,7 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class CardFacts:
     """All that a card is written from.
 
     Attributes:
@@ -54,6 +54,6 @@ class Facts:
     trained: Training
     scores: Evaluation
     cost: Cost
-    source: Source
-    origin: Origin
+    source: DatasetSource
+    origin: RunOriginFacts
     why: Sequence[Explanations | None]

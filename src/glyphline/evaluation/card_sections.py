@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from glyphline.evaluation.card_facts import Origin, Source
+from glyphline.evaluation.card_facts import DatasetSource, RunOriginFacts
 from glyphline.evaluation.explanations import Explanations
 from glyphline.records import ClassScore, Cost, Evaluation, SliceScore, Training
 
@@ -86,7 +86,7 @@ def limits(scores: Evaluation, why: Sequence[Explanations | None]) -> str:
     return "\n".join(lines)
 
 
-def data(trained: Training, scores: Evaluation, source: Source) -> str:
+def data(trained: Training, scores: Evaluation, source: DatasetSource) -> str:
     """Where the images come from, under which licence, and by which digests they are known."""
     cited = f"\n- cite: {source.citation}" if source.citation else ""
     return (
@@ -97,7 +97,7 @@ def data(trained: Training, scores: Evaluation, source: Source) -> str:
     )
 
 
-def training(trained: Training, origin: Origin) -> str:
+def training(trained: Training, origin: RunOriginFacts) -> str:
     """How the model was fitted: epochs, seed and every parameter."""
     kept = {key: value for key, value in sorted(trained.params.items()) if key.startswith(("model.", "train."))}
     return (
@@ -107,7 +107,7 @@ def training(trained: Training, origin: Origin) -> str:
     )
 
 
-def compute(trained: Training, cost: Cost, origin: Origin) -> str:
+def compute(trained: Training, cost: Cost, origin: RunOriginFacts) -> str:
     """What the model cost to make and costs to ask."""
     took = "unknown" if origin.seconds is None else f"{origin.seconds:.1f} s"
     where = f"{trained.device} ({origin.facts.get('cores', '?')} cores), {trained.precision}"
@@ -123,7 +123,7 @@ def compute(trained: Training, cost: Cost, origin: Origin) -> str:
     return "\n".join(lines)
 
 
-def lineage(trained: Training, scores: Evaluation, origin: Origin) -> str:
+def lineage(trained: Training, scores: Evaluation, origin: RunOriginFacts) -> str:
     """All that leads from the card to what made the model."""
     git = origin.facts.get("git", {})
     state = "" if not git.get("commit") else ", with uncommitted changes" if git.get("dirty") else ", clean"

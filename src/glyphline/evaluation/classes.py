@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from glyphline.evaluation.intervals import RESAMPLES, f1_interval, wilson
 from glyphline.records import ClassScore
+from glyphline.scoring.intervals import RESAMPLES, f1_interval, wilson
 from glyphline.values import Labels
 
 Counts = npt.NDArray[np.int64]

@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from glyphline.evaluation.intervals import wilson
 from glyphline.records import CorruptionScore
+from glyphline.scoring.intervals import wilson
 from glyphline.values import Images, Pixels, Predict, Split
 
 SEVERITIES = (1, 2, 3, 4, 5)

@@ -7,11 +7,11 @@ import numpy as np
 from glyphline.errors import DataError
 from glyphline.evaluation.calibration import adaptive_calibration_error, calibration_error
 from glyphline.evaluation.classes import class_scores, confusion, macro_f1_interval
-from glyphline.evaluation.intervals import bootstrap_mean, wilson
-from glyphline.evaluation.losses import brier_scores, log_losses
-from glyphline.evaluation.probabilities import PREDICT_AGAIN, check_probs
 from glyphline.evaluation.selective import risk_coverage
 from glyphline.records import ClassScore, CorruptionScore, Evaluation, SliceScore
+from glyphline.scoring.intervals import bootstrap_mean, wilson
+from glyphline.scoring.losses import brier_scores, log_losses
+from glyphline.scoring.probabilities import PREDICT_AGAIN, check_probs
 from glyphline.values import Probs, Split
 
 

@@ -5,14 +5,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from glyphline import records
-from glyphline.evaluation import predictions, tables
+from glyphline.evaluation import tables
 from glyphline.evaluation.calibration import reliability
 from glyphline.evaluation.classes import confusion
-from glyphline.evaluation.examination import Examination
 from glyphline.evaluation.metrics import measure
+from glyphline.evaluation.model_outputs import ModelOutputs
 from glyphline.evaluation.selective import risk_coverage
 from glyphline.params.schema import EvaluateParams
 from glyphline.records import Evaluation
+from glyphline.scoring import predictions
 
 # Numbers alone, or a model that is only asked, do not need them, and they take long to import.
 LIBRARIES = ("sklearn.metrics", "scipy.stats", "glyphline.evaluation.figures")
@@ -26,7 +27,7 @@ def load_libraries() -> None:
 
 def write(
     folder: Path,
-    seen: Examination,
+    seen: ModelOutputs,
     params: EvaluateParams,
     *,
     history: Sequence[Mapping[str, float]],
@@ -68,7 +69,7 @@ def write(
     return evaluation
 
 
-def _write_tables(folder: Path, seen: Examination, params: EvaluateParams, evaluation: Evaluation) -> None:
+def _write_tables(folder: Path, seen: ModelOutputs, params: EvaluateParams, evaluation: Evaluation) -> None:
     split, probs = seen.split, seen.probs
     tables.write_predictions(folder / "predictions.csv", split.labels, probs.argmax(axis=1), split.classes)
     tables.write_calibration(folder / "calibration.csv", reliability(probs, split.labels, params.calibration_bins))
@@ -82,7 +83,7 @@ def _write_tables(folder: Path, seen: Examination, params: EvaluateParams, evalu
 
 def _draw(
     folder: Path,
-    seen: Examination,
+    seen: ModelOutputs,
     params: EvaluateParams,
     evaluation: Evaluation,
     *,

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from glyphline.evaluation.intervals import wilson
-from glyphline.evaluation.probabilities import check_probs
 from glyphline.records import SliceScore
+from glyphline.scoring.intervals import wilson
+from glyphline.scoring.probabilities import check_probs
 from glyphline.values import Images, Probs, Split
 
 Values = npt.NDArray[np.float64]

@@ -11,7 +11,7 @@ import numpy as np
 
 from glyphline import files
 from glyphline.evaluation.calibration import Bin
-from glyphline.evaluation.examination import Examination
+from glyphline.evaluation.model_outputs import ModelOutputs
 from glyphline.evaluation.selective import RiskCoverage
 from glyphline.records import Evaluation
 from glyphline.values import Labels
@@ -113,7 +113,7 @@ def write_slices(path: Path, evaluation: Evaluation) -> None:
     _write(path, ("slice", "part", "low", "high", "accuracy", "accuracy_low", "accuracy_high", "count"), rows)
 
 
-def write_explanations(path: Path, seen: Examination) -> None:
+def write_explanations(path: Path, seen: ModelOutputs) -> None:
     """How far the integrated gradients of each drawn image miss their sum, and how they agree with occlusion."""
     rows = [
         {

@@ -15,7 +15,7 @@ from ruamel.yaml.representer import RoundTripRepresenter
 
 from glyphline import files
 from glyphline.errors import ParamsError
-from glyphline.params.reading import read
+from glyphline.params.yaml_reader import read
 from glyphline.values import flatten
 
 FOLDER = Path(__file__).parent / "recipes"

@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from glyphline.params.fitting import ModelParams, TrainParams
-from glyphline.params.releasing import RegistryParams
-from glyphline.params.searching import TuneParams
+from glyphline.params.registry import RegistryParams
 from glyphline.params.section import Section
+from glyphline.params.train import ModelParams, TrainParams
+from glyphline.params.tune import TuneParams
 from glyphline.values import flatten
 
 Slice = Literal["contrast", "intensity", "size", "thickness"]

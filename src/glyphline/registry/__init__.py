@@ -3,26 +3,26 @@
 MLflow is imported when a registry is first spoken to, not when this package is imported.
 """
 
-from glyphline.registry import loading, lookup, promotion
-from glyphline.registry.evidence import Evidence
-from glyphline.registry.measured import Paired
-from glyphline.registry.release import Candidate, known, release, restore
-from glyphline.registry.session import Destination, Session, opened, seen
+from glyphline.registry import promotion, verified_model, version_reference
+from glyphline.registry.gate_input import PairedResult
+from glyphline.registry.registration import FinishedRun, register_run, registered_versions, restore_version
+from glyphline.registry.run_artifacts import VersionArtifacts
+from glyphline.registry.session import RegistryLocation, Session, opened, seen
 from glyphline.registry.signing import Keys
 
 __all__ = [
-    "Candidate",
-    "Destination",
-    "Evidence",
+    "FinishedRun",
     "Keys",
-    "Paired",
+    "PairedResult",
+    "RegistryLocation",
     "Session",
-    "known",
-    "loading",
-    "lookup",
+    "VersionArtifacts",
     "opened",
     "promotion",
-    "release",
-    "restore",
+    "register_run",
+    "registered_versions",
+    "restore_version",
     "seen",
+    "verified_model",
+    "version_reference",
 ]

@@ -12,9 +12,9 @@ Source: alpha-spending with the weights 1 / (i (i + 1)); Tian and Ramdas, "Onlin
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from glyphline.params.releasing import GateParams
+from glyphline.params.registry import GateParams
 from glyphline.records import RuleResult
-from glyphline.registry.measured import Champion, Measured, Paired
+from glyphline.registry.gate_input import ChampionComparison, ModelScores, PairedResult
 
 SHOWN_DIGITS = 12
 # One image more or less moves an accuracy on fewer than a million images by more than this.
@@ -52,7 +52,7 @@ def level_of(alpha: float, number: int) -> float:
 
 
 def decide(
-    candidate: Measured, champion: Champion | None, number: int, gate: GateParams, min_accuracy: float
+    candidate: ModelScores, champion: ChampionComparison | None, number: int, gate: GateParams, min_accuracy: float
 ) -> Verdict:
     """Weigh a candidate against the rules and against the present champion.
 
@@ -69,7 +69,7 @@ def decide(
     """
     rules = [*_floors(candidate, gate, min_accuracy)]
     level = p_value = None
-    if champion is not None and isinstance(champion.paired, Paired) and _is_other(candidate, champion):
+    if champion is not None and isinstance(champion.paired, PairedResult) and _is_other(candidate, champion):
         level, p_value = level_of(gate.alpha, number), champion.paired.p_value
         rules.append(_against(champion.who, champion.paired, number, level, gate))
     else:
@@ -77,7 +77,7 @@ def decide(
     return Verdict(all(rule.passed for rule in rules), tuple(rules), level, p_value)
 
 
-def _floors(candidate: Measured, gate: GateParams, min_accuracy: float) -> Iterator[RuleResult]:
+def _floors(candidate: ModelScores, gate: GateParams, min_accuracy: float) -> Iterator[RuleResult]:
     yield _bound("registry.min_accuracy", "accuracy", candidate.accuracy, min_accuracy, is_floor=True)
     named = f"recall of class {candidate.worst_class}, the worst" if candidate.worst_class else "recall of a class"
     yield from _optional("min_class_recall", named, candidate.worst_class_recall, gate.min_class_recall, is_floor=True)
@@ -105,11 +105,11 @@ def _bound(rule: str, what: str, value: float | None, limit: float, *, is_floor:
     return RuleResult(rule=rule, passed=passed, reason=f"{what} {_text(value)} {words} {rule} {limit:g}")
 
 
-def _is_other(candidate: Measured, champion: Champion) -> bool:
+def _is_other(candidate: ModelScores, champion: ChampionComparison) -> bool:
     return champion.test_digest == candidate.test_digest and champion.weights_digest != candidate.weights_digest
 
 
-def _without_comparison(candidate: Measured, champion: Champion | None) -> RuleResult:
+def _without_comparison(candidate: ModelScores, champion: ChampionComparison | None) -> RuleResult:
     rule = "registry.gate.against_champion"
     if champion is None:
         return RuleResult(rule=rule, passed=True, reason="there is no champion to compare with")
@@ -127,7 +127,7 @@ def _without_comparison(candidate: Measured, champion: Champion | None) -> RuleR
     return RuleResult(rule=rule, passed=False, reason=why)
 
 
-def _against(who: str, paired: Paired, number: int, level: float, gate: GateParams) -> RuleResult:
+def _against(who: str, paired: PairedResult, number: int, level: float, gate: GateParams) -> RuleResult:
     spent = f"level {_small(level)}, comparison {number} on this test split"
     seen = (
         f"{paired.difference:+.4f} on {paired.count:,} images, {paired.only_challenger} right only here and"

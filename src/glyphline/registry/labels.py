@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 
 from glyphline.records import Evaluation
-from glyphline.registry.events import Judged
 from glyphline.registry.gate import DECIMALS
-from glyphline.registry.state import State
+from glyphline.registry.log_events import VersionJudged
+from glyphline.registry.state import RegistryState
 from glyphline.registry.versions import Registry
 
 DIGEST_CHARACTERS = 12
@@ -36,7 +36,7 @@ def as_text(files: Mapping[str, str]) -> str:
     return json.dumps(dict(files), sort_keys=True)
 
 
-def show(registry: Registry, found: Judged, state: State, card: str) -> None:
+def show(registry: Registry, found: VersionJudged, state: RegistryState, card: str) -> None:
     """Write a judgement on its version: verdict and reasons as tags, decision and card as description."""
     kept = not found.promoted and state.champion == found.version
     reasons = "; ".join(found.reasons)

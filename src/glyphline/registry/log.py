@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from glyphline.registry import events, segment
-from glyphline.registry.events import ENTRIES_PER_RUN, Event
+from glyphline.registry import log_events, segment
+from glyphline.registry.log_events import ENTRIES_PER_RUN, LogEvent
 from glyphline.registry.segment import Segment, damaged
-from glyphline.registry.state import State, fold
+from glyphline.registry.state import RegistryState, fold
 from glyphline.registry.versions import Registry
 
 RUN_TAG = "history"
@@ -30,10 +30,10 @@ class Entries:
         state: what all entries add up to.
     """
 
-    events: tuple[Event, ...] = ()
+    events: tuple[LogEvent, ...] = ()
     shown_by: Mapping[int, str] = field(default_factory=dict)
-    before: State = field(default_factory=State)
-    state: State = field(default_factory=State)
+    before: RegistryState = field(default_factory=RegistryState)
+    state: RegistryState = field(default_factory=RegistryState)
 
 
 class Log:
@@ -73,7 +73,7 @@ class Log:
             self._segments.append(Segment(self._client, self._name, link, first=len(self._known.events) + 1))
         return self._known
 
-    def append(self, event: Event) -> bool:
+    def append(self, event: LogEvent) -> bool:
         """Write an entry at `event.seq`, the place after those that were read; false when another writer was first."""
         if event.seq != len(self._known.events) + 1:
             raise ValueError(f"entry {event.seq} does not follow the {len(self._known.events)} that were read")
@@ -86,7 +86,7 @@ class Log:
                 return False
             last = Segment(self._client, self._name, made, first=event.seq)
             self._segments.append(last)
-        return last.add(event.seq, events.encode(event))
+        return last.add(event.seq, log_events.encode(event))
 
     def note_shown(self, seq: int, by: str) -> bool:
         """Note that the aliases show the state after an entry; false when another writer noted it first."""
@@ -141,13 +141,13 @@ def find(client: Any, name: str) -> str | None:
     return None
 
 
-def decoded(text: str, name: str) -> Event:
+def decoded(text: str, name: str) -> LogEvent:
     """An entry of the log.
 
     Raises:
         RegistryError: it is none, or one that a later release wrote.
     """
     try:
-        return events.decode(text)
+        return log_events.decode(text)
     except ValueError as error:
         raise damaged(name, " ".join(str(error).split())[:120]) from None

@@ -4,18 +4,24 @@ import re
 from dataclasses import dataclass
 
 from glyphline.errors import RegistryError
-from glyphline.params.releasing import RegistryParams
+from glyphline.params.registry import RegistryParams
 from glyphline.registry import integrity, labels, signing
-from glyphline.registry.events import MAX_REASON_CHARACTERS, Event, Judged, Pointed, RolledBack
-from glyphline.registry.judging import Case, judge
-from glyphline.registry.ledger import Survey
+from glyphline.registry.alias_updates import RegistryView
+from glyphline.registry.judgement import GateRequest, judge
+from glyphline.registry.log_events import (
+    MAX_REASON_CHARACTERS,
+    AliasAssigned,
+    ChampionRolledBack,
+    LogEvent,
+    VersionJudged,
+)
 from glyphline.registry.session import Session
 from glyphline.registry.signing import Keys
-from glyphline.registry.state import CHALLENGER, CHAMPION, PREVIOUS, State
+from glyphline.registry.state import CHALLENGER, CHAMPION, PREVIOUS, RegistryState
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class PromotionResult:
     """What a command did to an alias.
 
     Attributes:
@@ -41,7 +47,7 @@ def promote(
     *,
     alias: str = CHAMPION,
     reason: str = "",
-) -> Moved:
+) -> PromotionResult:
     """Give an alias to a version; `champion` only when the gate lets it.
 
     Args:
@@ -61,16 +67,18 @@ def promote(
     now = session.settled()
     before = now.state
     version, held = _judged(session, now, wanted)
-    fault = verified(session, now, held, keys)
+    fault = signature_fault(session, now, held, keys)
     if alias != CHAMPION:
         _check_signature(version, fault, rules)
-        event = Pointed(alias=alias, version=version, forced=False, reason=_words(reason))
+        event = AliasAssigned(alias=alias, version=version, forced=False, reason=_words(reason))
         _, after = session.ledger.commit(lambda state: None if state.aliases.get(alias) == version else event)
         _check_moved(after, alias, version)
-        return Moved(session.to.name, alias, version, before.aliases.get(alias), event.reason or "as asked for")
+        return PromotionResult(
+            session.to.name, alias, version, before.aliases.get(alias), event.reason or "as asked for"
+        )
     evidence = session.shelf.of_version(held)
     further = signing.rule(fault, required=rules.require_signature)
-    case = Case(version, held.run_id, evidence, held.files, rules, further, asked=True)
+    case = GateRequest(version, held.run_id, evidence, held.files, rules, further, asked=True)
     _, after = session.ledger.commit(lambda state: judge(case, session.shelf, state))
     found = after.judgement(version)
     assert found is not None
@@ -80,10 +88,12 @@ def promote(
             f"version {version} stays out: {'; '.join(found.reasons)}",
             fix=f"to let it in all the same: `glyphline promote {version} --force --reason '...'`",
         )
-    return Moved(session.to.name, CHAMPION, version, before.champion, "; ".join(found.reasons))
+    return PromotionResult(session.to.name, CHAMPION, version, before.champion, "; ".join(found.reasons))
 
 
-def force(session: Session, wanted: int | str, reason: str, rules: RegistryParams, keys: Keys | None = None) -> Moved:
+def force(
+    session: Session, wanted: int | str, reason: str, rules: RegistryParams, keys: Keys | None = None
+) -> PromotionResult:
     """Make a version champion without asking the gate; the history keeps the reason.
 
     Even so the version must have been evaluated, its files must be what was registered, and where `rules` require a
@@ -97,16 +107,16 @@ def force(session: Session, wanted: int | str, reason: str, rules: RegistryParam
     reason = _reason(reason)
     now = session.settled()
     version, held = _judged(session, now, wanted)
-    _check_signature(version, verified(session, now, held, keys), rules)
-    event = Pointed(alias=CHAMPION, version=version, forced=True, reason=reason)
+    _check_signature(version, signature_fault(session, now, held, keys), rules)
+    event = AliasAssigned(alias=CHAMPION, version=version, forced=True, reason=reason)
     _, after = session.ledger.commit(lambda state: None if state.champion == version else event)
     _check_moved(after, CHAMPION, version)
-    return Moved(session.to.name, CHAMPION, version, now.state.champion, f"forced: {reason}")
+    return PromotionResult(session.to.name, CHAMPION, version, now.state.champion, f"forced: {reason}")
 
 
 def roll_back(
     session: Session, to: int | str | None, reason: str, rules: RegistryParams, keys: Keys | None = None
-) -> Moved:
+) -> PromotionResult:
     """Give `champion` back to a version that had it before.
 
     Args:
@@ -136,19 +146,19 @@ def roll_back(
             fix=f"earlier champions: {earlier}; `glyphline promote` takes any version",
         )
     _, held = _judged(session, now, target)
-    _check_signature(target, verified(session, now, held, keys), rules)
-    event = RolledBack(version=target, reason=_reason(reason))
+    _check_signature(target, signature_fault(session, now, held, keys), rules)
+    event = ChampionRolledBack(version=target, reason=_reason(reason))
 
-    def decide(state: State) -> Event | None:
+    def decide(state: RegistryState) -> LogEvent | None:
         # Somebody else may have rolled back meanwhile; going back twice would be one step too many.
         return event if state.champion == before.champion and target in state.line else None
 
     _, after = session.ledger.commit(decide)
     _check_moved(after, CHAMPION, target)
-    return Moved(session.to.name, CHAMPION, target, before.champion, event.reason)
+    return PromotionResult(session.to.name, CHAMPION, target, before.champion, event.reason)
 
 
-def verified(session: Session, now: Survey, held: Judged, keys: Keys | None) -> str | None:
+def signature_fault(session: Session, now: RegistryView, held: VersionJudged, keys: Keys | None) -> str | None:
     """Check the files of a version against the log; what is wrong with its signature, or None.
 
     Raises:
@@ -162,7 +172,7 @@ def verified(session: Session, now: Survey, held: Judged, keys: Keys | None) -> 
         return signing.fault(folder, keys.public) if keys else signing.UNSIGNED
 
 
-def number(session: Session, now: Survey, wanted: int | str) -> int:
+def number(session: Session, now: RegistryView, wanted: int | str) -> int:
     """The number of a version that was named by its number, an alias, or the run that it was made of.
 
     Raises:
@@ -176,7 +186,7 @@ def number(session: Session, now: Survey, wanted: int | str) -> int:
     raise _unknown(session, now, str(wanted))
 
 
-def _judged(session: Session, now: Survey, wanted: int | str) -> tuple[int, Judged]:
+def _judged(session: Session, now: RegistryView, wanted: int | str) -> tuple[int, VersionJudged]:
     version = number(session, now, wanted)
     held = now.state.judgement(version)
     if held is None:
@@ -196,7 +206,7 @@ def _check_signature(version: int, fault: str | None, rules: RegistryParams) -> 
             )
 
 
-def _check_moved(after: State, alias: str, version: int) -> None:
+def _check_moved(after: RegistryState, alias: str, version: int) -> None:
     held = after.aliases.get(alias)
     if held != version:
         what = f"{alias} moved to {f'version {held}' if held else 'nobody'}"
@@ -228,7 +238,7 @@ def _words(text: str) -> str:
     return " ".join(text.split())[:MAX_REASON_CHARACTERS]
 
 
-def _unknown(session: Session, now: Survey, wanted: str) -> RegistryError:
+def _unknown(session: Session, now: RegistryView, wanted: str) -> RegistryError:
     versions = sorted(now.versions)
     held = f"versions: {', '.join(map(str, versions[-10:]))}" if versions else "it has no version"
     return RegistryError(f"{session.to.name} has no version {wanted}", fix=f"{held}; `glyphline models` shows them")

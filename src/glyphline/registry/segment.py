@@ -34,7 +34,7 @@ NOTE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class SegmentContent:
     """What a segment held at one moment.
 
     Attributes:
@@ -64,7 +64,7 @@ class Segment:
     run_id: str
     first: int
 
-    def read(self) -> Content:
+    def read(self) -> SegmentContent:
         """Everything in it, with one request.
 
         Raises:
@@ -82,7 +82,7 @@ class Segment:
         entries = [held[key] for key in keys]
         link = _linked(entries[-1]) if entries else None
         shown = {int(key.removeprefix(_SHOWN)): by for key, by in held.items() if key.startswith(_SHOWN)}
-        return Content(tuple(entries if link is None else entries[:-1]), shown, link)
+        return SegmentContent(tuple(entries if link is None else entries[:-1]), shown, link)
 
     def add(self, seq: int, entry: str) -> bool:
         """Write an entry; false when something else stands in its place."""

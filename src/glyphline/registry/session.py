@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from glyphline.errors import ReadOnlyError, RegistryError
 from glyphline.registry import connection, labels
-from glyphline.registry.events import ENTRIES_PER_RUN, Event, Judged
-from glyphline.registry.evidence import Compare, Rescore, Shelf
-from glyphline.registry.ledger import LEASE_S, UNFINISHED_S, Ledger, Survey
+from glyphline.registry.alias_updates import LEASE_S, UNFINISHED_S, AliasUpdater, RegistryView
+from glyphline.registry.log_events import ENTRIES_PER_RUN, LogEvent, VersionJudged
+from glyphline.registry.machine_lock import locked
+from glyphline.registry.run_artifacts import Compare, Rescore, RunArtifacts
 from glyphline.registry.versions import Registry
-from glyphline.registry.writer import locked
 
 if TYPE_CHECKING:
     from glyphline.registry.log import Log
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Destination:
+class RegistryLocation:
     """Which registered model, in which store.
 
     Attributes:
@@ -56,18 +56,18 @@ class Session:
         is_new: no version named a history when it was opened, so that others may have begun one at the same moment.
     """
 
-    to: Destination
+    to: RegistryLocation
     registry: Registry
-    ledger: Ledger
-    shelf: Shelf
+    ledger: AliasUpdater
+    shelf: RunArtifacts
     is_new: bool = False
 
-    def settled(self) -> Survey:
+    def settled(self) -> RegistryView:
         """The model as it is; what a killed command left undone is done, the labels of versions too."""
         now = self.ledger.survey()
         for number, version in now.versions.items():
             held, tags = now.state.judged.get(number), version.tags
-            if isinstance(held, Judged):
+            if isinstance(held, VersionJudged):
                 # Whoever judged it a moment ago is about to write them.
                 if tags.get(labels.ENTRY_TAG) != str(held.seq) and not self.ledger.is_recent(held):
                     labels.show(self.registry, held, now.state, self.shelf.card(held.run_id))
@@ -94,7 +94,7 @@ class Session:
 
 
 @contextmanager
-def opened(to: Destination, compare: Compare, rescore: Rescore | None = None) -> Iterator[Session]:
+def opened(to: RegistryLocation, compare: Compare, rescore: Rescore | None = None) -> Iterator[Session]:
     """Open a model that has a history; no other process of this machine changes it meanwhile.
 
     Raises:
@@ -103,12 +103,12 @@ def opened(to: Destination, compare: Compare, rescore: Rescore | None = None) ->
         ReadOnlyError: the store or the lock cannot be written.
     """
     with locked(to.lock) as machine, connection.connected(to.uri, to.name, to.timeout_s) as registry:
-        shelf = Shelf(registry.client, compare, rescore)
+        shelf = RunArtifacts(registry.client, compare, rescore)
         with _session(to, registry, machine, _history(to, registry), shelf) as session:
             yield session
 
 
-def seen(to: Destination, compare: Compare) -> tuple[Survey, tuple[Event, ...]]:
+def seen(to: RegistryLocation, compare: Compare) -> tuple[RegistryView, tuple[LogEvent, ...]]:
     """A model as it is, and its history; settled first, where that is allowed.
 
     Who may only read sees what the log says. Reading needs no lock: an entry never changes.
@@ -126,11 +126,11 @@ def seen(to: Destination, compare: Compare) -> tuple[Survey, tuple[Event, ...]]:
         )
     with connection.connected(to.uri, to.name, to.timeout_s) as registry:
         entries = _log(to, registry, _history(to, registry)).read()
-        return Survey(entries.state, registry.numbers()), entries.events
+        return RegistryView(entries.state, registry.numbers()), entries.events
 
 
 @contextmanager
-def beginning(to: Destination, compare: Compare, rescore: Rescore | None = None) -> Iterator[tuple[Session, str]]:
+def beginning(to: RegistryLocation, compare: Compare, rescore: Rescore | None = None) -> Iterator[tuple[Session, str]]:
     """Open a model that may have no history yet, for the process that registers a version.
 
     Yields:
@@ -143,23 +143,23 @@ def beginning(to: Destination, compare: Compare, rescore: Rescore | None = None)
         if found is None:
             registry.ensure_model()
         run_id = found or segment.create(registry.client, to.name)
-        shelf = Shelf(registry.client, compare, rescore)
+        shelf = RunArtifacts(registry.client, compare, rescore)
         with _session(to, registry, machine, run_id, shelf, is_new=found is None) as session:
             yield session, run_id
 
 
 @contextmanager
 def _session(
-    to: Destination, registry: Registry, machine: str, run_id: str, shelf: Shelf, *, is_new: bool = False
+    to: RegistryLocation, registry: Registry, machine: str, run_id: str, shelf: RunArtifacts, *, is_new: bool = False
 ) -> Iterator[Session]:
-    ledger = Ledger(registry, _log(to, registry, run_id), machine, to.lease_s, to.unfinished_s)
+    ledger = AliasUpdater(registry, _log(to, registry, run_id), machine, to.lease_s, to.unfinished_s)
     try:
         yield Session(to, registry, ledger, shelf, is_new)
     finally:
         shelf.close()
 
 
-def _history(to: Destination, registry: Registry) -> str:
+def _history(to: RegistryLocation, registry: Registry) -> str:
     from glyphline.registry import log
 
     run_id = log.find(registry.client, to.name)
@@ -171,7 +171,7 @@ def _history(to: Destination, registry: Registry) -> str:
     return run_id
 
 
-def _log(to: Destination, registry: Registry, run_id: str) -> "Log":
+def _log(to: RegistryLocation, registry: Registry, run_id: str) -> "Log":
     from glyphline.registry import log
 
     return log.Log(registry.client, run_id, to.name, to.entries_per_run)

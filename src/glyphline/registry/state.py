@@ -4,7 +4,16 @@ import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from glyphline.registry.events import Event, Judged, Noticed, Pointed, Removed, Repaired, RolledBack, Unjudged
+from glyphline.registry.log_events import (
+    AliasAssigned,
+    AliasChangedByHand,
+    AliasRestored,
+    ChampionRolledBack,
+    LogEvent,
+    VersionDeleted,
+    VersionJudged,
+    VersionNotJudged,
+)
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
@@ -16,7 +25,7 @@ Pair = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class RegistryState:
     """The sum of the entries so far.
 
     Attributes:
@@ -36,7 +45,7 @@ class State:
     is_vacant: bool = False
     challenger: int | None = None
     others: Mapping[str, int] = field(default_factory=dict)
-    judged: Mapping[int, Judged | Unjudged] = field(default_factory=dict)
+    judged: Mapping[int, VersionJudged | VersionNotJudged] = field(default_factory=dict)
     compared: Mapping[str, Mapping[Pair, int]] = field(default_factory=dict)
     removed: frozenset[int] = frozenset()
     withdrawn: Mapping[int, str] = field(default_factory=dict)
@@ -74,40 +83,40 @@ class State:
         """The lowest number of a version that no entry is about."""
         return next(number for number in itertools.count(1) if number not in self.judged.keys() | self.removed)
 
-    def judgement(self, version: int) -> Judged | None:
+    def judgement(self, version: int) -> VersionJudged | None:
         """What the gate said of a version last, if it was asked."""
         found = self.judged.get(version)
-        return found if isinstance(found, Judged) else None
+        return found if isinstance(found, VersionJudged) else None
 
 
-def fold(events: Iterable[Event], state: State | None = None) -> State:
+def fold(events: Iterable[LogEvent], state: RegistryState | None = None) -> RegistryState:
     """The state after all the events."""
-    state = state or State()
+    state = state or RegistryState()
     for event in events:
         state = replace(after(state, event), seq=event.seq)
     return state
 
 
-def after(state: State, event: Event) -> State:  # noqa: PLR0911  (one per kind)
+def after(state: RegistryState, event: LogEvent) -> RegistryState:  # noqa: PLR0911  (one per kind)
     """The state after one more event."""
     match event:
-        case Judged():
+        case VersionJudged():
             return _judged(state, event)
-        case Unjudged():
+        case VersionNotJudged():
             return replace(state, judged={**state.judged, event.version: event})
-        case Pointed(alias=alias, version=version):
+        case AliasAssigned(alias=alias, version=version):
             return _crowned(state, version) if alias == CHAMPION else _pointed(state, alias, version)
-        case RolledBack():
+        case ChampionRolledBack():
             return _rolled_back(state, event)
-        case Noticed(alias=alias, version=version):
+        case AliasChangedByHand(alias=alias, version=version):
             return _noticed(state, alias, version)
-        case Removed(version=version):
+        case VersionDeleted(version=version):
             return _removed(state, version)
-        case Repaired():
+        case AliasRestored():
             return state
 
 
-def _judged(state: State, event: Judged) -> State:
+def _judged(state: RegistryState, event: VersionJudged) -> RegistryState:
     compared = dict(state.compared)
     pair = (event.weights_digest, event.champion_weights or "")
     if event.comparison is not None:
@@ -121,7 +130,7 @@ def _judged(state: State, event: Judged) -> State:
     return _crowned(state, event.version) if event.promoted else state
 
 
-def _challenger(state: State, event: Judged) -> int | None:
+def _challenger(state: RegistryState, event: VersionJudged) -> int | None:
     held = state.challenger
     if event.version in state.removed or (held is not None and event.version < held):
         return held
@@ -130,7 +139,7 @@ def _challenger(state: State, event: Judged) -> int | None:
     return held if event.restored and latest is not None and not latest.restored else event.version
 
 
-def _crowned(state: State, version: int) -> State:
+def _crowned(state: RegistryState, version: int) -> RegistryState:
     # An entry about a version may be written after the one that says that a hand has deleted it.
     if version in state.removed:
         return state
@@ -139,7 +148,7 @@ def _crowned(state: State, version: int) -> State:
     return replace(state, line=line, is_vacant=False, withdrawn=withdrawn)
 
 
-def _rolled_back(state: State, event: RolledBack) -> State:
+def _rolled_back(state: RegistryState, event: ChampionRolledBack) -> RegistryState:
     version = event.version
     if version not in state.line:
         return _crowned(state, version)
@@ -150,14 +159,14 @@ def _rolled_back(state: State, event: RolledBack) -> State:
     return replace(state, line=state.line[:end], is_vacant=False, withdrawn=withdrawn)
 
 
-def _pointed(state: State, alias: str, version: int | None) -> State:
+def _pointed(state: RegistryState, alias: str, version: int | None) -> RegistryState:
     if version in state.removed:
         return state
     others = {name: held for name, held in state.others.items() if name != alias}
     return replace(state, others=others | ({} if version is None else {alias: version}))
 
 
-def _noticed(state: State, alias: str, version: int | None) -> State:
+def _noticed(state: RegistryState, alias: str, version: int | None) -> RegistryState:
     if alias == CHAMPION:
         return replace(state, is_vacant=True) if version is None else _crowned(state, version)
     if alias == CHALLENGER:
@@ -166,7 +175,7 @@ def _noticed(state: State, alias: str, version: int | None) -> State:
     return state if alias == PREVIOUS else _pointed(state, alias, version)
 
 
-def _removed(state: State, version: int) -> State:
+def _removed(state: RegistryState, version: int) -> RegistryState:
     held = state.champion == version
     return replace(
         state,

@@ -2,24 +2,27 @@
 
 import logging
 
-from glyphline import data, evaluation, files, history, records, tracking, training
-from glyphline.beside import beside
+from glyphline import data, epoch_history, evaluation, files, journal, records, training
 from glyphline.data import catalogue
-from glyphline.evaluation import Examination, card
+from glyphline.evaluation import ModelOutputs, card
+from glyphline.journal import Run
 from glyphline.params import Params
 from glyphline.paths import Paths
+from glyphline.preload_process import preload_process
 from glyphline.records import Cost, Evaluation, Training
-from glyphline.tracking import Run
 
 log = logging.getLogger(__name__)
 
 
-def run(params: Params, paths: Paths) -> None:
+def run(params: Params, paths: Paths, launch: journal.Launch) -> None:
     """Examine the model on the test split; leave numbers, tables, figures and the card, and add them to its run."""
     test = data.load(paths.split("test"))
     # TensorFlow answers in this process; what writes the answers up has large libraries too, and loads them meanwhile.
-    with tracking.record(params, paths, stage="evaluate") as recorder, beside(evaluation.load_libraries) as other:
-        tracked = recorder.resume(tracking.last_key(paths.journal("train")))
+    with (
+        journal.record(params, paths, stage="evaluate", launch=launch) as recorder,
+        preload_process(evaluation.load_libraries) as other,
+    ):
+        tracked = recorder.resume(journal.last_key(paths.journal("train")))
         tracked.input(test, context="test", dataset=params.data.dataset)
         model = training.open_classifier(
             paths.model,
@@ -28,7 +31,7 @@ def run(params: Params, paths: Paths) -> None:
             deterministic=params.train.deterministic,
             gpu_memory_mb=params.train.gpu_memory_mb,
         )
-        seen = evaluation.examine(test, model.probabilities, model.gradients, params.evaluate)
+        seen = evaluation.collect_outputs(test, model.probabilities, model.gradients, params.evaluate)
         cost = Cost(
             device=model.device,
             parameters=model.parameters,
@@ -40,20 +43,20 @@ def run(params: Params, paths: Paths) -> None:
         _track(tracked, paths, scores, cost)
 
 
-def _write(params: Params, paths: Paths, seen: Examination, cost: Cost, weights_digest: str) -> Evaluation:
+def _write(params: Params, paths: Paths, seen: ModelOutputs, cost: Cost, weights_digest: str) -> Evaluation:
     trained = records.read(paths.training, Training, stage="train")
     scores = evaluation.write(
         paths.evaluate,
         seen,
         params.evaluate,
-        history=history.read(paths.history),
+        history=epoch_history.read(paths.history),
         best_epoch=trained.best_epoch,
         dataset=params.data.dataset,
         weights_digest=weights_digest,
     )
     records.write(paths.cost, cost)
     why = (seen.why_mistakes, seen.why_examples)
-    facts = card.Facts(trained, scores, cost, _source(params), _origin(paths), why)
+    facts = card.CardFacts(trained, scores, cost, _source(params), _origin(paths), why)
     files.write_text(paths.model_card, card.write_up(facts))
     return scores
 
@@ -69,16 +72,16 @@ def _say(scores: Evaluation) -> None:
     )
 
 
-def _source(params: Params) -> card.Source:
+def _source(params: Params) -> card.DatasetSource:
     if params.data.path is not None:
-        return card.Source(licence="the owner of the images knows", citation="")
+        return card.DatasetSource(licence="the owner of the images knows", citation="")
     known = catalogue.find(params.data.dataset)
-    return card.Source(licence=known.licence, citation=known.citation)
+    return card.DatasetSource(licence=known.licence, citation=known.citation)
 
 
-def _origin(paths: Paths) -> card.Origin:
-    made = tracking.origin(paths.journal("train"))
-    return card.Origin(run_key=made.key, name=made.name, seconds=made.seconds, facts=made.facts)
+def _origin(paths: Paths) -> card.RunOriginFacts:
+    made = journal.origin(paths.journal("train"))
+    return card.RunOriginFacts(run_key=made.key, name=made.name, seconds=made.seconds, facts=made.facts)
 
 
 def _track(tracked: Run, paths: Paths, scores: Evaluation, cost: Cost) -> None:

@@ -7,16 +7,16 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
-from glyphline import files, records, registry, tracking
+from glyphline import files, journal, mlflow_sync, records, registry
 from glyphline.errors import ArtifactError, RegistryError
-from glyphline.evaluation import paired, predictions
+from glyphline.mlflow_sync import store
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.records import Cost, Decision, Evaluation, Training
-from glyphline.registry import Candidate, Destination, Evidence, Keys, Paired
-from glyphline.registry.events import Judged
-from glyphline.registry.evidence import Rescore
-from glyphline.tracking import store
+from glyphline.registry import FinishedRun, Keys, PairedResult, RegistryLocation, VersionArtifacts
+from glyphline.registry.log_events import VersionJudged
+from glyphline.registry.run_artifacts import Rescore
+from glyphline.scoring import paired_tests, predictions
 
 log = logging.getLogger(__name__)
 
@@ -25,14 +25,14 @@ def run(params: Params, paths: Paths) -> None:
     """Register the run of the trained and evaluated model; leave the decision and its reasons."""
     candidate = _candidate(params, paths)
     if candidate is None:
-        key = tracking.last_key(paths.journal("train"))
-        tracking.check_experiment(params, paths, key)
+        key = journal.last_key(paths.journal("train"))
+        mlflow_sync.check_experiment(params, paths, key)
         raise RegistryError(
             f"the store holds no model of run {key}; was it deleted there?",
             fix="restore the run in the UI, or train again with `dvc repro -f -s train`, then `dvc repro`",
         )
     to = destination(params, paths)
-    decision = registry.release(
+    decision = registry.register_run(
         candidate, to, params.registry, compare, rescore=rescoring(params, paths), keys=keys(params, paths)
     )
     records.write(paths.decision, decision)
@@ -58,10 +58,10 @@ def restore(params: Params, paths: Paths, decision: Decision, *, after: Collecti
     if candidate is None:
         return None
     to = replace(destination(params, paths), name=decision.name)
-    return registry.restore(candidate, to, decision, compare, after=after)
+    return registry.restore_version(candidate, to, decision, compare, after=after)
 
 
-def compare(champion: Path, champion_sha256: str, challenger: Path, challenger_sha256: str) -> Paired:
+def compare(champion: Path, champion_sha256: str, challenger: Path, challenger_sha256: str) -> PairedResult:
     """Champion and challenger image by image.
 
     Raises:
@@ -69,21 +69,21 @@ def compare(champion: Path, champion_sha256: str, challenger: Path, challenger_s
         DataError: they were not scored on the same images.
     """
     first, second = predictions.read(champion, champion_sha256), predictions.read(challenger, challenger_sha256)
-    paired.check_comparable(first, second)
+    paired_tests.check_comparable(first, second)
     only_first = int((first.right & ~second.right).sum())
     only_second = int((~first.right & second.right).sum())
-    return Paired(
+    return PairedResult(
         count=len(first),
         only_champion=only_first,
         only_challenger=only_second,
-        p_value=paired.mcnemar(only_first, only_second),
-        interval=lambda level: paired.difference_interval(only_first, only_second, len(first), level),
+        p_value=paired_tests.mcnemar(only_first, only_second),
+        interval=lambda level: paired_tests.difference_interval(only_first, only_second, len(first), level),
     )
 
 
-def destination(params: Params, paths: Paths) -> Destination:
+def destination(params: Params, paths: Paths) -> RegistryLocation:
     """Which registered model, in which store."""
-    return Destination(
+    return RegistryLocation(
         uri=store.uri(params, paths),
         name=params.model_name,
         timeout_s=params.tracking.timeout_s,
@@ -97,7 +97,7 @@ def rescoring(params: Params, paths: Paths) -> Rescore:
     Only `glyphline rescore` opens the split; what it makes are the predictions that evaluate made of the same model.
     """
 
-    def rescore(held: Judged) -> Path:
+    def rescore(held: VersionJudged) -> Path:
         target = paths.mlruns / "rescored" / f"{held.predictions_sha256}.npz"
         # Kept ones count only where they are, byte by byte, those that the log knows: anybody can put a file there.
         if not target.is_file() or files.sha256(target) != held.predictions_sha256:
@@ -115,7 +115,7 @@ def rescoring(params: Params, paths: Paths) -> Rescore:
     return rescore
 
 
-def check_rescored(path: Path, held: Judged) -> None:
+def check_rescored(path: Path, held: VersionJudged) -> None:
     """Refuse predictions that a version did not make, or not on the split that it was judged on.
 
     Raises:
@@ -136,14 +136,14 @@ def keys(params: Params, paths: Paths) -> Keys:
     return Keys(paths.home / private if private else None, paths.home / public if public else None)
 
 
-def _candidate(params: Params, paths: Paths) -> Candidate | None:
+def _candidate(params: Params, paths: Paths) -> FinishedRun | None:
     training = records.read(paths.training, Training, stage="train")
     evaluation = records.read(paths.evaluation, Evaluation, stage="evaluate")
     cost = records.read(paths.cost, Cost, stage="evaluate")
-    sent = tracking.flush(params, paths).get(tracking.last_key(paths.journal("train")))
+    sent = mlflow_sync.flush(params, paths).get(journal.last_key(paths.journal("train")))
     if sent is None or not sent.model_id or not sent.model_location:
         return None
     card = paths.model_card.read_text(encoding="utf-8")
     digests = files.sha256(paths.evaluation), files.sha256(paths.cost)
-    evidence = Evidence(evaluation, cost, paths.predictions, *digests)
-    return Candidate(sent.run_id, sent.model_id, sent.model_location, training, evidence, card)
+    evidence = VersionArtifacts(evaluation, cost, paths.predictions, *digests)
+    return FinishedRun(sent.run_id, sent.model_id, sent.model_location, training, evidence, card)

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Mapping
 
-from glyphline import data, files, history, records, tracking, training
+from glyphline import data, epoch_history, files, journal, records, training
 from glyphline import params as parameters
 from glyphline.params import Params
 from glyphline.paths import Paths
@@ -13,12 +13,12 @@ from glyphline.records import Best, Training
 log = logging.getLogger(__name__)
 
 
-def run(params: Params, paths: Paths) -> None:
+def run(params: Params, paths: Paths, launch: journal.Launch) -> None:
     """Fit, keep the weights of the best epoch; leave the model, its history and the journal of its run."""
     best = records.read(paths.best, Best, stage="tune")
     used = parameters.overlay(params, best.values)
     train, val = data.load(paths.split("train")), data.load(paths.split("val"))
-    with tracking.record(params, paths, stage="train") as recorder:
+    with journal.record(params, paths, stage="train", launch=launch) as recorder:
         tracked = recorder.start(experiment=params.data.dataset, tags={"glyphline.data": train.digest[:12]})
         tracked.params(used.flat())
         for split, context in ((train, "training"), (val, "validation")):
@@ -41,7 +41,7 @@ def run(params: Params, paths: Paths) -> None:
 
         fitted = training.fit(used, setting, seed=params.seed, on_epoch=on_epoch, checkpoints=paths.checkpoints)
         fitted.save(paths.model)
-        history.write(paths.history, [{"epoch": epoch} | row for epoch, row in enumerate(fitted.rows)])
+        epoch_history.write(paths.history, [{"epoch": epoch} | row for epoch, row in enumerate(fitted.rows)])
         trained = Training(
             dataset=params.data.dataset,
             params=used.flat(),

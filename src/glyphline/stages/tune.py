@@ -2,17 +2,17 @@
 
 from functools import partial
 
-from glyphline import data, files, records, tracking, training, tuning
+from glyphline import data, files, journal, records, training, tuning
+from glyphline.journal.trial_runs import TrialRuns
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.records import Best, Rechecked
-from glyphline.tracking.trials import TrialRuns
 
 
-def run(params: Params, paths: Paths) -> None:
+def run(params: Params, paths: Paths, launch: journal.Launch) -> None:
     """Run the missing trials of the study; leave the winner's values, tables of the trials and their journal."""
     train, val = data.load(paths.split("train")), data.load(paths.split("val"))
-    with tracking.record(params, paths, stage="tune") as recorder:
+    with journal.record(params, paths, stage="tune", launch=launch) as recorder:
         if params.tune.trials == 0:
             _write(paths, Best(values={}, trial=None, val_loss=None, study=None, complete=0, pruned=0, failed=0))
             return
@@ -21,7 +21,7 @@ def run(params: Params, paths: Paths) -> None:
         )
         name = tuning.study_name(params, identity)
         # Before params.yaml is noted: a URL that nobody can read may hold its password anywhere.
-        place = tuning.place(params, paths.study)
+        place = tuning.study_location(params, paths.study)
         experiment = f"{params.data.dataset}/tuning"
         parent = recorder.start(experiment=experiment, name=name, tags={"glyphline.study": name})
         parent.params(params.flat())
@@ -46,13 +46,13 @@ def run(params: Params, paths: Paths) -> None:
         parent.end("FINISHED")
 
 
-def prepare(params: Params, paths: Paths) -> training.Setting:
+def prepare(params: Params, paths: Paths) -> training.FitContext:
     """Device and data of the process that calls it."""
     train, val = data.load(paths.split("train")), data.load(paths.split("val"))
     return training.prepare(params, train, val, project=paths.work)
 
 
-def _best(found: tuning.Outcome) -> Best:
+def _best(found: tuning.SearchResult) -> Best:
     first = next(iter(found.rechecked), None)
     return Best(
         values=found.values,
@@ -70,7 +70,7 @@ def _best(found: tuning.Outcome) -> Best:
     )
 
 
-def _write(paths: Paths, best: Best, found: tuning.Outcome | None = None) -> None:
+def _write(paths: Paths, best: Best, found: tuning.SearchResult | None = None) -> None:
     for name, text in tuning.tables(found).items():
         files.write_text(paths.stage("tune") / name, text)
     records.write(paths.best, best)

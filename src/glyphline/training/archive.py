@@ -8,7 +8,7 @@ from typing import Any
 import numpy.typing as npt
 
 from glyphline import files, keras_archive
-from glyphline.training.loading import load
+from glyphline.training.keras_import import import_keras
 
 
 def save(model: Any, path: Path) -> None:
@@ -24,7 +24,7 @@ def open_model(path: Path) -> Any:
         ArtifactError: the file is missing or damaged, or it is refused because it could do more than predict.
     """
     keras_archive.check(path, "make it again with `dvc repro train`")
-    return load().saving.load_model(path, compile=False, safe_mode=True)
+    return import_keras().saving.load_model(path, compile=False, safe_mode=True)
 
 
 def weights_digest(weights: Iterable[npt.NDArray[Any]]) -> str:

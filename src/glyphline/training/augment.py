@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from glyphline.params.fitting import AugmentParams
-from glyphline.training.loading import load
+from glyphline.params.train import AugmentParams
+from glyphline.training.keras_import import import_keras
 
 CONTROL_POINTS = 4
 """Points along a side whose displacements make up the warp; between them it is smooth."""
@@ -24,7 +24,7 @@ def augment(params: AugmentParams, images: Any, *, name: str = "augment") -> Any
         images: symbolic float32 (n, h, w, c).
         name: of the layer, unique in a network; one of Keras' own would depend on what the process made before.
     """
-    keras = load()
+    keras = import_keras()
 
     class Augment(keras.layers.Layer):  # type: ignore[name-defined, misc]
         def __init__(self) -> None:
@@ -50,7 +50,7 @@ def _vary(params: AugmentParams, images: Any, seed: Any) -> Any:
 
 def _sources(params: AugmentParams, images: Any, seed: Any) -> tuple[Any, Any]:
     """Where each pixel takes its value from: rows and columns, float32 (n, h * w) each."""
-    keras = load()
+    keras = import_keras()
     ops = keras.ops
     count, (height, width) = ops.shape(images)[0], images.shape[1:3]
     middle_y, middle_x = (height - 1) / 2, (width - 1) / 2
@@ -82,7 +82,7 @@ def _spline(size: int) -> npt.NDArray[np.float32]:
 
 def _resample(images: Any, y: Any, x: Any) -> Any:
     """Bilinear values of `images` at rows `y` and columns `x`; black beyond the border."""
-    ops = load().ops
+    ops = import_keras().ops
     count, (height, width, channels) = ops.shape(images)[0], images.shape[1:]
     # One black pixel on each side, two on the far ones: a place at the border has all its neighbours.
     padded = ops.pad(images, ((0, 0), (1, 2), (1, 2), (0, 0)))
@@ -104,7 +104,7 @@ def _cut_out(images: Any, part: float, seed: Any) -> Any:
 
     Source: DeVries and Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout" (2017).
     """
-    keras = load()
+    keras = import_keras()
     ops = keras.ops
     count, (height, width) = ops.shape(images)[0], images.shape[1:3]
     half = part * min(height, width) / 2
@@ -116,7 +116,7 @@ def _cut_out(images: Any, part: float, seed: Any) -> Any:
 
 
 def _mirror(images: Any, axis: int, seed: Any) -> Any:
-    keras = load()
+    keras = import_keras()
     ops = keras.ops
     chosen = keras.random.uniform((ops.shape(images)[0], 1, 1, 1), seed=seed) < 0.5
     return ops.where(chosen, ops.flip(images, axis=axis), images)

@@ -24,7 +24,7 @@ STALE_S = 14 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class FitState:
     """A fit between two epochs.
 
     Attributes:
@@ -54,7 +54,7 @@ class Checkpoint:
         self.path = folder / f"{digest[:24]}.npz"
         _remove_stale(folder)
 
-    def save(self, state: State) -> None:
+    def save(self, state: FitState) -> None:
         """Write the state, whole."""
         told = json.dumps({"rows": state.rows, "best_epoch": state.best_epoch}).encode()
         arrays = {
@@ -65,7 +65,7 @@ class Checkpoint:
         with files.whole(self.path) as partial, partial.open("wb") as stream:
             np.savez(stream, told=np.frombuffer(told, np.uint8), **arrays)
 
-    def load(self, shapes: Sequence[tuple[int, ...]]) -> State | None:
+    def load(self, shapes: Sequence[tuple[int, ...]]) -> FitState | None:
         """The state, or None when there is none that can be used.
 
         Args:
@@ -86,7 +86,7 @@ class Checkpoint:
         if [array.shape for array in (*parts["network"], *parts["optimizer"])] != list(shapes):
             log.warning("the checkpoint %s is of another network; the fit begins anew", self.path.name)
             return None
-        return State(rows=told["rows"], best_epoch=told["best_epoch"], **parts)
+        return FitState(rows=told["rows"], best_epoch=told["best_epoch"], **parts)
 
     def remove(self) -> None:
         """The fit is over and its result is safe."""

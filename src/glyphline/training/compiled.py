@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from glyphline.errors import TrainingError
-from glyphline.training.loading import is_tensorflow, load
+from glyphline.training.keras_import import import_keras, is_tensorflow
 from glyphline.values import Images, Labels, Pixels, Probs
 
 
@@ -39,7 +39,7 @@ def backward(model: Any) -> Callable[[Pixels, Labels], Pixels]:
     Raises:
         TrainingError: Keras runs on another backend than TensorFlow.
     """
-    keras = load()
+    keras = import_keras()
     if not is_tensorflow():
         raise TrainingError(
             f"explanations need gradients from TensorFlow, and Keras runs on {keras.backend.backend()}",

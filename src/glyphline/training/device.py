@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from glyphline.errors import TrainingError
-from glyphline.params.fitting import TrainParams
+from glyphline.params.train import TrainParams
 from glyphline.training import hardware
 from glyphline.training.hardware import Gpu, Hardware
-from glyphline.training.loading import load
+from glyphline.training.keras_import import import_keras
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def find(*, deterministic: bool, gpu_memory_mb: int | None) -> Hardware:
     Raises:
         TrainingError: Keras runs on a backend that is not known here, or on one that cannot limit its memory so.
     """
-    backend = str(load().backend.backend())
+    backend = str(import_keras().backend.backend())
     if backend == "jax":
         from glyphline.training import jax_backend
 

@@ -11,14 +11,14 @@ from typing import Any
 from glyphline.errors import TrainingError
 from glyphline.params import Params
 from glyphline.training import archive, hardware
-from glyphline.training.checkpoint import Arrays, Checkpoint, State
+from glyphline.training.checkpoint import Arrays, Checkpoint, FitState
 from glyphline.training.checks import check
-from glyphline.training.epochs import Epochs
-from glyphline.training.loading import load
+from glyphline.training.code_digest import code_digest
+from glyphline.training.fit_context import FitContext
+from glyphline.training.keras_import import import_keras
 from glyphline.training.networks import build
-from glyphline.training.setting import Setting
-from glyphline.training.source import code_digest
 from glyphline.training.trainer import Trainer
+from glyphline.training.validation import Validation
 from glyphline.values import EpochHook
 
 log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class Fitted:
 
 def fit(
     params: Params,
-    setting: Setting,
+    setting: FitContext,
     *,
     seed: int,
     epochs: int | None = None,
@@ -102,14 +102,14 @@ def fit(
     """
     train, total = setting.train.split, epochs or params.train.epochs
     check(params, train, setting.val)
-    load().utils.set_random_seed(seed)
+    import_keras().utils.set_random_seed(seed)
     make = partial(build, params, train.image_shape, len(train.classes), project=setting.project)
     with setting.scope():
         network = make(policy=setting.device.policy)
         trainer = Trainer(params.train, setting.device, network, setting.train, epochs=total, seed=seed)
     # Prediction on several devices would give every image to each of them.
     alone = make().model if setting.strategy else None
-    course = Epochs(
+    course = Validation(
         alone or network.model,
         setting.val,
         label_smoothing=params.train.label_smoothing,
@@ -129,7 +129,7 @@ def fit(
     return fitted()
 
 
-def _take_up(checkpoint: Checkpoint, trainer: Trainer, course: Epochs) -> None:
+def _take_up(checkpoint: Checkpoint, trainer: Trainer, course: Validation) -> None:
     state = checkpoint.load(trainer.shapes)
     if state is not None:
         log.info("going on after epoch %d, where this fit was interrupted", len(state.rows))
@@ -137,10 +137,10 @@ def _take_up(checkpoint: Checkpoint, trainer: Trainer, course: Epochs) -> None:
         course.take_up(state)
 
 
-def _run(trainer: Trainer, course: Epochs, checkpoint: Checkpoint | None, fitted: Callable[[], Fitted]) -> None:
+def _run(trainer: Trainer, course: Validation, checkpoint: Checkpoint | None, fitted: Callable[[], Fitted]) -> None:
     def after_epoch() -> None:
         if checkpoint:
-            checkpoint.save(State(course.rows, course.best_epoch, course.best, *trainer.state))
+            checkpoint.save(FitState(course.rows, course.best_epoch, course.best, *trainer.state))
 
     try:
         trainer.run(course, after_epoch=after_epoch)
@@ -154,7 +154,7 @@ def _run(trainer: Trainer, course: Epochs, checkpoint: Checkpoint | None, fitted
         ) from error
 
 
-def _identity(params: Params, setting: Setting, seed: int, epochs: int) -> Any:
+def _identity(params: Params, setting: FitContext, seed: int, epochs: int) -> Any:
     """All that the result of a fit depends on."""
     return {
         "model": params.model.model_dump(mode="json"),
@@ -164,5 +164,5 @@ def _identity(params: Params, setting: Setting, seed: int, epochs: int) -> Any:
         "data": [setting.train.split.digest, setting.val.digest],
         "device": [setting.device.name, setting.device.precision, setting.device.xla, hardware.threads()],
         "code": code_digest(params.model.kind, setting.project),
-        "versions": [version("keras"), version(load().backend.backend())],
+        "versions": [version("keras"), version(import_keras().backend.backend())],
     }

@@ -8,13 +8,13 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from glyphline.training.loading import is_tensorflow, load
+from glyphline.training.keras_import import import_keras, is_tensorflow
 from glyphline.values import Images, Split
 
 Indices = npt.NDArray[np.int32]
 
 
-class Source(Protocol):
+class ImageSource(Protocol):
     """Gives the fit its images, by index."""
 
     split: Split
@@ -33,7 +33,7 @@ class Resident:
     """
 
     def __init__(self, split: Split) -> None:
-        keras = load()
+        keras = import_keras()
         self.split = split
         self.variable = keras.Variable(split.images, dtype="uint8", trainable=False, name="images")
 
@@ -43,7 +43,7 @@ class Resident:
 
     def pixels(self) -> tuple[Any, Any]:
         """int32 (n,) -> uint8 (n, h, w, c)."""
-        keras = load()
+        keras = import_keras()
         stored, gather = self.variable, _gather()
 
         class Gather(keras.layers.Layer):  # type: ignore[name-defined, misc]
@@ -67,7 +67,7 @@ def _gather() -> Callable[[Any, Any], Any]:
         from glyphline.training import tensorflow_backend
 
         return tensorflow_backend.gather
-    return partial(load().ops.take, axis=0)
+    return partial(import_keras().ops.take, axis=0)
 
 
 class Streamed:
@@ -83,7 +83,7 @@ class Streamed:
 
     def pixels(self) -> tuple[Any, Any]:
         """uint8 (n, h, w, c), as it is."""
-        inputs = load().Input(self.split.image_shape, dtype="uint8", name="images")
+        inputs = import_keras().Input(self.split.image_shape, dtype="uint8", name="images")
         return inputs, inputs
 
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from glyphline.params.fitting import TrainParams
-from glyphline.training.loading import load
+from glyphline.params.train import TrainParams
+from glyphline.training.keras_import import import_keras
 from glyphline.training.schedule import schedule
 
 # Decay pulls towards zero what scales the inputs; a bias or the shift of a normalisation scales nothing.
@@ -16,7 +16,7 @@ def loss(params: TrainParams, classes: int) -> Any:
 
     Source of label smoothing: Szegedy et al., "Rethinking the Inception Architecture" (CVPR 2016), section 7.
     """
-    keras = load()
+    keras = import_keras()
     smooth = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=params.label_smoothing)
 
     class Crossentropy(keras.losses.Loss):  # type: ignore[name-defined, misc]
@@ -31,7 +31,7 @@ def loss(params: TrainParams, classes: int) -> Any:
 
 def accuracy() -> Any:
     """A Keras metric of logits (n, members, classes): how often the mean of the members' probabilities is right."""
-    keras = load()
+    keras = import_keras()
     ops = keras.ops
 
     def right(labels: Any, logits: Any) -> Any:
@@ -47,7 +47,7 @@ def steady_steps() -> Any:
 
     It names the very step at which a fit diverged, however many steps one call of the compiled program takes.
     """
-    keras = load()
+    keras = import_keras()
     ops = keras.ops
 
     class SteadySteps(keras.metrics.Metric):  # type: ignore[name-defined, misc]
@@ -81,7 +81,7 @@ def optimizer(params: TrainParams, steps: int, variables: list[Any], *, scales_l
         variables: the trainable ones.
         scales_loss: gradients in float16 would vanish without it.
     """
-    keras = load()
+    keras = import_keras()
     # None and not 0: each weight's decay computes the step size anew, to take nothing off.
     rate, decay = schedule(params, steps), params.weight_decay or None
     if params.optimizer == "adamw":

@@ -3,8 +3,8 @@
 import math
 from typing import Any
 
-from glyphline.params.fitting import TrainParams
-from glyphline.training.loading import load
+from glyphline.params.train import TrainParams
+from glyphline.training.keras_import import import_keras
 
 START_FRACTION = 0.1
 END_FRACTION = 0.01
@@ -19,7 +19,7 @@ def schedule(params: TrainParams, steps: int) -> Any:
 
     Source: Smith and Topin, "Super-Convergence" (2018), with the cosine descent that fastai made common.
     """
-    keras = load()
+    keras = import_keras()
     ops = keras.ops
     peak, warmup, falls = params.learning_rate, params.warmup, params.schedule == "cosine"
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from glyphline.training.hardware import Gpu
-from glyphline.training.loading import load
+from glyphline.training.keras_import import import_keras
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def gather(variable: Any, indices: Any) -> Any:
 
 
 def _tensorflow() -> Any:
-    load()
+    import_keras()
     import tensorflow as tf
 
     return tf

@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from glyphline.params.fitting import TrainParams
+from glyphline.params.train import TrainParams
 from glyphline.training.augment import augment
-from glyphline.training.batches import chance, feed
+from glyphline.training.batch_order import augmentation_seed, batches
 from glyphline.training.checkpoint import Arrays
 from glyphline.training.device import Device
-from glyphline.training.epochs import Epochs, diverged
-from glyphline.training.images import Source
-from glyphline.training.loading import load
+from glyphline.training.images import ImageSource
+from glyphline.training.keras_import import import_keras
 from glyphline.training.networks import Network
 from glyphline.training.objective import STEADY_STEPS, accuracy, loss, optimizer, steady_steps
+from glyphline.training.validation import Validation, diverged
 
 # Between two calls Python has its turn, which on a busy machine is longer than a step; tracing the loop costs 0.15 s.
 STEPS_AT_ONCE = 32
@@ -38,12 +38,12 @@ class Trainer:
     """
 
     def __init__(
-        self, params: TrainParams, device: Device, network: Network, source: Source, *, epochs: int, seed: int
+        self, params: TrainParams, device: Device, network: Network, source: ImageSource, *, epochs: int, seed: int
     ) -> None:
-        keras = load()
+        keras = import_keras()
         self._network, self._epochs, self._seed = network, epochs, seed
         labels = np.asarray(source.split.labels, dtype=np.int32)
-        self._feed = feed(source, labels, params.batch_size, seed)
+        self._feed = batches(source, labels, params.batch_size, seed)
         inputs, pixels = source.pixels()
         scaled = keras.layers.Rescaling(1 / 255, dtype="float32", name="rescaling")(pixels)
         # Each member has its own variations of a batch: what they have in common makes them err alike.
@@ -87,7 +87,7 @@ class Trainer:
         """The weights of the network as they are now."""
         return _values(self._network.model.weights)
 
-    def run(self, course: Epochs, *, after_epoch: Callable[[], None]) -> None:
+    def run(self, course: Validation, *, after_epoch: Callable[[], None]) -> None:
         """Go through the epochs that `course` has not seen yet.
 
         Args:
@@ -111,10 +111,10 @@ class Trainer:
         self._feed.begin(epoch)
         states = [one for one in self._fed.variables if one.path.endswith(SEED_STATE)]
         for number, state in enumerate(states):
-            state.assign(np.array([chance(self._seed, epoch, number), 0], dtype=np.uint32))
+            state.assign(np.array([augmentation_seed(self._seed, epoch, number), 0], dtype=np.uint32))
 
-    def _watch(self, course: Epochs, after_epoch: Callable[[], None]) -> Any:
-        keras, begin = load(), self.begin
+    def _watch(self, course: Validation, after_epoch: Callable[[], None]) -> Any:
+        keras, begin = import_keras(), self.begin
 
         class Watch(keras.callbacks.Callback):  # type: ignore[name-defined, misc]
             def on_epoch_begin(self, epoch: int, _logs: Any = None) -> None:
@@ -141,6 +141,6 @@ class Trainer:
 
 
 def _values(variables: list[Any]) -> Arrays:
-    convert = load().ops.convert_to_numpy
+    convert = import_keras().ops.convert_to_numpy
     # A copy: on a processor the array may be the variable's own memory, which the next step writes to.
     return [np.array(convert(variable)) for variable in variables]

@@ -1,24 +1,24 @@
 """The search for good parameters: the only room that knows Optuna."""
 
-from glyphline.tuning.desk import TrialWatcher, Watcher
 from glyphline.tuning.identity import code_digest, identity, study_name
-from glyphline.tuning.report import Outcome, tables
+from glyphline.tuning.report import SearchResult, tables
 from glyphline.tuning.search import search
-from glyphline.tuning.storage import Place, place
-from glyphline.tuning.trial import Job, Objective, TooLargeError
+from glyphline.tuning.storage import StudyLocation, study_location
+from glyphline.tuning.trial import Objective, TooLargeError, TrialSpec
+from glyphline.tuning.trial_scheduler import TrialWatcher, Watcher
 
 __all__ = [
-    "Job",
     "Objective",
-    "Outcome",
-    "Place",
+    "SearchResult",
+    "StudyLocation",
     "TooLargeError",
+    "TrialSpec",
     "TrialWatcher",
     "Watcher",
     "code_digest",
     "identity",
-    "place",
     "search",
+    "study_location",
     "study_name",
     "tables",
 ]

@@ -7,8 +7,8 @@ from statistics import fmean, stdev
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from glyphline.tuning.book import MEASURED
 from glyphline.tuning.plan import Finalist, RecheckPlan
+from glyphline.tuning.trial_store import MEASURED
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,16 +10,16 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from glyphline.errors import SearchError
-from glyphline.tuning.book import REASON, SECONDS, Book, Claim, seconds_spent
 from glyphline.tuning.finalists import pareto_front
 from glyphline.tuning.plan import searched_in
 from glyphline.tuning.progress import summary
-from glyphline.tuning.storage import Place, connect, refusals
+from glyphline.tuning.storage import StudyLocation, connect, refusals
 from glyphline.tuning.study import SETTINGS
+from glyphline.tuning.trial_store import REASON, SECONDS, TrialClaim, TrialStore, seconds_spent
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TrialRow:
     """One trial.
 
     Attributes:
@@ -43,7 +43,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
+class StudyOverview:
     """A study at one moment.
 
     Attributes:
@@ -61,11 +61,11 @@ class Overview:
     states: Mapping[str, int]
     summary: str
     seconds: float
-    rows: tuple[Row, ...]
+    rows: tuple[TrialRow, ...]
     front: tuple[int, ...]
 
 
-def names(place: Place) -> list[str]:
+def names(place: StudyLocation) -> list[str]:
     """The studies that are there, in the order in which they were made; without those that re-check one of them."""
     if place.url is None and not place.database.exists():
         return []
@@ -74,7 +74,7 @@ def names(place: Place) -> list[str]:
     return [one for one in found if searched_in(one) not in found]
 
 
-def overview(place: Place, name: str) -> Overview:
+def study_overview(place: StudyLocation, name: str) -> StudyOverview:
     """Look at a study.
 
     Raises:
@@ -88,8 +88,8 @@ def overview(place: Place, name: str) -> Overview:
         )
     with refusals(place):
         study = optuna.load_study(study_name=name, storage=connect(place))
-        trials = Book(study).trials()
-        return Overview(
+        trials = TrialStore(study).trials()
+        return StudyOverview(
             name=name,
             settings=study.user_attrs.get(SETTINGS, {}),
             states=Counter(trial.state.name.lower() for trial in trials),
@@ -100,9 +100,9 @@ def overview(place: Place, name: str) -> Overview:
         )
 
 
-def _row(trial: FrozenTrial) -> Row:
-    claim = Claim.of(trial)
-    return Row(
+def _row(trial: FrozenTrial) -> TrialRow:
+    claim = TrialClaim.of(trial)
+    return TrialRow(
         number=trial.number,
         state=trial.state.name.lower(),
         val_loss=min(trial.intermediate_values.values(), default=None),

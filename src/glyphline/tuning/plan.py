@@ -12,7 +12,7 @@ from glyphline.params import Params
 from glyphline.tuning.identity import recheck_seed, trial_seed
 from glyphline.tuning.space import Space
 from glyphline.tuning.study import sampler
-from glyphline.tuning.trial import Job
+from glyphline.tuning.trial import TrialSpec
 
 RECHECK = "-finalists-"
 
@@ -48,9 +48,9 @@ class SearchPlan:
         tune, seed = self._params.tune, self._params.seed
         return self.space.draw(study, sampler(tune, seed, number, self.space), number)
 
-    def job(self, number: int, values: Mapping[str, Any]) -> Job:
+    def job(self, number: int, values: Mapping[str, Any]) -> TrialSpec:
         """A short fit with a seed of its own."""
-        return Job(number, values, trial_seed(self._params.seed, number), self._params.tune.epochs)
+        return TrialSpec(number, values, trial_seed(self._params.seed, number), self._params.tune.epochs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +91,9 @@ class RecheckPlan:
         """The finalist's."""
         return self.finalist(number).values
 
-    def job(self, number: int, values: Mapping[str, Any]) -> Job:
+    def job(self, number: int, values: Mapping[str, Any]) -> TrialSpec:
         """A fit as the train stage's."""
-        return Job(number, values, recheck_seed(self._params.seed, number // len(self._finalists)), None)
+        return TrialSpec(number, values, recheck_seed(self._params.seed, number // len(self._finalists)), None)
 
     @property
     def identity(self) -> dict[str, Any]:

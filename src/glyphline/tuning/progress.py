@@ -13,12 +13,12 @@ from glyphline import progress
 
 log = logging.getLogger(__name__)
 
-Ended = Callable[[FrozenTrial, list[FrozenTrial]], None]
+OnTrialEnd = Callable[[FrozenTrial, list[FrozenTrial]], None]
 """Called with a trial that ended, and with all trials."""
 
 
 @contextmanager
-def shown(name: str, total: int, stream: TextIO | None = None) -> Iterator[Ended]:
+def shown(name: str, total: int, stream: TextIO | None = None) -> Iterator[OnTrialEnd]:
     """Show how far a search has come while the block runs.
 
     Args:

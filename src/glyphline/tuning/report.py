@@ -11,8 +11,8 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from glyphline.errors import SearchError
-from glyphline.tuning.book import MEASURED, REASON
 from glyphline.tuning.finalists import Rechecked, usable, val_loss
+from glyphline.tuning.trial_store import MEASURED, REASON
 
 Rows = tuple[dict[str, Any], ...]
 
@@ -30,7 +30,7 @@ FINALIST_COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SearchResult:
     """What a search found.
 
     Attributes:
@@ -101,7 +101,7 @@ def finalist_rows(found: Iterable[Rechecked]) -> Rows:
     )
 
 
-def tables(found: Outcome | None) -> dict[str, str]:
+def tables(found: SearchResult | None) -> dict[str, str]:
     """Name of a file -> its text: all trials, the Pareto front, the finalists.
 
     Args:
@@ -178,18 +178,18 @@ def _most_common_reason(trials: Sequence[FrozenTrial]) -> tuple[str, bool]:
     return f"most often ({len(given)} times): {given[0]}", kind in limits
 
 
-def outcome(
+def search_result(
     study: str,
     trials: Sequence[FrozenTrial],
     front: Sequence[FrozenTrial],
     rechecked: Sequence[Rechecked],
     measures: Sequence[str],
-) -> Outcome:
+) -> SearchResult:
     """What the search found: the finalist with the lowest mean, else the trial with the lowest val_loss."""
     number = rechecked[0].finalist.number if rechecked else front[0].number
     best = next(trial for trial in trials if trial.number == number)
     states = Counter(trial.state for trial in trials)
-    return Outcome(
+    return SearchResult(
         study=study,
         number=number,
         values=dict(best.params),

@@ -14,20 +14,20 @@ from optuna.storages import RDBStorage
 
 from glyphline.errors import SearchError
 from glyphline.params import Params
-from glyphline.tuning import seat, study
-from glyphline.tuning.book import Book
-from glyphline.tuning.desk import Desk, Plan, Watcher
+from glyphline.tuning import process_lease, study
 from glyphline.tuning.figures import draw
 from glyphline.tuning.finalists import finalists, pareto_front, rechecked
 from glyphline.tuning.interrupt import Interrupt, listening
-from glyphline.tuning.launchers import Launcher, Work, launcher
+from glyphline.tuning.launchers import Launcher, WorkerSetup, launcher
 from glyphline.tuning.plan import RecheckPlan, SearchPlan
+from glyphline.tuning.process_lease import ProcessLease
 from glyphline.tuning.progress import shown
-from glyphline.tuning.report import Outcome, check_rechecked, check_usable, outcome
-from glyphline.tuning.seat import Seat
+from glyphline.tuning.report import SearchResult, check_rechecked, check_usable, search_result
 from glyphline.tuning.space import Space
-from glyphline.tuning.storage import Place, connect, refusals
+from glyphline.tuning.storage import StudyLocation, connect, refusals
 from glyphline.tuning.trial import Objective, run_trial
+from glyphline.tuning.trial_scheduler import TrialPlan, TrialScheduler, Watcher
+from glyphline.tuning.trial_store import TrialStore
 
 log = logging.getLogger(__name__)
 
@@ -37,14 +37,14 @@ WAIT_FOR_OTHERS_S = 1.0
 def search(
     params: Params,
     name: str,
-    place: Place,
+    place: StudyLocation,
     watcher: Watcher,
     prepare: Callable[[], Any],
     *,
     identity: Mapping[str, Any],
     objective: Objective = run_trial,
     figures: Path | None = None,
-) -> Outcome:
+) -> SearchResult:
     """Run what is missing of `tune.trials` trials, check the best again, and choose.
 
     Args:
@@ -65,32 +65,32 @@ def search(
     storage = connect(place)
     with refusals(place), _seat(place, name) as taken:
         found = _Search(params, name, storage, taken, watcher)
-        with launcher(Work(params, prepare, objective), params.tune) as launched:
-            outcome = found.run(launched, identity)
+        with launcher(WorkerSetup(params, prepare, objective), params.tune) as launched:
+            result = found.run(launched, identity)
         if figures is not None:
             draw(found.study, params.tune.objectives, figures)
-    return outcome
+    return result
 
 
 @contextmanager
-def _seat(place: Place, name: str) -> Iterator[Seat]:
+def _seat(place: StudyLocation, name: str) -> Iterator[ProcessLease]:
     if place.url is None:
         # Digested: a study's name may be longer than a file's, and hold a slash.
         digest = hashlib.sha256(name.encode()).hexdigest()[:12]
-        with seat.local(place.database.with_name(f".{digest}.lock")) as taken:
+        with process_lease.local(place.database.with_name(f".{digest}.lock")) as taken:
             yield taken
     else:
-        with seat.shared(place.url, name) as shared:
+        with process_lease.shared(place.url, name) as shared:
             yield shared
 
 
 class _Search:
-    def __init__(self, params: Params, name: str, storage: RDBStorage, taken: Seat, watcher: Watcher) -> None:
+    def __init__(self, params: Params, name: str, storage: RDBStorage, taken: ProcessLease, watcher: Watcher) -> None:
         self._params, self._name, self._storage, self._seat, self._watcher = params, name, storage, taken, watcher
         self._space = Space(params)
         self.study: optuna.Study | None = None
 
-    def run(self, launched: Launcher, identity: Mapping[str, Any]) -> Outcome:
+    def run(self, launched: Launcher, identity: Mapping[str, Any]) -> SearchResult:
         tune = self._params.tune
         plan = SearchPlan(self._params, self._space, self._warm())
         searched = self._open(self._name, tune.objectives, study.pruner(self._params), identity)
@@ -108,11 +108,11 @@ class _Search:
                 recheck.study_name(self._name), recheck.objectives, NopPruner(), {**identity, **recheck.identity}
             )
             self._work(launched, again, recheck)
-            fits = Book(again).trials()
+            fits = TrialStore(again).trials()
             checked = rechecked(recheck, best, fits)
             check_rechecked(checked, fits)
         measures = [name for name in tune.objectives if name != "val_loss"]
-        return outcome(self._name, trials, front, checked, measures)
+        return search_result(self._name, trials, front, checked, measures)
 
     def _open(
         self, name: str, objectives: Sequence[str], pruner: BasePruner, identity: Mapping[str, Any]
@@ -127,9 +127,9 @@ class _Search:
                 settings=study.settings(self._params, self._space),
             )
 
-    def _work(self, launched: Launcher, opened: optuna.Study, plan: Plan) -> None:
+    def _work(self, launched: Launcher, opened: optuna.Study, plan: TrialPlan) -> None:
         with listening() as interrupt, shown(plan.name, plan.total) as ended:
-            desk = Desk(Book(opened), plan, self._seat, self._watcher, interrupt, ended)
+            desk = TrialScheduler(TrialStore(opened), plan, self._seat, self._watcher, interrupt, ended)
             if there := sum(trial.state.is_finished() for trial in desk.book.trials()):
                 log.info("study %s: %d trials are there already", opened.study_name, there)
             desk.tell_again()
@@ -145,7 +145,7 @@ class _Search:
                 desk.give_back()
             desk.tell_again()
 
-    def _take_part(self, launched: Launcher, desk: Desk, interrupt: Interrupt) -> None:
+    def _take_part(self, launched: Launcher, desk: TrialScheduler, interrupt: Interrupt) -> None:
         while True:
             launched.run(desk)
             if interrupt.is_wanted or desk.is_done():
@@ -170,7 +170,7 @@ class _Search:
                 f"tune.warm_start={earlier}, and that study is another program's",
                 fix="choose one that `glyphline study` shows with its search, or set it to null",
             )
-        best = finalists(Book(found).trials(), self._params.tune.startup_trials)
+        best = finalists(TrialStore(found).trials(), self._params.tune.startup_trials)
         warm = [values for one in best if (values := self._space.adopt(one.values)) is not None]
         log.info("%d of the best %d trials of %s are tried first", len(warm), len(best), earlier)
         return warm

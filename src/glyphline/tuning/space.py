@@ -16,7 +16,7 @@ from optuna.samplers import BaseSampler
 from optuna.trial import TrialState, create_trial
 
 from glyphline.params import Params
-from glyphline.params.searching import SpaceEntry
+from glyphline.params.tune import SpaceEntry
 from glyphline.values import flatten
 
 KIND = "model.kind"

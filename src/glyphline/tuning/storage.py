@@ -24,7 +24,7 @@ MARK = "version_info"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StudyLocation:
     """Where the studies are.
 
     Attributes:
@@ -62,7 +62,7 @@ class Place:
         return "remove that cause and run the same command again; nothing of the study is lost"
 
 
-def place(params: Params, database: Path, environ: Mapping[str, str] = os.environ) -> Place:
+def study_location(params: Params, database: Path, environ: Mapping[str, str] = os.environ) -> StudyLocation:
     """`tune.storage`, else GLYPHLINE_STUDY_URL, else the SQLite file.
 
     Raises:
@@ -71,7 +71,7 @@ def place(params: Params, database: Path, environ: Mapping[str, str] = os.enviro
     """
     named = params.tune.storage or environ.get(VARIABLE)
     if not named:
-        return Place(database)
+        return StudyLocation(database)
     source = "tune.storage" if params.tune.storage else VARIABLE
     scheme, separator, rest = named.partition("://")
     if not separator or scheme not in SCHEMES:
@@ -86,7 +86,7 @@ def place(params: Params, database: Path, environ: Mapping[str, str] = os.enviro
             fix="write postgresql://user:password@host:port/database, and in user and password %40 for @, %3A for :, "
             "%2F for /, %3F for ?, %20 for a blank, %25 for %",
         )
-    return Place(database, url)
+    return StudyLocation(database, url)
 
 
 def _is_readable(url: str) -> bool:
@@ -103,31 +103,31 @@ def _is_readable(url: str) -> bool:
     return True
 
 
-def connect(place: Place) -> RDBStorage:
+def connect(location: StudyLocation) -> RDBStorage:
     """Open the storage; a new database gets its tables.
 
     Raises:
         SearchError: it cannot be reached or used, holds another program's tables, or an older Optuna's.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    place.database.parent.mkdir(parents=True, exist_ok=True)
+    location.database.parent.mkdir(parents=True, exist_ok=True)
     # Two processes that make the tables at once fail with "UNIQUE constraint failed: alembic_version".
-    with files.exclusive(place.database.with_suffix(".lock")), refusals(place):
-        if place.url is None:
-            _check_file(place.database)
-            url, options = _file_url(place.database), {"timeout": 60}
+    with files.exclusive(location.database.with_suffix(".lock")), refusals(location):
+        if location.url is None:
+            _check_file(location.database)
+            url, options = _file_url(location.database), {"timeout": 60}
         else:
             _load_driver()
-            url, options = place.url, {"connect_timeout": CONNECT_TIMEOUT_S}
+            url, options = location.url, {"connect_timeout": CONNECT_TIMEOUT_S}
         engine_kwargs = {"connect_args": options}
-        with _one_at_a_time(url, engine_kwargs, place):
+        with _one_at_a_time(url, engine_kwargs, location):
             storage = RDBStorage(url, engine_kwargs=engine_kwargs, skip_compatibility_check=True)
-        _check_version(storage, place)
+        _check_version(storage, location)
     return storage
 
 
 @contextmanager
-def refusals(place: Place) -> Iterator[None]:
+def refusals(location: StudyLocation) -> Iterator[None]:
     """Turn what SQLite, PostgreSQL and Optuna raise about the storage into a SearchError without the password."""
     from optuna.exceptions import StorageInternalError
     from sqlalchemy.exc import SQLAlchemyError
@@ -139,7 +139,7 @@ def refusals(place: Place) -> Iterator[None]:
         cause = getattr(cause, "orig", None) or cause
         reason = redact(" ".join(str(cause).split()))[:300]
         # From None: the chain below holds the URL, and a log would show it.
-        raise SearchError(f"the study storage {place} cannot be used: {reason}", fix=place.fix(cause)) from None
+        raise SearchError(f"the study storage {location} cannot be used: {reason}", fix=location.fix(cause)) from None
 
 
 def _file_url(database: Path) -> str:
@@ -158,37 +158,37 @@ def _check_file(database: Path) -> None:
 
 
 @contextmanager
-def _one_at_a_time(url: str, engine_kwargs: dict[str, Any], place: Place) -> Iterator[None]:
+def _one_at_a_time(url: str, engine_kwargs: dict[str, Any], location: StudyLocation) -> Iterator[None]:
     """See that the tables are Optuna's or nobody's; on a shared server let one process make them."""
     from sqlalchemy import create_engine, inspect, text
 
     engine = create_engine(url, **engine_kwargs)
     try:
         with engine.connect() as connection:
-            if place.url is not None:
+            if location.url is not None:
                 # Freed when the connection is closed, whatever happens.
                 connection.execute(text("SELECT pg_advisory_lock(hashtext('glyphline studies'))"))
             tables = inspect(connection).get_table_names()
             if tables and MARK not in tables:
                 shown = ", ".join(sorted(tables)[:4])
                 raise SearchError(
-                    f"{place} holds another program's tables ({shown}, ...)",
+                    f"{location} holds another program's tables ({shown}, ...)",
                     fix="give the studies a database of their own",
                 )
-            if place.url is None:
+            if location.url is None:
                 connection.close()
             yield
     finally:
         engine.dispose()
 
 
-def _check_version(storage: RDBStorage, place: Place) -> None:
+def _check_version(storage: RDBStorage, location: StudyLocation) -> None:
     there, here = storage.get_current_version(), storage.get_head_version()
     if there != here:
         raise SearchError(
-            f"{place} has the schema {there}, and Optuna {optuna.__version__} has {here}",
+            f"{location} has the schema {there}, and Optuna {optuna.__version__} has {here}",
             fix="keep a copy, then `optuna storage upgrade --storage "
-            f"{'URL' if place.url else _file_url(place.database)}`",
+            f"{'URL' if location.url else _file_url(location.database)}`",
         )
 
 

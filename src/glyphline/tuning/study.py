@@ -13,7 +13,7 @@ from optuna.study import StudyDirection
 
 from glyphline.errors import SearchError
 from glyphline.params import Params
-from glyphline.params.searching import TuneParams
+from glyphline.params.tune import TuneParams
 from glyphline.tuning.identity import differences, sampler_seed
 from glyphline.tuning.space import Space
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from glyphline.params import Params, overlay
-from glyphline.training import Setting, fit
+from glyphline.training import FitContext, fit
 from glyphline.training.networks import build
 from glyphline.values import EpochHook
 
@@ -16,7 +16,7 @@ LATENCY_WARM_UP, LATENCY_CALLS = 5, 50
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class TrialSpec:
     """A trial as whoever runs it knows it.
 
     Attributes:
@@ -49,11 +49,11 @@ class TooLargeError(Exception):
 class Objective(Protocol):
     """`run_trial`, or something of its shape."""
 
-    def __call__(self, params: Params, job: Job, setting: Any, *, on_epoch: EpochHook) -> Mapping[str, float]:
+    def __call__(self, params: Params, job: TrialSpec, setting: Any, *, on_epoch: EpochHook) -> Mapping[str, float]:
         """Fit one candidate; return what was measured, `val_loss` in nats among it."""
 
 
-def run_trial(params: Params, job: Job, setting: Setting, *, on_epoch: EpochHook) -> dict[str, float]:
+def run_trial(params: Params, job: TrialSpec, setting: FitContext, *, on_epoch: EpochHook) -> dict[str, float]:
     """Fit one candidate.
 
     Args:
@@ -82,7 +82,7 @@ def run_trial(params: Params, job: Job, setting: Setting, *, on_epoch: EpochHook
     return measured
 
 
-def _check_size(candidate: Params, setting: Setting) -> None:
+def _check_size(candidate: Params, setting: FitContext) -> None:
     limit = candidate.tune.max_parameters
     if limit is None:
         return

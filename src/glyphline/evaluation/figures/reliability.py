@@ -8,7 +8,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from glyphline.evaluation.calibration import Bin, mean_gap
 from glyphline.evaluation.figures import style
-from glyphline.evaluation.intervals import wilson
+from glyphline.scoring.intervals import wilson
 
 MOST_NUMBERED = 20
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from glyphline.errors import TrainingError
 from glyphline.params import Params
-from glyphline.training.loading import load
+from glyphline.training.keras_import import import_keras
 from glyphline.training.networks import cnn, custom, resnet
 
 Body = Callable[[Any], Any]
@@ -52,7 +52,7 @@ def build(
         TrainingError: there are fewer than two classes, the images are too small for the blocks, or the user's own
             function gives something else than a network for these images and classes.
     """
-    keras = load()
+    keras = import_keras()
     # A policy is the only way to tell a function of the user's own about the precision.
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
@@ -80,12 +80,12 @@ def build(
 
 
 def _member(body: Body, image_shape: tuple[int, int, int], name: str) -> Any:
-    keras = load()
+    keras = import_keras()
     images = keras.Input(image_shape, dtype="float32", name="scaled")
     return keras.Model(images, body(images), name=name)
 
 
-def examine(params: Params, image_shape: tuple[int, int, int], classes: int, project: Path | None = None) -> None:
+def check_network(params: Params, image_shape: tuple[int, int, int], classes: int, project: Path | None = None) -> None:
     """See to it that the network can be built, building as little of it as that takes.
 
     Raises:

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from glyphline.params.fitting import ModelParams
-from glyphline.training.loading import load
+from glyphline.params.train import ModelParams
+from glyphline.training.keras_import import import_keras
 from glyphline.training.networks.head import BATCH_NORM_MOMENTUM, check_blocks, head
 
 # Images are halved until their smaller side is at most this, with the last filter count: a dense layer on larger maps
@@ -26,7 +26,7 @@ def body(params: ModelParams, side: int, classes: int) -> Callable[[Any], Any]:
         TrainingError: the blocks would leave nothing of the images.
     """
     check_blocks(side, blocks=len(params.filters), halvings=len(params.filters))
-    layers = load().layers
+    layers = import_keras().layers
 
     def apply(x: Any) -> Any:
         for block, filters in enumerate(block_filters(params.filters, side), start=1):

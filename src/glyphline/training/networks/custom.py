@@ -11,7 +11,7 @@ from typing import Any
 
 from glyphline.errors import TrainingError
 from glyphline.params import Params
-from glyphline.training.loading import load
+from glyphline.training.keras_import import import_keras
 
 SIGNATURE = "def build(input_shape, classes, params) -> keras.Model"
 _FIX = f"write {SIGNATURE}, float32 images in [0, 1] in, logits (n, classes) out; docs/custom-models.md has an example"
@@ -41,7 +41,9 @@ def body(params: Params, image_shape: tuple[int, int, int], classes: int, projec
     def apply(images: Any) -> Any:
         logits = made(images)
         # A custom head may compute in half precision; the softmax must not.
-        return logits if logits.dtype == "float32" else load().layers.Activation("linear", dtype="float32")(logits)
+        return (
+            logits if logits.dtype == "float32" else import_keras().layers.Activation("linear", dtype="float32")(logits)
+        )
 
     return apply
 
@@ -111,7 +113,7 @@ def _function(kind: str, project: Path | None) -> Callable[..., Any]:
 
 
 def _check(made: Any, kind: str, image_shape: tuple[int, int, int], classes: int) -> None:
-    keras = load()
+    keras = import_keras()
     if not isinstance(made, keras.Model):
         raise TrainingError(f"{kind} gives {type(made).__name__}, not a keras.Model", fix=_FIX)
     try:

@@ -3,8 +3,8 @@
 from typing import Any
 
 from glyphline.errors import TrainingError
-from glyphline.params.fitting import ModelParams
-from glyphline.training.loading import load
+from glyphline.params.train import ModelParams
+from glyphline.training.keras_import import import_keras
 
 BATCH_NORM_MOMENTUM = 0.9
 """Not Keras' 0.99: after an epoch of twenty steps 0.99 still validates at chance."""
@@ -32,7 +32,7 @@ def check_blocks(side: int, blocks: int, halvings: int) -> None:
 
 def head(params: ModelParams, x: Any, classes: int) -> Any:
     """From features (n, f) to float32 logits (n, classes)."""
-    layers = load().layers
+    layers = import_keras().layers
     if params.dense_units:
         x = layers.Dense(params.dense_units, activation="relu", name="hidden")(x)
     if params.dropout:

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from glyphline.params.fitting import ModelParams
-from glyphline.training.loading import load
+from glyphline.params.train import ModelParams
+from glyphline.training.keras_import import import_keras
 from glyphline.training.networks.head import BATCH_NORM_MOMENTUM, check_blocks, head
 
 
@@ -24,7 +24,7 @@ def body(params: ModelParams, side: int, classes: int) -> Callable[[Any], Any]:
     Source: He et al., "Identity Mappings in Deep Residual Networks" (ECCV 2016), the units of section 3.
     """
     check_blocks(side, blocks=len(params.filters), halvings=len(params.filters) - 1)
-    layers = load().layers
+    layers = import_keras().layers
 
     def convolved(x: Any, filters: int, kernel: int, stride: int, name: str) -> Any:
         return layers.Conv2D(

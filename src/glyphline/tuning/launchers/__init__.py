@@ -1,6 +1,6 @@
 """Where trials are run: in this process, in warm processes beside it, on a Ray cluster; all take them from a desk."""
 
-from glyphline.tuning.launchers.launch import launcher
-from glyphline.tuning.launchers.work import Launcher, Work
+from glyphline.tuning.launchers.choice import launcher
+from glyphline.tuning.launchers.launcher import Launcher, WorkerSetup
 
-__all__ = ["Launcher", "Work", "launcher"]
+__all__ = ["Launcher", "WorkerSetup", "launcher"]

@@ -4,10 +4,10 @@ from functools import cache, partial
 from types import TracebackType
 from typing import Self
 
-from glyphline.tuning.conduct import conduct
-from glyphline.tuning.desk import Desk
-from glyphline.tuning.launchers.work import Work
-from glyphline.tuning.seat import new_owner
+from glyphline.tuning.launchers.launcher import WorkerSetup
+from glyphline.tuning.process_lease import new_owner
+from glyphline.tuning.trial_runner import run_recorded
+from glyphline.tuning.trial_scheduler import TrialScheduler
 
 
 class Inline:
@@ -17,7 +17,7 @@ class Inline:
         work: what a trial needs.
     """
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: WorkerSetup) -> None:
         self._work = work
         self._setting = cache(work.prepare)
         self._name = new_owner().rpartition("/")[0]
@@ -31,7 +31,7 @@ class Inline:
     def drop(self) -> None:
         """There is nobody to send home."""
 
-    def run(self, desk: Desk) -> None:
+    def run(self, desk: TrialScheduler) -> None:
         """Take jobs and run them until there are none."""
         if desk.is_done():
             return
@@ -39,4 +39,4 @@ class Inline:
         setting = self._setting()
         while (job := desk.take(self._name)) is not None:
             report = partial(desk.epoch, job)
-            desk.end(job, conduct(self._work.objective, self._work.params, setting, job, report))
+            desk.end(job, run_recorded(self._work.objective, self._work.params, setting, job, report))

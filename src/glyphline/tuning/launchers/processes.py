@@ -11,17 +11,17 @@ from types import TracebackType
 from typing import Any, Self
 
 from glyphline import environment
-from glyphline.beside import deaf_to_interrupts, live_as_child
-from glyphline.tuning.desk import Desk
-from glyphline.tuning.launchers.crew import Crew, Line, Lost
-from glyphline.tuning.launchers.work import Work
+from glyphline.preload_process import deaf_to_interrupts, live_as_child
+from glyphline.tuning.launchers.launcher import WorkerSetup
 from glyphline.tuning.launchers.worker import Message, serve
+from glyphline.tuning.launchers.worker_pool import WorkerConnection, WorkerLost, WorkerPool
+from glyphline.tuning.trial_scheduler import TrialScheduler
 
 # A worker has nothing to lose: its trial is begun again, and its files are whole.
 END_S = 5.0
 
 
-class Processes:
+class ProcessWorkers:
     """Workers in processes of their own.
 
     Args:
@@ -31,9 +31,9 @@ class Processes:
         gpus: for each worker, what CUDA_VISIBLE_DEVICES is to be; empty leaves it as it is.
     """
 
-    def __init__(self, work: Work, workers: int, *, threads: int, gpus: Sequence[str] = ()) -> None:
+    def __init__(self, work: WorkerSetup, workers: int, *, threads: int, gpus: Sequence[str] = ()) -> None:
         self._work, self._threads, self._gpus = work, threads, gpus
-        self._crew = Crew(self, workers)
+        self._crew = WorkerPool(self, workers)
 
     def __enter__(self) -> Self:
         return self
@@ -45,11 +45,11 @@ class Processes:
         """Kill the workers."""
         self._crew.close()
 
-    def run(self, desk: Desk) -> None:
+    def run(self, desk: TrialScheduler) -> None:
         """Have the workers take jobs until there are none."""
         self._crew.run(desk)
 
-    def hire(self, place: int) -> Line:
+    def hire(self, place: int) -> WorkerConnection:
         """Begin a worker; its place says which GPUs it has."""
         variables = thread_limits(self._threads)
         if self._gpus:
@@ -63,7 +63,9 @@ class Processes:
         theirs.close()
         return _PipeLine(process, ours)
 
-    def listen(self, lines: Iterable[Line], timeout_s: float) -> list[tuple[Line, Message | Lost]]:
+    def listen(
+        self, lines: Iterable[WorkerConnection], timeout_s: float
+    ) -> list[tuple[WorkerConnection, Message | WorkerLost]]:
         """What workers said; a broken pipe says that its worker is dead."""
         by_pipe = {line.pipe: line for line in lines if isinstance(line, _PipeLine)}
         return [
@@ -78,12 +80,12 @@ class _PipeLine:
         self.pipe, self._process = pipe, process
         self.name = f"{socket.gethostname()}/{process.pid}"
 
-    def hear(self) -> Message | Lost:
+    def hear(self) -> Message | WorkerLost:
         try:
             message: Message = self.pipe.recv()
         except (EOFError, OSError):
             self._process.join(END_S)
-            return Lost(_how_it_ended(self._process.exitcode))
+            return WorkerLost(_how_it_ended(self._process.exitcode))
         return message
 
     def answer(self, content: Any) -> None:
@@ -104,7 +106,7 @@ def thread_limits(threads: int) -> dict[str, str]:
     return dict.fromkeys(names, str(threads))
 
 
-def _main(work: Work, pipe: Connection) -> None:
+def _main(work: WorkerSetup, pipe: Connection) -> None:
     # What becomes of the trials is for the process with the desk to say.
     live_as_child()
 

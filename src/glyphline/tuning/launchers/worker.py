@@ -9,9 +9,9 @@ from typing import Any
 import psutil
 
 from glyphline.errors import PipelineError
-from glyphline.tuning.conduct import Ended, conduct
-from glyphline.tuning.launchers.work import Work
-from glyphline.tuning.trial import Job
+from glyphline.tuning.launchers.launcher import WorkerSetup
+from glyphline.tuning.trial import TrialSpec
+from glyphline.tuning.trial_runner import TrialResult, run_recorded
 
 # TensorFlow never gives back what a compiled function took, 9 MB for a small CNN (docs/experiments.md); to begin anew
 # costs the seconds of its import.
@@ -32,10 +32,10 @@ class Epoch:
 
 
 @dataclass(frozen=True, slots=True)
-class Leaving:
+class WorkerRestart:
     """A trial ended, and the worker has grown too large for another."""
 
-    ended: Ended
+    ended: TrialResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +52,19 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class WorkerCrash:
     """The worker cannot work here, and it is a mistake of this program."""
 
     trace: str
 
 
-Message = Ready | Epoch | Ended | Leaving | Refused | Broken
+Message = Ready | Epoch | TrialResult | WorkerRestart | Refused | WorkerCrash
 
 Ask = Callable[[Message], Any]
 """Sends a message and waits for its answer."""
 
 
-def serve(work: Work, ask: Ask) -> None:
+def serve(work: WorkerSetup, ask: Ask) -> None:
     """Work until the answer to `Ready` is None, or until this process has grown by `GROWTH_MB` since its first trial.
 
     Args:
@@ -77,16 +77,18 @@ def serve(work: Work, ask: Ask) -> None:
         ask(Refused(type(error), error.problem, error.fix))
         return
     except Exception:
-        ask(Broken(traceback.format_exc()))
+        ask(WorkerCrash(traceback.format_exc()))
         return
     message: Message = Ready()
     limit = math.inf
-    while not isinstance(message, Leaving):
-        job: Job | None = ask(message)
+    while not isinstance(message, WorkerRestart):
+        job: TrialSpec | None = ask(message)
         if job is None:
             return
-        ended = conduct(work.objective, work.params, setting, job, lambda epoch, metrics: ask(Epoch(epoch, metrics)))
+        ended = run_recorded(
+            work.objective, work.params, setting, job, lambda epoch, metrics: ask(Epoch(epoch, metrics))
+        )
         size = psutil.Process().memory_info().rss / 2**20
         limit = min(limit, size + GROWTH_MB)
-        message = ended.without_error() if size < limit else Leaving(ended.without_error())
+        message = ended.without_error() if size < limit else WorkerRestart(ended.without_error())
     ask(message)

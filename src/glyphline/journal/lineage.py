@@ -1,0 +1,175 @@
+"""Where a run comes from: commit, changes, data, lock file, machine."""
+
+import logging
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from glyphline import files
+from glyphline.journal.run_events import Lineage
+from glyphline.params import Params
+from glyphline.paths import Paths
+from glyphline.redaction import redact
+
+log = logging.getLogger(__name__)
+
+MAX_PATCH_BYTES = 1 << 20
+MAX_CHANGED = 200
+SHORT = 12
+BLANKED = "Credentials in these changes were blanked, so this is not quite what ran.\n"
+"""The first line of such a patch; `git apply` passes over it."""
+GIT_TIMEOUT_S = 10.0
+# dvc.lock is a product of the pipeline: it changes with every run and says nothing about the code.
+_SCOPE = ("--", ".", ":(exclude)dvc.lock")
+# A person's settings of git are for the eye; what is kept here must be read by `git apply` and by this program.
+_PLAIN = tuple(
+    word
+    for setting in (
+        "core.quotePath=false",
+        "diff.relative=false",
+        "diff.suppressBlankEmpty=false",
+        "diff.autoRefreshIndex=true",
+    )
+    for word in ("-c", setting)
+)
+_STATUS = ("status", "--porcelain=v2", "--branch", "--untracked-files=normal", "--no-renames")
+_DIFF = (
+    "diff",
+    "HEAD",
+    "--binary",
+    "--no-color",
+    "--no-ext-diff",
+    "--no-textconv",
+    "--no-renames",
+    "--submodule=short",
+    "--unified=3",
+    "--src-prefix=a/",
+    "--dst-prefix=b/",
+)
+
+
+def collect(params: Params, paths: Paths, stage: str, environ: Mapping[str, str]) -> Lineage:
+    """All that is known when a stage begins; parts that cannot be had are missing.
+
+    `run` of the result is empty: the lineage is the same for every run of the stage.
+    """
+    commit, changed = _state(paths.work)
+    told = _git(paths.work, *_DIFF, *_SCOPE) if changed else b""
+    patch, encoding, redacted = _text(told or b"")
+    left_out = told is None or len(told) > MAX_PATCH_BYTES
+    facts: dict[str, Any] = {
+        "stage": stage,
+        "git": {
+            "commit": commit,
+            "dirty": bool(changed),
+            "changed": changed[:MAX_CHANGED],
+            "patch_left_out": left_out,
+            "patch_encoding": encoding,
+            "patch_redacted": redacted,
+        },
+        "dvc_experiment": environ.get("DVC_EXP_NAME"),
+        "lock_file_sha256": files.sha256(paths.lock_file) if paths.lock_file.is_file() else None,
+        "seed": params.seed,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+    }
+    lock = paths.work / "dvc.lock"
+    return Lineage(
+        run="",
+        stage=stage,
+        facts=facts,
+        patch=patch if patch and not left_out else None,
+        dvc_lock=lock.read_text(encoding="utf-8", errors="replace") if lock.is_file() else None,
+    )
+
+
+def tags(lineage: Lineage) -> dict[str, str]:
+    """The few short tags that every run carries."""
+    git, facts = lineage.facts["git"], lineage.facts
+    found = {
+        "mlflow.source.git.commit": git["commit"],
+        "mlflow.source.name": f"glyphline {lineage.stage}",
+        "mlflow.source.type": "LOCAL",
+        "glyphline.dirty": str(git["dirty"]).lower() if git["commit"] else None,
+        "glyphline.experiment": facts["dvc_experiment"],
+        "glyphline.lock": (facts["lock_file_sha256"] or "")[:SHORT] or None,
+        "glyphline.seed": str(facts["seed"]),
+    }
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def patch_bytes(lineage: Lineage) -> bytes:
+    """The patch as `git apply` takes it; empty where there is none."""
+    # Journals of before this key held nothing but UTF-8.
+    return (lineage.patch or "").encode(lineage.facts["git"].get("patch_encoding", "utf-8"))
+
+
+@lru_cache(maxsize=256)
+def md5s(dvc_lock: str) -> Mapping[str, Mapping[str, Mapping[str, str]]]:
+    """Stage -> `deps` and `outs` -> path -> MD5, from the text of dvc.lock; nothing of a damaged one, and a warning.
+
+    Parsing one takes tenths of a second, and `sync` asks twice about those of all past commits.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        stages = (YAML(typ="safe").load(dvc_lock) or {}).get("stages") or {}
+        return {
+            name: {
+                side: {entry["path"]: str(entry.get("md5", "")) for entry in (stage or {}).get(side) or ()}
+                for side in ("deps", "outs")
+            }
+            for name, stage in stages.items()
+        }
+    except (YAMLError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # In a merge, for example, it holds both sides; it may also be one of many in the past.
+        said = " ".join(str(error).split())
+        log.warning("a dvc.lock is damaged and left out: %s\nfix: restore it, or make it again with `dvc repro`", said)
+        return {}
+
+
+def _text(patch: bytes) -> tuple[str, str, bool]:
+    """A patch without credentials, the encoding that gives its bytes back, and whether it held credentials."""
+    # The bytes of other encodings become characters that no rule of redaction takes for the end of a password.
+    told = patch.decode("utf-8", "surrogateescape")
+    kept = redact(told)
+    redacted = kept != told
+    content = ((BLANKED if redacted else "") + kept).encode("utf-8", "surrogateescape")
+    try:
+        return content.decode(), "utf-8", redacted
+    except UnicodeDecodeError:
+        # JSON holds no other bytes than those of UTF-8; in Latin-1 each byte is a character.
+        return content.decode("latin-1"), "latin-1", redacted
+
+
+def _state(work: Path) -> tuple[str | None, list[str]]:
+    text = (_git(work, *_STATUS, *_SCOPE) or b"").decode("utf-8", "replace")
+    commit, changed = None, []
+    for line in text.split("\n"):
+        if line.startswith("# branch.oid "):
+            commit = line.split()[-1]
+        elif line and not line.startswith("#"):
+            # Kind 1 has eight fields before the path, a rename (2) nine, a conflict (u) ten, an untracked file (?) one.
+            changed.append(line.split(" ", {"1": 8, "2": 9, "u": 10}.get(line[0], 1))[-1].split("\t")[0])
+    return (None if commit == "(initial)" else commit), changed
+
+
+def _git(work: Path, *arguments: str) -> bytes | None:
+    """What git says, as bytes: line ends and encodings of a patch are those of the files in it."""
+    try:
+        done = subprocess.run(
+            ["git", "--no-optional-locks", *_PLAIN, *arguments],
+            cwd=work,
+            capture_output=True,
+            timeout=GIT_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None

@@ -1,0 +1,156 @@
+"""What can happen to a run: one frozen type per kind of line in a journal."""
+
+import time
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+Status = Literal["FINISHED", "KILLED", "FAILED"]
+NOTE_TAG = "mlflow.note.content"
+KEY_TAG = "glyphline.run_key"
+"""By this tag a store knows a run of ours again."""
+
+
+def now_ms() -> int:
+    """Milliseconds since 1970, the clock of MLflow."""
+    return time.time_ns() // 1_000_000
+
+
+class _Line(BaseModel):
+    # NaN has no JSON; a diverged trial must still be written down.
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
+
+
+class Header(_Line):
+    """The first line of a journal: which it is and which stage writes it."""
+
+    kind: Literal["journal"] = "journal"
+    version: Literal[1] = 1
+    id: str
+    stage: str
+    time: int = Field(default_factory=now_ms)
+
+
+class _RunLine(_Line):
+    run: str = Field(description="Key of the run.")
+    time: int = Field(default_factory=now_ms, description="Milliseconds since 1970.")
+
+
+class Start(_RunLine):
+    """A run begins."""
+
+    kind: Literal["start"] = "start"
+    experiment: str
+    name: str
+    parent: str | None = None
+    tags: dict[str, str] = {}
+
+
+class Resume(_RunLine):
+    """A run that another journal began gets more lines."""
+
+    kind: Literal["resume"] = "resume"
+    experiment: str | None = Field(default=None, description="Null when the journal that began the run is not here.")
+
+
+class Params(_RunLine):
+    """Dotted keys and their values."""
+
+    kind: Literal["params"] = "params"
+    values: dict[str, Any]
+
+
+class Metrics(_RunLine):
+    """Numbers of one step."""
+
+    kind: Literal["metrics"] = "metrics"
+    values: dict[str, float]
+    step: int = 0
+
+
+class Tags(_RunLine):
+    """Words about the run."""
+
+    kind: Literal["tags"] = "tags"
+    values: dict[str, str]
+
+
+class FileMark(_Line):
+    """A file, found again by its content: `md5` is also its name in DVC's cache."""
+
+    path: str = Field(description="Relative to the project's folder, with slashes.")
+    size_bytes: int
+    sha256: str
+    md5: str
+
+
+class Artifact(_RunLine):
+    """A file that belongs to the run."""
+
+    kind: Literal["artifact"] = "artifact"
+    file: FileMark
+    folder: str = ""
+
+
+class Input(_RunLine):
+    """Data that the run read."""
+
+    kind: Literal["input"] = "input"
+    name: str
+    digest: str
+    context: str
+    source: str
+    count: int
+
+
+class Signature(_Line):
+    """Shapes and types of what a model takes and gives; -1 is the number of images."""
+
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    input_dtype: str = "uint8"
+    output_dtype: str = "float32"
+
+
+class Model(_RunLine):
+    """A Keras archive that the run made."""
+
+    kind: Literal["model"] = "model"
+    file: FileMark
+    signature: Signature
+    metadata: dict[str, Any] = {}
+
+
+class Lineage(_RunLine):
+    """Where the run comes from."""
+
+    kind: Literal["lineage"] = "lineage"
+    stage: str
+    facts: dict[str, Any]
+    patch: str | None = None
+    dvc_lock: str | None = Field(default=None, description="Text of dvc.lock when the stage began.")
+
+
+class End(_RunLine):
+    """A run is over."""
+
+    kind: Literal["end"] = "end"
+    status: Status
+
+
+RunEvent = Start | Resume | Params | Metrics | Tags | Artifact | Input | Model | Lineage | End
+_ANY: TypeAdapter[Header | RunEvent] = TypeAdapter(Annotated[Header | RunEvent, Field(discriminator="kind")])
+
+
+def encode(line: Header | RunEvent) -> bytes:
+    """One line of JSON with its newline."""
+    return line.model_dump_json().encode() + b"\n"
+
+
+def decode(line: bytes) -> Header | RunEvent:
+    """The event of a line.
+
+    Raises:
+        ValueError: the line is no JSON, or no event that this version knows.
+    """
+    return _ANY.validate_json(line)

@@ -1,0 +1,57 @@
+"""What people find when they open an experiment: a note, and a view of the runs with the columns that matter.
+
+MLflow's table of runs shows no metric by itself. A view that somebody shares is kept as a tag of the experiment, so one
+can be put there when the experiment is made; the note links to it.
+"""
+
+import json
+
+from glyphline.journal.run_events import NOTE_TAG
+
+VIEW = "glyphline"
+TUNING = "tuning"
+MODEL_COLUMNS = (
+    "attributes.`Created`",
+    "metrics.`test_accuracy`",
+    "metrics.`test_calibration_error`",
+    "metrics.`test_log_loss`",
+    "metrics.`test_macro_f1`",
+    "params.`model.dropout`",
+    "params.`train.batch_size`",
+    "params.`train.epochs`",
+    "params.`train.learning_rate`",
+)
+TRIAL_COLUMNS = (
+    "attributes.`Created`",
+    "metrics.`best_val_loss`",
+    "metrics.`val_accuracy`",
+    "params.`model.dropout`",
+    "params.`train.batch_size`",
+    "params.`train.learning_rate`",
+)
+
+
+def tags(name: str, experiment_id: str) -> dict[str, str]:
+    """The tags of an experiment.
+
+    Args:
+        name: `<data set>` for models, `<data set>/tuning` for searches.
+        experiment_id: MLflow's own, for the link in the note.
+    """
+    dataset, _, kind = name.partition("/")
+    columns: tuple[str, ...]
+    if kind == TUNING:
+        columns, metric, greater = TRIAL_COLUMNS, "best_val_loss", False
+        note = f"The searches on **{dataset}**: a run per study, its trials below it. The models are in `{dataset}`."
+    else:
+        columns, metric, greater = MODEL_COLUMNS, "test_accuracy", True
+        note = f"One run per model trained on **{name}**; the trials that led to them are in `{name}/{TUNING}`."
+    link = f"#/experiments/{experiment_id}/runs?viewStateShareKey={VIEW}&workflowType=machine_learning"
+    return {
+        NOTE_TAG: f"{note} [Show the columns that matter]({link}).",
+        # Keeps the UI from guessing what the experiment is about.
+        "mlflow.experimentKind": "custom_model_development",
+        "mlflow.experiment.primaryMetric.name": metric,
+        "mlflow.experiment.primaryMetric.greaterIsBetter": str(greater),
+        f"mlflow.sharedViewState.{VIEW}": json.dumps({"selectedColumns": columns}),
+    }

@@ -1,0 +1,64 @@
+"""Make a run's Keras archive a logged model of MLflow, once."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Run
+
+from glyphline.journal.run_events import KEY_TAG, Model
+from glyphline.mlflow_sync import model_folder
+from glyphline.mlflow_sync.request_batches import MAX_TAG_CHARACTERS
+
+NAME = "classifier"
+DIGEST_TAG = "glyphline.model_sha256"
+
+
+def ensure(client: Any, run: Run, archive: Path, event: Model, params: dict[str, str]) -> str:
+    """The id of the logged model that holds this archive; each step that a crash left undone is done now.
+
+    Args:
+        client: an `mlflow.MlflowClient`.
+        run: the run that made the model.
+        archive: the `.keras` file, wherever it lies now.
+        event: what the journal says of it.
+        params: shown with the model.
+    """
+    run_id, experiment_id = run.info.run_id, run.info.experiment_id
+    found = client.search_logged_models(
+        [experiment_id], filter_string=f"source_run_id = '{run_id}' AND tags.`{DIGEST_TAG}` = '{event.file.sha256}'"
+    )
+    model = (
+        found[0]
+        if found
+        else client.create_logged_model(
+            experiment_id,
+            name=NAME,
+            source_run_id=run_id,
+            tags={DIGEST_TAG: event.file.sha256, KEY_TAG: event.run},
+            params={key: value[:MAX_TAG_CHARACTERS] for key, value in params.items()},
+            model_type="keras",
+        )
+    )
+    model_id: str = model.model_id
+    if model.status != LoggedModelStatus.READY:
+        with tempfile.TemporaryDirectory(prefix="glyphline-model-") as name:
+            model_folder.write(
+                Path(name),
+                archive,
+                event.signature,
+                event.metadata,
+                model_id=model_id,
+                run_id=run_id,
+                artifact_path=model.artifact_location,
+            )
+            client.log_model_artifacts(model_id, name)
+        client.finalize_logged_model(model_id, LoggedModelStatus.READY)
+    if model_id not in outputs(client.get_run(run_id)):
+        client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
+    return model_id
+
+
+def outputs(run: Run) -> list[str]:
+    """The ids of the models that a run made, in order."""
+    return [output.model_id for output in run.outputs.model_outputs] if run.outputs else []

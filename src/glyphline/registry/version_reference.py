@@ -1,0 +1,83 @@
+"""Find the run behind a version or an alias of a registered model."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from glyphline.errors import RegistryError
+from glyphline.nearest import nearest
+from glyphline.registry import connection
+
+
+@dataclass(frozen=True, slots=True)
+class VersionReference:
+    """What a person wrote: a version or an alias of a model.
+
+    Attributes:
+        name: of the registered model.
+        version: its number, or None when an alias was given.
+        alias: or None when a version was given.
+    """
+
+    name: str
+    version: int | None
+    alias: str | None
+
+
+_SPELLINGS = (
+    re.compile(r"(?:models:/)?(?P<name>[^/@]*)@(?P<alias>[^/@]+)"),
+    re.compile(r"models:/(?P<name>[^/@]+)/(?P<version>\d+)"),
+    re.compile(r"v?(?P<version>\d{1,6})"),
+)
+
+
+def parse_reference(text: str, default_name: str) -> VersionReference | None:
+    """`models:/NAME/3`, `models:/NAME@alias`, `NAME@alias`, `@alias`, `3`, `v3`; None for anything else.
+
+    Args:
+        text: what a person wrote.
+        default_name: the model that is meant when none is named, `registry.name`.
+    """
+    for spelling in _SPELLINGS:
+        if found := spelling.fullmatch(text):
+            parts = found.groupdict()
+            number = parts.get("version")
+            return VersionReference(
+                parts.get("name") or default_name, int(number) if number else None, parts.get("alias")
+            )
+    return None
+
+
+def source_run(reference: VersionReference, uri: str, timeout_s: float) -> str:
+    """The MLflow run that a version was made of.
+
+    Raises:
+        RegistryError: there is no such model, version or alias; the nearest are named.
+        TrackingError: the store cannot be reached.
+    """
+    with connection.client(uri, timeout_s) as client:
+        known = client.search_registered_models(f"name = '{reference.name}'", max_results=1)
+        if not known:
+            names = [model.name for model in client.search_registered_models(max_results=1000)]
+            raise _unknown(f"there is no registered model {reference.name!r}", nearest(reference.name, names))
+        aliases = {alias: int(version) for alias, version in known[0].aliases.items()}
+        version = aliases.get(reference.alias, 0) if reference.alias else reference.version
+        found = {
+            int(one.version): one.run_id
+            for one in client.search_model_versions(f"name = '{reference.name}'", max_results=10_000)
+        }
+    if version not in found:
+        what = f"alias {reference.alias!r}" if reference.alias else f"version {reference.version}"
+        near: Any = nearest(reference.alias, aliases) if reference.alias else sorted(found)[-3:]
+        raise _unknown(f"{reference.name} has no {what}", list(map(str, near)))
+    run_id = found[version]
+    if not run_id:
+        raise RegistryError(
+            f"version {version} of {reference.name} names no run that it was made of",
+            fix="compare versions that Glyphline registered",
+        )
+    return str(run_id)
+
+
+def _unknown(problem: str, near: list[str]) -> RegistryError:
+    return RegistryError(problem, fix=f"nearest: {', '.join(near)}" if near else "look at the registry with `make ui`")

@@ -1,0 +1,188 @@
+"""Is one model better than another, or was it luck? Paired tests on the same images.
+
+Two accuracies on one test split are not independent: most images are easy for both models. What counts are the images
+that only one of them gets right, and the difference of the two losses image by image.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from glyphline.errors import DataError
+from glyphline.scoring.intervals import RESAMPLES, Values, bootstrap_mean
+from glyphline.scoring.losses import log_losses
+from glyphline.scoring.predictions import Predictions
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A difference, second minus first, with its interval and the probability of one so large by luck.
+
+    Attributes:
+        value: the difference as observed.
+        low, high: ends of the 95 % interval.
+        p_value: two-sided, in (0, 1], under the hypothesis that the models do not differ.
+    """
+
+    value: float
+    low: float
+    high: float
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """Two models on the same images.
+
+    Attributes:
+        count: images.
+        only_first: images that only the first gets right.
+        only_second: images that only the second gets right.
+        accuracy: second minus first, a fraction; above 0 when the second is better. Exact McNemar test.
+        log_loss: second minus first, in nats; below 0 when the second is better. Paired bootstrap.
+    """
+
+    count: int
+    only_first: int
+    only_second: int
+    accuracy: Estimate
+    log_loss: Estimate
+
+
+def compare(first: Predictions, second: Predictions, *, seed: int = 0, resamples: int = RESAMPLES) -> Paired:
+    """Compare two models image by image.
+
+    Args:
+        first: of the model in the place of the reference, for example the champion.
+        second: of the model that is to be judged, for example the challenger.
+        seed: of the bootstrap; the same seed gives the same result.
+        resamples: of the bootstrap; the smallest p-value it can give is 1 / (resamples + 1).
+
+    Raises:
+        DataError: the two were not scored on the same images.
+    """
+    check_comparable(first, second)
+    right_first, right_second = first.right, second.right
+    only_first = int((right_first & ~right_second).sum())
+    only_second = int((~right_first & right_second).sum())
+    count = len(first)
+    low, high = difference_interval(only_first, only_second, count)
+    return Paired(
+        count=count,
+        only_first=only_first,
+        only_second=only_second,
+        accuracy=Estimate((only_second - only_first) / count, low, high, mcnemar(only_first, only_second)),
+        log_loss=bootstrap(
+            log_losses(second.probs, second.labels) - log_losses(first.probs, first.labels),
+            seed=seed,
+            resamples=resamples,
+        ),
+    )
+
+
+def check_comparable(first: Predictions, second: Predictions) -> None:
+    """Refuse two models whose scores do not measure the same thing.
+
+    Raises:
+        DataError: the test splits differ.
+    """
+    if first.test_digest != second.test_digest:
+        raise DataError(
+            f"scored on different test splits ({first.test_digest[:12]}, {len(first):,} images, and"
+            f" {second.test_digest[:12]}, {len(second):,} images): the scores do not measure the same thing",
+            fix="evaluate both models on the same test split: same data.dataset, preprocess.* and seed",
+        )
+    if first.classes != second.classes or not np.array_equal(first.labels, second.labels):
+        raise DataError(
+            f"the labels differ although both name the test split {first.test_digest[:12]}",
+            fix="one of the files was changed: restore it with `dvc checkout`, or evaluate again with `dvc repro`",
+        )
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """P-value of McNemar's test, exact and two-sided: is a disagreement as likely to favour one as the other?
+
+    Args:
+        only_first: images that only the first model gets right, at least 0.
+        only_second: images that only the second gets right, at least 0.
+
+    Returns:
+        In (0, 1]; 1 when the models never disagree.
+
+    Source: McNemar, "Note on the sampling error of the difference between correlated proportions or percentages"
+    (Psychometrika 12, 1947); the exact form is the sign test, Dietterich 1998 recommends it for classifiers.
+    """
+    if only_first + only_second == 0:
+        return 1.0
+    from scipy.stats import binomtest
+
+    return float(binomtest(only_first, only_first + only_second, 0.5).pvalue)
+
+
+def difference_interval(only_first: int, only_second: int, count: int, level: float = 0.95) -> tuple[float, float]:
+    """Interval of a difference of two accuracies on the same images, second minus first.
+
+    Args:
+        only_first: images that only the first model gets right.
+        only_second: images that only the second gets right.
+        count: all images, at least 1.
+        level: how often the interval holds the true difference.
+
+    Returns:
+        (low, high), both in [-1, 1].
+
+    Source: Agresti and Min, "Simple improved confidence intervals for comparing matched proportions" (Statistics in
+    Medicine 24, 2005): Wald's interval after adding half an image to each cell of the table.
+    """
+    if count < 1 or min(only_first, only_second) < 0 or only_first + only_second > count:
+        raise ValueError(f"{only_first} and {only_second} of {count} is no table of disagreements")
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    first, second, total = only_first + 0.5, only_second + 0.5, count + 2
+    difference = (second - first) / total
+    half = z * math.sqrt(first + second - (second - first) ** 2 / total) / total
+    return max(-1.0, difference - half), min(1.0, difference + half)
+
+
+def bootstrap(differences: Values, *, seed: int = 0, resamples: int = RESAMPLES) -> Estimate:
+    """The mean of paired differences, its 95 % percentile interval, and a test of whether it is 0.
+
+    The images are drawn anew with replacement. The p-value is the share of resamples whose mean, moved so that the
+    hypothesis holds, is as far from 0 as the observed one; the observed sample counts as one of them.
+
+    Args:
+        differences: float64 (n,), second minus first.
+        seed: of the draws.
+        resamples: how many.
+
+    Source: Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), section 16.4.
+    """
+    drawn = bootstrap_mean(differences, seed=seed, resamples=resamples)
+    if not len(drawn.means):
+        # Equal models differ by 0, for certain.
+        p_value = 1.0 if drawn.value == 0 else 1 / (resamples + 1)
+    else:
+        as_far = np.abs(drawn.means - drawn.value) >= abs(drawn.value)
+        p_value = (1 + int(as_far.sum())) / (resamples + 1)
+    return Estimate(drawn.value, drawn.low, drawn.high, p_value)
+
+
+def holm(p_values: Sequence[float]) -> tuple[float, ...]:
+    """P-values adjusted for their number, so that all together they are wrong as seldom as one alone would be.
+
+    Args:
+        p_values: each in [0, 1], in any order.
+
+    Returns:
+        The adjusted ones, in the same order, none smaller than before.
+
+    Source: Holm, "A Simple Sequentially Rejective Multiple Test Procedure" (Scand. J. Statist. 6, 1979).
+    """
+    adjusted = [0.0] * len(p_values)
+    largest = 0.0
+    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        adjusted[place] = largest
+    return tuple(adjusted)

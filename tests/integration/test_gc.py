@@ -1,0 +1,147 @@
+"""What `glyphline gc` leaves alone, over real SQLite stores and real files."""
+
+import os
+import shutil
+import sqlite3
+import time
+from contextlib import closing
+
+import pytest
+
+from glyphline.commands import gc
+from glyphline.mlflow_sync import store
+from glyphline.params import overlay
+from glyphline.paths import Paths
+from glyphline.registry import RegistryLocation, registration
+from tests.registered import Runs, compare
+
+NAME = "shapes"
+UNKNOWN_RUN = "0" * 32
+UNKNOWN_MODEL = f"m-{'0' * 32}"
+
+
+class Cleaned:
+    """A project with one champion in its store; its files are older than an hour."""
+
+    def __init__(self, project: Paths, params) -> None:
+        self.project, self.uri = project, store.uri(params, project, {})
+        self.params = overlay(params, {"registry.name": NAME, "tracking.uri": self.uri})
+        opened = store.connect(self.uri, project, 5)
+        self.experiment_id = opened.experiment("digits")
+        self.client = opened.client
+        self.runs = Runs(self.client, project.mlruns / "made", experiment="digits")
+        self.champion = self.register(950)
+
+    @property
+    def artifacts(self):
+        return self.project.mlruns / "artifacts"
+
+    @property
+    def model(self):
+        return self.runs.folder_of(self.champion)
+
+    def register(self, correct: int):
+        made = self.runs.make(correct)
+        to = RegistryLocation(self.uri, NAME, 5, self.project.mlruns / "registry.lock")
+        assert registration(made, to, self.params.registry, compare).promoted
+        return made
+
+    def put(self, *places: str) -> None:
+        for place in places:
+            (self.artifacts / place).mkdir(parents=True)
+            (self.artifacts / place / "file").write_text("x")
+
+    def clean(self, keep: int = 20, project: Paths | None = None, **changes):
+        for folder in [*self.artifacts.rglob("*")]:
+            os.utime(folder, (time.time() - 7200,) * 2)
+        plan, _ = gc.run(overlay(self.params, changes), project or self.project, keep, dry=False)
+        return plan
+
+
+@pytest.fixture
+def cleaned(project, default_params):
+    return Cleaned(project, default_params)
+
+
+def test_folders_that_look_like_runs_and_models_and_that_nobody_knows_go(cleaned):
+    places = (f"digits/{UNKNOWN_RUN}", f"digits/models/{UNKNOWN_MODEL}")
+    cleaned.put(*places, "digits/traces", f"7/{UNKNOWN_RUN}")
+    plan = cleaned.clean()
+    assert {path.relative_to(cleaned.artifacts).as_posix() for path in plan.strays} == set(places)
+    assert plan.unsure == 0
+    assert not any((cleaned.artifacts / place).exists() for place in places)
+    assert (cleaned.artifacts / "digits/traces").exists()
+    assert (cleaned.artifacts / f"7/{UNKNOWN_RUN}").exists()
+    assert cleaned.model.exists()
+
+
+def test_a_second_store_takes_nothing_of_the_first(cleaned, migrated_store):
+    shutil.copy(migrated_store, cleaned.project.mlruns / "other.db")
+    other = f"sqlite:///{cleaned.project.mlruns / 'other.db'}"
+    store.connect(other, cleaned.project, 5).experiment("digits")
+    plan = cleaned.clean(keep=0, **{"tracking.uri": other})
+    assert (plan.runs, plan.strays) == ((), ())
+    assert plan.unsure == len([*cleaned.artifacts.glob("digits/models/*"), *cleaned.artifacts.glob("digits/*")]) - 1
+    assert cleaned.model.exists()
+    # Nor the first of the second, from now on.
+    cleaned.put(f"digits/{UNKNOWN_RUN}")
+    plan = cleaned.clean()
+    assert (plan.strays, plan.unsure) == ((), 1)
+
+
+def test_another_database_at_the_address_of_the_first_takes_nothing(cleaned):
+    cleaned.put(f"digits/{UNKNOWN_RUN}")
+    with closing(sqlite3.connect(cleaned.project.mlruns / "mlflow.db")) as database:
+        database.execute("UPDATE experiments SET creation_time = creation_time + 1")
+        database.commit()
+    plan = cleaned.clean()
+    assert (plan.strays, plan.unsure) == ((), 1)
+
+
+def test_a_folder_from_before_the_marker_has_no_strays(cleaned):
+    (cleaned.artifacts / ".stores").unlink()
+    cleaned.put(f"digits/{UNKNOWN_RUN}")
+    plan = cleaned.clean()
+    assert (plan.strays, plan.unsure) == ((), 1)
+
+
+def test_a_project_that_is_reached_by_another_path_loses_nothing(cleaned, tmp_path_factory):
+    link = tmp_path_factory.mktemp("link") / "project"
+    link.symlink_to(cleaned.project.home)
+    assert cleaned.clean(project=Paths(link, link)).strays == ()
+    assert cleaned.model.exists()
+
+
+def test_the_champion_of_a_deleted_experiment_stays(cleaned):
+    cleaned.client.delete_experiment(cleaned.experiment_id)
+    assert cleaned.clean(keep=0).strays == ()
+    assert cleaned.model.exists()
+
+
+def test_a_deleted_model_that_is_champion_stays(cleaned):
+    cleaned.client.delete_logged_model(cleaned.model.parent.name)
+    assert cleaned.clean(keep=0).strays == ()
+    assert cleaned.model.exists()
+
+
+def test_a_deleted_model_of_a_run_in_the_history_stays(cleaned):
+    from mlflow.entities import LoggedModelOutput
+
+    run_id, model_id = cleaned.champion.run_id, cleaned.model.parent.name
+    cleaned.client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
+    cleaned.register(985)
+    cleaned.client.delete_model_version(NAME, "1")
+    cleaned.client.delete_logged_model(model_id)
+    plan = cleaned.clean(keep=0)
+    assert run_id not in {run.run_id for run in plan.runs}
+    assert plan.strays == ()
+    assert cleaned.model.exists()
+
+
+def test_a_run_whose_files_a_version_was_made_from_by_path_stays(cleaned):
+    run = cleaned.client.create_run(cleaned.experiment_id)
+    cleaned.client.log_text(run.info.run_id, "x", "model/MLmodel")
+    cleaned.client.set_terminated(run.info.run_id)
+    cleaned.client.create_registered_model("theirs")
+    cleaned.client.create_model_version("theirs", source=f"{run.info.artifact_uri}/model", await_creation_for=0)
+    assert run.info.run_id not in {one.run_id for one in cleaned.clean(keep=0).runs}

@@ -1,0 +1,48 @@
+"""Whose files lie in a folder that several stores may use."""
+
+import pytest
+
+from glyphline.mlflow_sync import artifact_owners
+
+
+def test_the_first_store_is_alone_until_a_second_comes(tmp_path):
+    folder = tmp_path / "artifacts"
+    artifact_owners.claim(folder, "one")
+    artifact_owners.claim(folder, "one")
+    assert artifact_owners.is_sole(folder, "one")
+    artifact_owners.claim(folder, "two")
+    assert not artifact_owners.is_sole(folder, "one")
+    assert not artifact_owners.is_sole(folder, "two")
+
+
+def test_a_folder_with_files_and_no_marker_is_nobodys(tmp_path):
+    (tmp_path / "digits").mkdir()
+    artifact_owners.claim(tmp_path, "one")
+    assert not (tmp_path / artifact_owners.MARKER).exists()
+    assert not artifact_owners.is_sole(tmp_path, "one")
+
+
+def test_an_empty_marker_is_nobodys(tmp_path):
+    (tmp_path / artifact_owners.MARKER).touch()
+    artifact_owners.claim(tmp_path, "one")
+    assert not artifact_owners.is_sole(tmp_path, "one")
+
+
+@pytest.mark.parametrize("other", [("sqlite:///b", "x", 1), ("sqlite:///a", "y", 1), ("sqlite:///a", "x", 2)])
+def test_another_address_folder_or_birth_is_another_store(tmp_path, other):
+    uri, folder, born = other
+    assert artifact_owners.identity("sqlite:///a", tmp_path / "x", 1) != artifact_owners.identity(
+        uri, tmp_path / folder, born
+    )
+
+
+def test_a_password_has_no_part_in_it(tmp_path):
+    one, two = (artifact_owners.identity(f"postgresql://ann:{word}@host/db", tmp_path, 1) for word in ("a", "b"))
+    assert one == two
+
+
+def test_a_link_to_the_folder_is_the_folder(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path)
+    assert artifact_owners.identity("sqlite:///a", tmp_path, 1) == artifact_owners.identity(
+        "sqlite:///a", tmp_path / "link", 1
+    )

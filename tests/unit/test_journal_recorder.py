@@ -1,0 +1,183 @@
+"""What a stage says reaches the journal, whatever becomes of the stage."""
+
+import hashlib
+import json
+import logging
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from glyphline import journal
+from glyphline.errors import ArtifactError
+from glyphline.journal import journal_file, run_events
+from glyphline.journal.trial_runs import TrialRuns
+from glyphline.mlflow_sync.projector_process import Projector
+from glyphline.paths import Paths
+from tests.conftest import environment, made_split
+
+
+@pytest.fixture
+def paths(tmp_path):
+    return Paths(work=tmp_path, home=tmp_path)
+
+
+@pytest.fixture
+def record(default_params, paths):
+    def begin(stage="train", environ=None, warning=None):
+        return journal.record(
+            default_params, paths, stage=stage, environ=environ or {}, launch=lambda *_: heard(warning)
+        )
+
+    return begin
+
+
+def heard(warning):
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    if warning is not None:
+        os.write(writing, json.dumps(warning).encode() + b"\n")
+    os.close(writing)
+    return Projector(reading)
+
+
+def told(paths, key, kind, stage="train"):
+    return [event for event in journal_file.read(paths.journal(stage)).runs[key] if isinstance(event, kind)]
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(ValueError, "FAILED"), (KeyboardInterrupt, "KILLED"), (SystemExit, "KILLED")]
+)
+def test_an_interrupted_block_ends_its_runs(record, paths, error, status):
+    def stage():
+        with record() as recorder:
+            recorder.start("shapes/tuning", parent=recorder.start("shapes/tuning").key)
+            raise error
+
+    with pytest.raises(error):
+        stage()
+    keys = list(journal_file.read(paths.journal("train")).runs)
+    assert [event.status for key in keys for event in told(paths, key, run_events.End)] == [status, status]
+
+
+def test_an_ended_run_ends_once(record, paths):
+    with record() as recorder:
+        run = recorder.start("shapes")
+        run.end("KILLED")
+        run.end()
+    assert [event.status for event in told(paths, run.key, run_events.End)] == ["KILLED"]
+
+
+def test_the_name_is_that_of_the_dvc_experiment(record, paths):
+    with record(environ={"DVC_EXP_NAME": "misty-lake"}) as recorder:
+        run = recorder.start("shapes")
+    (start,) = told(paths, run.key, run_events.Start)
+    assert start.name == "misty-lake"
+    assert start.tags["glyphline.experiment"] == "misty-lake"
+
+
+def test_without_an_experiment_the_name_says_workspace(record, paths):
+    with record() as recorder:
+        run = recorder.start("shapes")
+    (start,) = told(paths, run.key, run_events.Start)
+    assert start.name == f"workspace-{run.key[:6]}"
+
+
+def test_a_resumed_run_keeps_its_key_and_knows_its_experiment(record, paths):
+    with record() as recorder:
+        run = recorder.start("shapes")
+    with record(stage="evaluate") as recorder:
+        recorder.resume(run.key).metrics({"test_accuracy": 0.9})
+    (resume,) = told(paths, run.key, run_events.Resume, "evaluate")
+    assert resume.experiment == "shapes"
+    assert not told(paths, run.key, run_events.End, "evaluate")
+
+
+def test_credentials_never_reach_the_journal(record, paths):
+    with record() as recorder:
+        run = recorder.start("shapes", tags={"server": "https://ann:hidden1@host"})
+        run.params({"tracking.uri": "postgresql://ann:hidd@en2@host/db"})
+        run.tags({"note": "see http://host/?token=hidden3&x=1"})
+    text = paths.journal("train").read_text()
+    assert "hidd" not in text
+    assert "host/db" in text
+
+
+def test_numpy_numbers_are_written_as_numbers(record, paths):
+    with record() as recorder:
+        run = recorder.start("shapes")
+        run.params({"train.batch_size": np.int64(32)})
+        run.metrics({"val_loss": np.float32(0.5)}, step=0)
+    assert told(paths, run.key, run_events.Params)[0].values == {"train.batch_size": 32}
+    assert told(paths, run.key, run_events.Metrics)[0].values == {"val_loss": 0.5}
+
+
+def test_a_file_is_noted_with_its_digests_and_its_path_from_the_project(record, paths):
+    with record() as recorder:
+        run = recorder.start("shapes")
+        paths.history.write_text("a,b\n")
+        run.artifact(paths.history, folder="tables")
+    (artifact,) = told(paths, run.key, run_events.Artifact)
+    assert artifact.file.path == "artifacts/train/history.csv"
+    assert artifact.file.size_bytes == 4
+    assert artifact.file.md5 == hashlib.md5(b"a,b\n").hexdigest()
+
+
+@pytest.mark.parametrize("where", ["missing.txt", "../outside.txt"])
+def test_a_file_that_cannot_be_logged_is_named(record, paths, where, tmp_path):
+    (tmp_path.parent / "outside.txt").write_text("x")
+    with record() as recorder, pytest.raises(ArtifactError, match=where.split("/")[-1]):
+        recorder.start("shapes").artifact(paths.work / where)
+
+
+def test_a_split_is_noted_with_our_digest(record, paths):
+    split = made_split("train", 12)
+    with record() as recorder:
+        run = recorder.start("shapes")
+        run.input(split, context="training", dataset="shapes")
+    (data,) = told(paths, run.key, run_events.Input)
+    assert (data.name, data.digest, data.count) == ("shapes-train", split.digest, 12)
+
+
+def test_a_model_takes_any_number_of_images_and_knows_its_classes(record, paths):
+    with record() as recorder:
+        run = recorder.start("shapes")
+        paths.model.write_bytes(b"archive")
+        run.model(paths.model, image_shape=(8, 9, 3), classes=("a", "b"))
+    (model,) = told(paths, run.key, run_events.Model)
+    assert model.signature.input_shape == (-1, 8, 9, 3)
+    assert model.signature.output_shape == (-1, 2)
+    assert model.metadata["classes"] == ["a", "b"]
+
+
+def test_a_trial_is_a_child_with_its_best_loss_under_its_own_name(record, paths):
+    with record(stage="tune") as recorder:
+        parent = recorder.start("shapes/tuning")
+        trial = TrialRuns(recorder, "shapes/tuning", parent).begin("trial", 3, {"train.learning_rate": 0.01}, "host/7")
+        trial.epoch(0, {"val_loss": 0.4})
+        trial.end("PRUNED", {"val_loss": 0.4}, "hopeless")
+    child = list(journal_file.read(paths.journal("tune")).runs)[1]
+    (start,) = told(paths, child, run_events.Start, "tune")
+    assert (start.parent, start.name) == (parent.key, "trial-003")
+    assert told(paths, child, run_events.Metrics, "tune")[-1].values == {"best_val_loss": 0.4}
+    assert told(paths, child, run_events.End, "tune")[0].status == "KILLED"
+
+
+def test_the_projectors_complaint_is_shown_once_at_the_end(record, caplog):
+    with caplog.at_level(logging.WARNING, logger="glyphline"), record(warning="out of reach\nfix: start it"):
+        assert not caplog.records
+    assert [entry.getMessage() for entry in caplog.records] == ["out of reach\nfix: start it"]
+
+
+def test_nothing_is_said_when_all_is_well(record, caplog):
+    with caplog.at_level(logging.WARNING, logger="glyphline"), record():
+        pass
+    assert not caplog.records
+
+
+def test_the_package_loads_neither_mlflow_nor_keras():
+    script = "import sys, glyphline.mlflow_sync.ui_server; print('mlflow' in sys.modules or 'keras' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment(), check=True)
+    assert done.stdout == "False\n"

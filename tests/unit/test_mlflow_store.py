@@ -1,0 +1,210 @@
+"""Which store, whether it answers, and that no password is ever shown."""
+
+import socket
+
+import pytest
+
+from glyphline.errors import TrackingError
+from glyphline.files import exclusive
+from glyphline.journal import run_files
+from glyphline.mlflow_sync import projector_process, store, ui_server
+from glyphline.params import overlay
+from glyphline.paths import Paths
+from glyphline.redaction import redact
+from tests import calls
+
+
+@pytest.fixture
+def paths(tmp_path):
+    return Paths(work=tmp_path, home=tmp_path)
+
+
+def test_params_win_over_the_environment_and_that_over_the_file(default_params, paths):
+    named = overlay(default_params, {"tracking.uri": "http://params"})
+    environ = {"MLFLOW_TRACKING_URI": "http://environment"}
+    assert store.uri(named, paths, environ) == "http://params"
+    assert store.uri(default_params, paths, environ) == "http://environment"
+    assert store.uri(default_params, paths, {}) == f"sqlite:///{paths.home}/mlruns/mlflow.db"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("sqlite:///mlflow.db", "sqlite:///HOME/mlflow.db"),
+        ("sqlite:///./runs/mlflow.db?timeout=30", "sqlite:///HOME/runs/mlflow.db?timeout=30"),
+        ("sqlite+pysqlite:///mlflow.db", "sqlite+pysqlite:///HOME/mlflow.db"),
+        ("sqlite:////srv/mlflow.db?timeout=30", "sqlite:////srv/mlflow.db?timeout=30"),
+        ("sqlite:///:memory:", "sqlite:///:memory:"),
+        ("sqlite://", "sqlite://"),
+        ("postgresql://ann:pw@host/db?sslmode=require", "postgresql://ann:pw@host/db?sslmode=require"),
+        ("https://ann:pw@host/x", "https://ann:pw@host/x"),
+    ],
+)
+def test_a_relative_database_begins_at_the_main_checkout(default_params, tmp_path, given, expected):
+    home = tmp_path / "home"
+    queued = Paths(work=home / ".dvc" / "tmp" / "exps" / "one", home=home)
+    expected = expected.replace("HOME", str(home))
+    assert store.uri(overlay(default_params, {"tracking.uri": given}), queued, {}) == expected
+    assert store.uri(default_params, queued, {"MLFLOW_TRACKING_URI": given}) == expected
+    assert store.uri(overlay(default_params, {"tracking.uri": expected}), queued, {}) == expected
+
+
+def test_the_file_of_a_database_is_known_without_its_query(tmp_path):
+    assert store.sqlite_file(f"sqlite:///{tmp_path}/mlflow.db?timeout=30") == tmp_path / "mlflow.db"
+    assert store.sqlite_file("postgresql://host/db") is None
+    store.keep_quick(f"sqlite:///{tmp_path}/mlflow.db?timeout=30")
+    assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]
+
+
+UNREADABLE = [
+    "http://localhost:99999",
+    "postgresql://ann:hidden@host:port/db",
+    "http://[::1",
+    "http://.example:5000",
+    "http://a..b",
+    "postgresql://ann:hid[den@host/db",
+]
+
+
+@pytest.mark.parametrize("text", UNREADABLE)
+def test_an_unreadable_uri_is_told_without_its_text(default_params, paths, text):
+    for ask in (
+        lambda: store.reach(text, timeout_s=1),
+        lambda: store.uri(default_params, paths, {"MLFLOW_TRACKING_URI": text}),
+        lambda: ui_server.server(default_params, paths, environ={"MLFLOW_TRACKING_URI": text}),
+    ):
+        with pytest.raises(TrackingError, match="cannot be read") as caught:
+            ask()
+        assert "hid" not in caught.value.problem
+        assert "tracking.uri" in caught.value.fix
+
+
+@pytest.mark.parametrize("sign", ["#", "/"])
+def test_a_sign_in_a_password_does_not_hide_the_host(sign):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        with pytest.raises(TrackingError, match="out of reach") as caught:
+            store.reach(f"postgresql://ann:hid{sign}den@127.0.0.1:{port}/db", timeout_s=5)
+    assert "hid" not in caught.value.problem
+
+
+def test_a_stage_works_on_when_the_store_has_no_readable_uri(default_params, paths, caplog):
+    unreadable = overlay(default_params, {"tracking.uri": "http://localhost:99999"})
+    assert projector_process.start(unreadable, paths, "train").warning() is None
+    (warning,) = [entry.getMessage() for entry in caplog.records]
+    assert len(warning.splitlines()) == 2
+    assert "cannot be read" in warning
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://ann:pw@host/x", "https://***@host/x"),
+        ("postgresql+psycopg://ann:p@ss@host:5432/db", "postgresql+psycopg://***@host:5432/db"),
+        ("two http://a:b@c and http://d:e@f", "two http://***@c and http://***@f"),
+        ("postgresql://ann:s3cr/et@host/db", "postgresql://***@host/db"),
+        ("postgresql://ann:'s\"<3>/@host/db", "postgresql://***@host/db"),
+        ("postgresql://ann:a@b:c/d@host/db", "postgresql://***@host/db"),
+        ("http://a:b@c,http://d:e/f@g", "http://***@g"),
+        ("http://ann:x://y@host", "http://***@host"),
+        ("'http://host'@decorator", "'http://host'@decorator"),
+        ("http://host/?user=ann&password=pw&x=1", "http://host/?user=ann&password=***&x=1"),
+        ("https://host/@ann/page", "https://host/@ann/page"),
+        ("sqlite:////tmp/mlflow.db", "sqlite:////tmp/mlflow.db"),
+        ("ann@host", "ann@host"),
+    ],
+)
+def test_redact(text, shown):
+    assert redact(text) == shown
+
+
+def test_a_refused_connection_is_known_from_one_knock_and_named_without_the_password():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        with (
+            calls.noted(calls.CONNECT, "time.sleep") as noted,
+            pytest.raises(TrackingError, match="out of reach") as caught,
+        ):
+            store.reach(f"http://ann:hidden@127.0.0.1:{port}", timeout_s=5)
+    assert [call.name for call in noted] == [calls.CONNECT]
+    assert "hidden" not in caught.value.problem
+    assert "glyphline sync" in caught.value.fix
+
+
+def test_a_listening_port_is_within_reach():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        store.reach(f"http://127.0.0.1:{server.getsockname()[1]}", timeout_s=5)
+
+
+def test_a_file_needs_no_reaching():
+    store.reach("sqlite:////nowhere/mlflow.db", timeout_s=5)
+
+
+def test_waiting_for_another_process_ends(paths):
+    with (
+        exclusive(paths.mlruns / "projection.lock"),
+        pytest.raises(TrackingError, match="another process"),
+        store.projecting(paths, timeout_s=0.1),
+    ):
+        pass
+
+
+def test_a_free_lock_is_taken_at_once(paths):
+    with store.projecting(paths, timeout_s=0.1):
+        pass
+    with store.projecting(paths):
+        pass
+
+
+def test_the_ui_gets_its_uri_by_the_environment_and_starts_no_job_workers(default_params, paths):
+    secret = overlay(default_params, {"tracking.uri": "postgresql://ann:hidden@host/db"})
+    command, environment = ui_server.server(secret, paths, "127.0.0.1", 5001, environ={})
+    assert not any("hidden" in word for word in command)
+    assert environment["MLFLOW_BACKEND_STORE_URI"] == "postgresql://ann:hidden@host/db"
+    assert environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
+    assert environment["MLFLOW_DISABLE_TELEMETRY"] == "true"
+
+
+def test_a_server_has_its_own_ui(default_params, paths):
+    remote = overlay(default_params, {"tracking.uri": "https://ann:hidden@host"})
+    with pytest.raises(TrackingError) as caught:
+        ui_server.server(remote, paths, environ={})
+    assert "hidden" not in caught.value.problem
+    assert "browser" in caught.value.fix
+
+
+def test_the_address_opens_the_experiments_for_machine_learning():
+    assert ui_server.address(port=5001) == "http://127.0.0.1:5001/#/experiments?workflowType=machine_learning"
+
+
+def test_a_file_is_found_by_content_in_the_workspace_then_in_the_cache(paths):
+    original = paths.work / "run_files" / "a.txt"
+    original.parent.mkdir()
+    original.write_text("one")
+    mark = run_files.mark(original, paths.work)
+    shelf = run_files.FileLocator.of(paths.work, paths.home)
+    assert shelf.find(mark) == original
+    original.write_text("two")
+    assert shelf.find(mark) is None
+    cached = shelf.cached(mark.md5)
+    cached.parent.mkdir(parents=True)
+    cached.write_text("one")
+    assert shelf.find(mark) == cached
+    cached.write_text("0ne")
+    assert shelf.find(mark) is None
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ("", ".dvc/cache"),
+        ("[core]\n    analytics = false\n    autostage = true\n", ".dvc/cache"),
+        ("[core]\n    analytics = false\n[cache]\n    type = copy\n    dir = ../elsewhere\n", "elsewhere"),
+    ],
+)
+def test_the_cache_folder_is_the_one_that_dvc_uses(tmp_path, config, expected):
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc" / "config").write_text(config)
+    assert run_files.cache_folder(tmp_path) == tmp_path / expected

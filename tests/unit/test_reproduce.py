@@ -1,0 +1,105 @@
+"""What a run says of its origin, and how a rebuilt model is compared with the registered one."""
+
+import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from glyphline import records
+from glyphline.commands.reproduce import result, version_origin
+from glyphline.errors import RegistryError
+from glyphline.records import Evaluation
+from tests.conftest import made_evaluation
+from tests.registered import right_on, training, written_predictions
+
+PATCH = "diff --git a/params.yaml b/params.yaml\n--- a/params.yaml\n+++ b/params.yaml\n"
+
+
+class Held:
+    """An MLflow client of one run whose files are in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def list_artifacts(self, _):
+        return [SimpleNamespace(path=path.name) for path in self.folder.iterdir()]
+
+    def download_artifacts(self, _, name, target):
+        return shutil.copy(self.folder / name, target)
+
+    def get_run(self, _):
+        return SimpleNamespace(data=SimpleNamespace(params={"seed": "1"}), inputs=None)
+
+
+@pytest.fixture
+def held(tmp_path):
+    folder = tmp_path / "held"
+    folder.mkdir()
+    made = Held(folder)
+    tell(made, "lineage")
+    tell(made, "lineage.evaluate")
+    evaluated(folder, right_on(90, 100))
+    return made
+
+
+def tell(held: Held, stem: str, *, commit: str | None = "a" * 40, patch: str | None = None, **facts) -> None:
+    git = {"commit": commit, "dirty": bool(patch), "changed": ["params.yaml"] * bool(patch), "patch_left_out": False}
+    told = {"git": git, "dvc_lock": {}, "has_patch": bool(patch)} | facts
+    (held.folder / f"{stem}.json").write_text(json.dumps(told))
+    if patch:
+        (held.folder / f"{stem}.patch").write_text(patch)
+
+
+def evaluated(folder: Path, right: np.ndarray, **fields) -> Evaluation:
+    folder.mkdir(exist_ok=True)
+    sha256 = written_predictions(folder / "predictions.npz", right, "t" * 64, "w" * 64)
+    found = made_evaluation(int(right.sum()), len(right), predictions_sha256=sha256, **fields)
+    records.write(folder / "evaluation.json", found)
+    return found
+
+
+def read(held: Held, tmp_path: Path) -> version_origin.VersionOrigin:
+    target = tmp_path / "read"
+    target.mkdir()
+    return version_origin.read(held, "r1", "digits", tmp_path, target)
+
+
+def test_evaluated_where_it_was_trained(held, tmp_path):
+    tell(held, "lineage", patch=PATCH)
+    tell(held, "lineage.evaluate", patch=PATCH)
+    found = read(held, tmp_path)
+    assert found.evaluated.is_like(found.trained)
+    assert found.trained.untracked == ()
+
+
+@pytest.mark.parametrize("later", [{"commit": "b" * 40}, {"patch": PATCH}])
+def test_evaluated_at_another_commit_or_with_other_changes(held, tmp_path, later):
+    tell(held, "lineage.evaluate", **later)
+    found = read(held, tmp_path)
+    assert not found.evaluated.is_like(found.trained)
+
+
+def test_a_patch_of_an_earlier_evaluation_is_not_taken_for_that_of_the_last(held, tmp_path):
+    tell(held, "lineage.evaluate", patch=PATCH)
+    tell(held, "lineage.evaluate")
+    assert read(held, tmp_path).evaluated.patch is None
+
+
+def test_an_evaluation_outside_git_is_named(held, tmp_path):
+    tell(held, "lineage.evaluate", commit=None)
+    with pytest.raises(RegistryError, match="the evaluation of run r1 was made outside git"):
+        read(held, tmp_path)
+
+
+def test_a_metric_that_one_of_them_does_not_have_is_told_without_a_number(tmp_path):
+    was = evaluated(tmp_path / "was", right_on(90, 100), corruption_accuracy=0.93)
+    now = evaluated(tmp_path / "now", right_on(90, 100), corruption_accuracy=None)
+    files = (tmp_path / "was" / "predictions.npz", tmp_path / "now" / "predictions.npz")
+    there = result.compare(was, files[0], now, files[1], training=training("w" * 64), notes=())
+    back = result.compare(now, files[1], was, files[0], training=training("w" * 64), notes=())
+    assert "corruption_accuracy: 0.930000 registered, not defined rebuilt" in there.text()
+    assert "corruption_accuracy: not defined registered, 0.930000 rebuilt" in back.text()
+    assert back.verdict == result.CLOSE

@@ -15,13 +15,11 @@ from glyphline import files, records
 from glyphline.journal.run_events import Signature
 from glyphline.mlflow_sync import model_folder
 from glyphline.records import Cost, Latency, Training
-from glyphline.registry import FinishedRun, VersionArtifacts
+from glyphline.registry import EvaluatedModel, FinishedRun
+from glyphline.registry.run_artifacts import VersionArtifacts
 from glyphline.scoring import predictions
 from glyphline.scoring.predictions import Predictions
-from glyphline.stages.register import compare
 from tests.conftest import made_evaluation
-
-__all__ = ["DyingClient", "Killed", "Runs", "compare", "made_archive", "training", "weights"]
 
 WRITES = ("create_", "delete_", "log_", "set_", "update_")
 
@@ -91,8 +89,8 @@ def training(weights: str, model_sha256: str = "e" * 64) -> Training:
 def written_predictions(path: Path, right: np.ndarray, split: str, weights: str) -> str:
     """Predictions on images of two classes, right where `right` is true; returns the SHA-256 of the file."""
     labels = np.arange(len(right)) % 2
-    said = np.where(right, labels, 1 - labels)
-    probs = np.where(said[:, None] == np.arange(2), 0.9, 0.1).astype(np.float32)
+    predicted = np.where(right, labels, 1 - labels)
+    probs = np.where(predicted[:, None] == np.arange(2), 0.9, 0.1).astype(np.float32)
     return predictions.write(path, Predictions(probs, labels.astype(np.int64), ("no", "yes"), split, weights))
 
 
@@ -103,7 +101,7 @@ def right_on(correct: int, count: int = COUNT) -> np.ndarray:
 
 @dataclass
 class Runs:
-    """Makes runs with a logged model and its evaluation, as the tracking room leaves them.
+    """Makes runs with a logged model and its evaluation, as mlflow_sync leaves them.
 
     Attributes:
         client: of the store.
@@ -125,58 +123,58 @@ class Runs:
         run = self.client.create_run(self._experiment(), tags={"mlflow.source.git.commit": COMMIT})
         run_id = run.info.run_id
         weights = weights or hashlib.sha256(run_id.encode()).hexdigest()
-        place = self.folder / run_id
-        place.mkdir(parents=True)
-        evidence = self._evidence(place, right, split, weights, latency_ms)
+        folder = self.folder / run_id
+        folder.mkdir(parents=True)
+        artifacts = self._artifacts(folder, right, split, weights, latency_ms)
         for name in ("evaluation.json", "predictions.npz", "cost.json"):
-            self.client.log_artifact(run_id, str(place / name))
-        model, sha256 = self._model(run, place)
+            self.client.log_artifact(run_id, str(folder / name))
+        model, sha256 = self._model(run, folder)
         card = (
             f"# shapes, accuracy {right.mean():.4f}\n\n## Identity\n\nVersion `models:/NAME/VERSION`.\n\n"
             '```python\nmlflow.keras.load_model("models:/NAME@champion")\n```\n'
         )
-        return FinishedRun(run_id, model.model_id, model.artifact_location, training(weights, sha256), evidence, card)
+        evaluated = EvaluatedModel(training(weights, sha256), artifacts, card)
+        return FinishedRun(run_id, model.model_id, model.artifact_location, evaluated)
 
-    def _evidence(
-        self, place: Path, right: np.ndarray, split: str, weights: str, latency_ms: float
+    def _artifacts(
+        self, folder: Path, right: np.ndarray, split: str, weights: str, latency_ms: float
     ) -> VersionArtifacts:
-        sha256 = written_predictions(place / "predictions.npz", right, split, weights)
-        found = made_evaluation(
+        sha256 = written_predictions(folder / "predictions.npz", right, split, weights)
+        evaluation = made_evaluation(
             int(right.sum()), len(right), test_digest=split, weights_digest=weights, predictions_sha256=sha256
         )
         speed = Latency(batch=1, calls=100, median_s=latency_ms / 1000, p99_s=latency_ms / 500)
         cost = Cost(device="cpu", parameters=100, model_bytes=5000, latency=(speed,))
-        records.write(place / "evaluation.json", found)
-        records.write(place / "cost.json", cost)
-        digests = (files.sha256(place / name) for name in ("evaluation.json", "cost.json"))
-        return VersionArtifacts(found, cost, place / "predictions.npz", *digests)
+        records.write(folder / "evaluation.json", evaluation)
+        records.write(folder / "cost.json", cost)
+        return VersionArtifacts.read(folder / "evaluation.json", folder / "cost.json", folder / "predictions.npz")
 
-    def _model(self, run, place: Path):
-        made_archive(place / "model.keras", seed=self._made)
+    def _model(self, run, folder: Path):
+        made_archive(folder / "model.keras", seed=self._made)
         model = self.client.create_logged_model(
             run.info.experiment_id, name="classifier", source_run_id=run.info.run_id
         )
-        content = place / "packed"
+        content = folder / "packed"
         content.mkdir()
         shape = Signature(input_shape=(-1, 8, 8, 1), output_shape=(-1, 2))
-        model_folder.write(content, place / "model.keras", shape, {"classes": ["no", "yes"]}, model_id=model.model_id)
+        model_folder.write(content, folder / "model.keras", shape, {"classes": ["no", "yes"]}, model_id=model.model_id)
         self.client.log_model_artifacts(model.model_id, str(content))
         self.client.finalize_logged_model(model.model_id, "READY")
-        return model, files.sha256(place / "model.keras")
+        return model, files.sha256(folder / "model.keras")
 
     def _experiment(self) -> str:
-        found = self.client.get_experiment_by_name(self.experiment)
-        if found is not None:
-            return found.experiment_id
+        experiment = self.client.get_experiment_by_name(self.experiment)
+        if experiment is not None:
+            return experiment.experiment_id
         return self.client.create_experiment(self.experiment, (self.folder / "artifacts").as_uri())
 
-    def folder_of(self, candidate: FinishedRun) -> Path:
+    def folder_of(self, run: FinishedRun) -> Path:
         """Where the files of a run's logged model lie."""
-        return Path(candidate.source.removeprefix("file://"))
+        return Path(run.source.removeprefix("file://"))
 
 
 class Killed(BaseException):
-    """What a process that is killed does next: nothing. Not an Exception, so that no handler of ours sees it."""
+    """Ends a test's process as if it was killed. Not an Exception, so that none of our handlers catches it."""
 
 
 @dataclass
@@ -185,24 +183,24 @@ class DyingClient:
 
     Attributes:
         client: the real one.
-        left: writes that are still done.
+        left: writes before the process is killed.
     """
 
     client: object
     left: int
 
     def __getattr__(self, name: str):
-        found = getattr(self.client, name)
+        method = getattr(self.client, name)
         if not name.startswith(WRITES):
-            return found
+            return method
 
         def write(*values, **named):
             if self.left == 0:
                 raise Killed
-            done = found(*values, **named)
+            result = method(*values, **named)
             self.left -= 1
             if self.left == 0:
                 raise Killed
-            return done
+            return result
 
         return write

@@ -12,6 +12,12 @@ from typing import Self
 
 from glyphline.errors import ParamsError
 
+# Names of files that evaluate leaves and that its run carries as artifacts.
+EVALUATION = "evaluation.json"
+PREDICTIONS = "predictions.npz"
+COST = "cost.json"
+MODEL_CARD = "model_card.md"
+
 
 @dataclass(frozen=True, slots=True)
 class Paths:
@@ -101,19 +107,19 @@ class Paths:
 
     @property
     def evaluation(self) -> Path:
-        return self.evaluate / "evaluation.json"
+        return self.evaluate / EVALUATION
 
     @property
     def predictions(self) -> Path:
-        return self.evaluate / "predictions.npz"
+        return self.evaluate / PREDICTIONS
 
     @property
     def model_card(self) -> Path:
-        return self.evaluate / "model_card.md"
+        return self.evaluate / MODEL_CARD
 
     @property
     def cost(self) -> Path:
-        return self.evaluate / "cost.json"
+        return self.evaluate / COST
 
     @property
     def metrics(self) -> Path:

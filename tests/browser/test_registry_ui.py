@@ -4,9 +4,9 @@ import pytest
 
 from glyphline.mlflow_sync import store
 from glyphline.paths import Paths
-from glyphline.registry import RegistryLocation, opened, promotion, registration
+from glyphline.registry import RegistryLocation, open_session, promotion, register_run
 from tests import servers
-from tests.registered import Runs, compare
+from tests.registered import Runs
 
 NAME = "glyphline-digits"
 
@@ -19,7 +19,7 @@ def to(tmp_path_factory, default_params):
     opened_store = store.connect(uri, Paths(folder, folder), timeout_s=60)
     to = RegistryLocation(uri, NAME, 5, folder / "registry.lock")
     runs = Runs(opened_store.client, folder / "runs")
-    assert [registration(runs.make(correct), to, default_params.registry, compare).promoted for correct in (960, 990)]
+    assert [register_run(runs.make(correct), to, default_params.registry).promoted for correct in (960, 990)]
     return to
 
 
@@ -45,11 +45,11 @@ def alias_on_page(page, small_address):
 def test_a_promotion_and_its_rollback_are_seen_on_the_pages_of_the_versions(alias_on_page, to, default_params):
     alias_on_page(2, "champion")
     alias_on_page(1, "previous")
-    with opened(to, compare) as session:
+    with open_session(to) as session:
         promotion.roll_back(session, None, "wrong on sevens", default_params.registry)
     alias_on_page(1, "champion")
     alias_on_page(2, "challenger")
-    with opened(to, compare) as session:
+    with open_session(to) as session:
         promotion.force(session, 2, "it was the data", default_params.registry)
     alias_on_page(2, "champion")
     alias_on_page(1, "previous")

@@ -43,7 +43,7 @@ def test_the_history_tells_of_both_and_promotion_and_rollback_go_through_the_com
     if not second["promoted"]:
         refused = project.attempt("python", "-m", "glyphline", "promote", "2")
         assert refused.code == 7
-        assert "version 2 stays out: not shown to be better than champion version 1" in refused.err
+        assert "version 2 is not promoted: not shown to be better than champion version 1" in refused.err
         project.glyphline("promote", "2", "--force", "--reason", "a try")
     assert aliases(project)["champion"] == 2
     assert "champion is version 1, before it version 2" in project.glyphline("rollback", "--reason", "enough").out

@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 
 from glyphline.errors import PipelineError
-from glyphline.registry import RegistryLocation, opened, promotion, registration
+from glyphline.registry import RegistryLocation, open_session, promotion, register_run
 from glyphline.registry.log_events import ChampionRolledBack, VersionJudged
 from glyphline.registry.state import fold
 from tests import forks
-from tests.registered import Runs, compare
+from tests.registered import Runs
 from tests.servers import mlflow_server
 
 # Processes x rounds, as in GLYPHLINE_SOAK=32x20.
@@ -64,10 +64,10 @@ def work(to: RegistryLocation, folder: Path, number: int, rules, rounds: int) ->
     runs = Runs(MlflowClient(to.uri, to.uri), folder / f"runs-{number}-{time.time_ns()}", experiment=to.name)
     said = (folder / f"said-{number}-{os.getpid()}.jsonl").open("a")
     for _ in range(rounds):
-        decided = registration(runs.make(luck.randrange(940, 1000)), own, rules, compare)
+        decided = register_run(runs.make(luck.randrange(940, 1000)), own, rules)
         print(json.dumps({"version": decided.version, "promoted": decided.promoted}), file=said, flush=True)
         try:
-            with opened(own, compare) as session:
+            with open_session(own) as session:
                 if luck.random() < 0.7:
                     promotion.promote(session, luck.randint(1, decided.version), rules)
                 elif luck.random() < 0.5:
@@ -94,15 +94,15 @@ def started(crowd, tmp_path, default_params):
 def checked(to: RegistryLocation, folder: Path) -> list:
     """The invariants, after one more command has repaired what was left undone."""
     time.sleep(to.lease_s + 0.5)
-    with opened(replace(to, unfinished_s=0.1), compare) as session:
-        state = session.ledger.settle()
-        log = session.ledger.log.read().events
-        runs = session.ledger.log.run_ids
-        aliases, known = session.registry.aliases(), session.registry.numbers()
+    with open_session(replace(to, unfinished_s=0.1)) as session:
+        state = session.updater.reconcile()
+        log = session.updater.log.read().events
+        runs = session.updater.log.run_ids
+        aliases, known = session.model.aliases(), session.model.versions()
     assert state.aliases == aliases
     # One more where a process was killed between the link to a run and the first entry in it.
     assert len(runs) - math.ceil(len(log) / ENTRIES_PER_RUN) in {0, 1}, "a run of the history is not full, or too long"
-    assert set(known) <= set(state.judged), "a version without a verdict"
+    assert set(known) <= set(state.judgements), "a version without a verdict"
     assert state.judgement(state.champion).promoted or any(isinstance(event, ChampionRolledBack) for event in log)
     for place, event in enumerate(log):
         before = fold(log[:place])
@@ -111,7 +111,7 @@ def checked(to: RegistryLocation, folder: Path) -> list:
             assert event.p_value <= event.level
             assert event.accuracy > event.champion_accuracy
         if isinstance(event, ChampionRolledBack):
-            assert event.version in before.line
+            assert event.version in before.champions
         after = fold(log[: place + 1])
         assert after.champion is not None or before.champion is None, "the champion was lost"
     comparisons = [(event.test_digest, event.comparison) for event in log if isinstance(event, VersionJudged)]

@@ -12,8 +12,8 @@ from glyphline.commands import gc
 from glyphline.mlflow_sync import store
 from glyphline.params import overlay
 from glyphline.paths import Paths
-from glyphline.registry import RegistryLocation, registration
-from tests.registered import Runs, compare
+from glyphline.registry import RegistryLocation, register_run
+from tests.registered import Runs
 
 NAME = "shapes"
 UNKNOWN_RUN = "0" * 32
@@ -43,7 +43,7 @@ class Cleaned:
     def register(self, correct: int):
         made = self.runs.make(correct)
         to = RegistryLocation(self.uri, NAME, 5, self.project.mlruns / "registry.lock")
-        assert registration(made, to, self.params.registry, compare).promoted
+        assert register_run(made, to, self.params.registry).promoted
         return made
 
     def put(self, *places: str) -> None:

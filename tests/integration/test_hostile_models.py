@@ -11,8 +11,8 @@ import pytest
 
 from glyphline import keras_archive
 from glyphline.errors import ArtifactError
-from glyphline.registry import RegistryLocation, integrity, registration, verified_model
-from tests.registered import CONFIG, Runs, compare, made_archive, weights
+from glyphline.registry import RegistryLocation, integrity, register_run, verified_model
+from tests.registered import CONFIG, Runs, made_archive, weights
 
 CANARY = "GLYPHLINE_CANARY"
 
@@ -177,7 +177,7 @@ def test_a_hostile_model_is_not_registered(stand, canary, default_params, harm, 
     candidate = runs.make(980)
     harm(runs.folder_of(candidate), canary)
     with pytest.raises(ArtifactError, match=reason):
-        registration(candidate, to, default_params.registry, compare)
+        register_run(candidate, to, default_params.registry)
     assert not runs.client.search_model_versions("name = 'shapes'")
 
 
@@ -188,7 +188,7 @@ def test_a_hostile_model_is_not_registered(stand, canary, default_params, harm, 
 def test_a_model_that_was_changed_after_registration_is_not_loaded(stand, canary, default_params, harm, _first, reason):
     to, runs = stand
     candidate = runs.make(980)
-    registration(candidate, to, default_params.registry, compare)
+    register_run(candidate, to, default_params.registry)
     with verified_model.verified_model(to, "@champion") as found:
         assert found.archive.is_file()
     harm(runs.folder_of(candidate), canary)
@@ -198,7 +198,7 @@ def test_a_model_that_was_changed_after_registration_is_not_loaded(stand, canary
 
 def test_what_fails_in_the_callers_own_work_is_not_told_as_an_answer_of_the_registry(stand, default_params):
     to, runs = stand
-    registration(runs.make(980), to, default_params.registry, compare)
+    register_run(runs.make(980), to, default_params.registry)
     with pytest.raises(FileNotFoundError), verified_model.verified_model(to, "@champion") as found:
         found.folder.joinpath("images.npy").read_bytes()
 
@@ -206,7 +206,7 @@ def test_what_fails_in_the_callers_own_work_is_not_told_as_an_answer_of_the_regi
 def test_every_single_changed_byte_of_an_archive_is_noticed(stand, default_params):
     to, runs = stand
     candidate = runs.make(980)
-    registration(candidate, to, default_params.registry, compare)
+    register_run(candidate, to, default_params.registry)
     folder = runs.folder_of(candidate)
     recorded = integrity.digests(folder)
     path = folder / "data" / "model.keras"
@@ -221,7 +221,7 @@ def test_every_single_changed_byte_of_an_archive_is_noticed(stand, default_param
 
 def test_nothing_that_is_registered_holds_a_pickle(stand, default_params):
     to, runs = stand
-    registration(runs.make(980), to, default_params.registry, compare)
+    register_run(runs.make(980), to, default_params.registry)
     with verified_model.verified_model(to, "@champion") as found:
         for path in found.folder.rglob("*"):
             assert path.is_dir() or not path.read_bytes().startswith(keras_archive.PICKLES)

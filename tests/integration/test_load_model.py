@@ -9,11 +9,11 @@ import pytest
 import glyphline
 from glyphline import files
 from glyphline.errors import ArtifactError, ParamsError, RegistryError
-from glyphline.registry import registration
-from glyphline.stages import register
+from glyphline.mlflow_sync import store
+from glyphline.registry import RegistryLocation, register_run
 from glyphline.training import archive
 from glyphline.training.keras_import import import_keras as load_keras
-from tests.registered import Runs, compare
+from tests.registered import Runs
 
 
 @pytest.fixture
@@ -33,13 +33,13 @@ def released(project, root, default_params, network, monkeypatch):
 
     shutil.copy(root / "params.yaml", project.params)
     monkeypatch.chdir(project.work)
-    to = register.destination(default_params, project)
+    to = RegistryLocation.of(default_params, project, store.uri(default_params, project))
     runs = Runs(MlflowClient(to.uri, to.uri), project.work / "runs")
     candidate = runs.make(980)
     folder = runs.folder_of(candidate)
     shutil.copy(network[1], folder / "data" / "model.keras")
-    trained = candidate.training.model_copy(update={"model_sha256": files.sha256(network[1])})
-    registration(replace(candidate, training=trained), to, default_params.registry, compare)
+    trained = candidate.model.training.model_copy(update={"model_sha256": files.sha256(network[1])})
+    register_run(replace(candidate, model=replace(candidate.model, training=trained)), to, default_params.registry)
     return folder
 
 

@@ -1,4 +1,4 @@
-"""Promote, roll back, and what hands change meanwhile, against a real MLflow over SQLite."""
+"""Promote, roll back, and changes by hand meanwhile, against a real MLflow over SQLite."""
 
 import json
 import shutil
@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from glyphline.commands.history import lines, rows, sentence
+from glyphline.commands import models
+from glyphline.commands.history import lines, sentence
 from glyphline.errors import ArtifactError, ReadOnlyError, RegistryError
-from glyphline.registry import RegistryLocation, opened, promotion, registration, seen
+from glyphline.registry import RegistryLocation, open_session, promotion, read_history, register_run
 from glyphline.registry.log_events import (
     AliasAssigned,
     AliasChangedByHand,
@@ -21,7 +22,7 @@ from glyphline.registry.log_events import (
     decode,
 )
 from glyphline.registry.state import fold
-from tests.registered import Runs, compare
+from tests.registered import Runs
 
 
 class Stand:
@@ -38,27 +39,27 @@ class Stand:
         self.runs = Runs(self.client, folder / "runs")
 
     def register(self, correct, **fields):
-        return registration(self.runs.make(correct, **fields), self.to, self.rules, compare)
+        return register_run(self.runs.make(correct, **fields), self.to, self.rules)
 
     def promote(self, wanted, **fields):
-        with opened(self.to, compare) as session:
+        with open_session(self.to) as session:
             return promotion.promote(session, wanted, self.rules, **fields)
 
     def force(self, wanted, reason):
-        with opened(self.to, compare) as session:
+        with open_session(self.to) as session:
             return promotion.force(session, wanted, reason, self.rules)
 
     def roll_back(self, to=None, reason="smoke"):
-        with opened(self.to, compare) as session:
+        with open_session(self.to) as session:
             return promotion.roll_back(session, to, reason, self.rules)
 
     def aliases(self):
         return {key: int(value) for key, value in self.client.get_registered_model("shapes").aliases.items()}
 
     def log(self):
-        with opened(self.to, compare) as session:
-            session.ledger.settle()
-            return session.ledger.log.read().events
+        with open_session(self.to) as session:
+            session.updater.reconcile()
+            return session.updater.log.read().events
 
 
 @pytest.fixture
@@ -96,9 +97,9 @@ def test_rollback_can_name_any_earlier_champion_and_no_other(three):
 def test_registering_again_does_not_undo_a_rollback_but_a_person_may(stand):
     stand.register(955)
     candidate = stand.runs.make(990)
-    registration(candidate, stand.to, stand.rules, compare)
+    register_run(candidate, stand.to, stand.rules)
     stand.roll_back(reason="wrong on sevens")
-    again = registration(candidate, stand.to, stand.rules, compare)
+    again = register_run(candidate, stand.to, stand.rules)
     assert not again.promoted
     assert "was rolled back (wrong on sevens)" in again.reasons[0]
     assert stand.aliases()["champion"] == 1
@@ -109,7 +110,7 @@ def test_registering_again_does_not_undo_a_rollback_but_a_person_may(stand):
 def test_the_gate_stands_before_promote_too_and_force_needs_a_reason(stand):
     stand.register(970)
     stand.register(971)
-    with pytest.raises(RegistryError, match="stays out: not shown to be better") as caught:
+    with pytest.raises(RegistryError, match="is not promoted: not shown to be better") as caught:
         stand.promote(2)
     assert "--force --reason" in caught.value.fix
     with pytest.raises(RegistryError, match="no reason is given"):
@@ -134,13 +135,18 @@ def test_asking_again_about_the_same_two_models_spends_no_evidence(stand):
 
 def test_a_version_is_found_by_number_alias_and_run(three):
     run_id = three.client.get_model_version("shapes", "1").run_id
-    with opened(three.to, compare) as session:
-        now = session.settled()
-        assert [promotion.number(session, now, one) for one in (3, "champion", "previous", run_id)] == [3, 3, 2, 1]
+    with open_session(three.to) as session:
+        now = session.reconcile()
+        assert [promotion.version_number(session, now, one) for one in (3, "champion", "previous", run_id)] == [
+            3,
+            3,
+            2,
+            1,
+        ]
 
 
 @pytest.mark.parametrize("wanted", [9, "champoin", "0" * 32])
-def test_an_unknown_version_is_told_with_those_there_are(three, wanted):
+def test_the_error_about_an_unknown_version_names_those_that_exist(three, wanted):
     with pytest.raises(RegistryError, match=f"has no version {wanted}") as caught:
         three.promote(wanted)
     assert "versions: 1, 2, 3" in caught.value.fix
@@ -168,17 +174,17 @@ def test_an_alias_that_cannot_be_given_is_refused_before_anything_is_done(three,
     assert three.roll_back().version == 2
 
 
-def owed(stand, event):
-    """Leave an entry as a writer does that is killed before it has set the aliases."""
-    with opened(stand.to, compare) as session:
-        state = session.ledger.settle()
-        assert session.ledger.log.append(
-            event.model_copy(update={"seq": state.seq + 1, "machine": session.ledger.machine})
+def leave_unfinished(stand, event):
+    """Write an entry as a process does that is killed before it has set the aliases."""
+    with open_session(stand.to) as session:
+        state = session.updater.reconcile()
+        assert session.updater.log.append(
+            event.model_copy(update={"seq": state.seq + 1, "machine": session.updater.machine})
         )
 
 
-def test_an_alias_in_the_log_that_mlflow_refuses_blocks_nobody(three, caplog):
-    owed(three, AliasAssigned(alias="Latest", version=1, forced=False, reason=""))
+def test_an_alias_in_the_log_that_mlflow_refuses_blocks_no_later_change(three, caplog):
+    leave_unfinished(three, AliasAssigned(alias="Latest", version=1, forced=False, reason=""))
     assert three.roll_back().version == 2
     assert "alias Latest cannot be given to version 1" in caplog.text
     assert three.aliases() == {"champion": 2, "previous": 1, "challenger": 3}
@@ -186,8 +192,8 @@ def test_an_alias_in_the_log_that_mlflow_refuses_blocks_nobody(three, caplog):
 
 
 @pytest.mark.parametrize("alias", ["champion", "canary"])
-def test_a_version_deleted_between_its_entry_and_its_alias_blocks_nobody(three, alias):
-    owed(three, AliasAssigned(alias=alias, version=1, forced=True, reason="because"))
+def test_a_version_deleted_between_its_entry_and_its_alias_blocks_no_later_change(three, alias):
+    leave_unfinished(three, AliasAssigned(alias=alias, version=1, forced=True, reason="because"))
     three.client.delete_model_version("shapes", "1")
     log = three.log()
     assert [event.version for event in log if isinstance(event, VersionDeleted)] == [1]
@@ -197,13 +203,13 @@ def test_a_version_deleted_between_its_entry_and_its_alias_blocks_nobody(three, 
     assert three.register(999).promoted
 
 
-def test_a_version_made_and_deleted_by_hand_that_was_champion_in_between_blocks_nobody(three):
+def test_a_version_made_and_deleted_by_hand_that_was_champion_in_between_blocks_no_later_change(three):
     run = three.runs.make(999)
-    with opened(three.to, compare) as session:
-        session.ledger.settle()
+    with open_session(three.to) as session:
+        session.updater.reconcile()
         three.client.create_model_version("shapes", run.source, run_id=run.run_id)
         noticed = AliasChangedByHand(alias="champion", before=3, version=4)
-        assert session.ledger.log.append(noticed.model_copy(update={"seq": 4, "machine": session.ledger.machine}))
+        assert session.updater.log.append(noticed.model_copy(update={"seq": 4, "machine": session.updater.machine}))
     three.client.delete_model_version("shapes", "4")
     assert any(isinstance(event, VersionDeleted) for event in three.log())
     assert three.roll_back().version == 3
@@ -230,7 +236,7 @@ def test_where_a_signature_is_required_no_way_to_an_alias_goes_round_it(three):
         lambda: three.promote(1),
     )
     for move in moves:
-        with pytest.raises(RegistryError, match=r"stays out: .*its files carry no signature"):
+        with pytest.raises(RegistryError, match=r"is not promoted: .*its files carry no signature"):
             move()
     assert three.aliases() == {"champion": 3, "previous": 2, "challenger": 3}
 
@@ -241,11 +247,11 @@ def test_the_reason_for_an_alias_of_ones_own_is_kept(three):
 
 
 def test_a_challenger_is_not_replaced_by_an_older_version_that_is_refused(three):
-    with pytest.raises(RegistryError, match="stays out"):
+    with pytest.raises(RegistryError, match="is not promoted"):
         three.promote(1)
     assert three.aliases()["challenger"] == 3
     log = three.log()
-    with pytest.raises(RegistryError, match="stays out"):
+    with pytest.raises(RegistryError, match="is not promoted"):
         three.promote(1)
     assert three.log() == log
 
@@ -285,21 +291,21 @@ def test_a_champion_deleted_in_the_ui_is_noticed_and_rollback_brings_it_back(thr
     assert three.aliases() == {"champion": 3, "previous": 2, "challenger": 3}
 
 
-def test_a_place_that_a_hand_emptied_goes_to_nobody_without_comparison(stand):
+def test_after_the_champion_alias_was_deleted_a_new_version_is_compared_with_the_last_champion(stand):
     stand.register(960)
     stand.client.delete_registered_model_alias("shapes", "champion")
     worse = stand.register(961)
     assert not worse.promoted
     assert "not shown to be better than version 1, the last champion" in worse.reasons[0]
     candidate = stand.runs.make(990)
-    better = registration(candidate, stand.to, stand.rules, compare)
+    better = register_run(candidate, stand.to, stand.rules)
     assert better.promoted
     assert (better.champion_version, better.comparison) == (1, 2)
-    assert registration(candidate, stand.to, stand.rules, compare) == better
+    assert register_run(candidate, stand.to, stand.rules) == better
     assert stand.aliases() == {"champion": 3, "previous": 1, "challenger": 3}
 
 
-def test_the_last_champion_gets_an_empty_place_back_for_the_reasons_for_which_it_won(three):
+def test_the_last_champion_gets_a_deleted_alias_back_for_the_reasons_for_which_it_won(three):
     three.client.delete_registered_model_alias("shapes", "champion")
     assert "better than champion version 2" in three.promote(3).reason
     assert three.aliases() == {"champion": 3, "previous": 2, "challenger": 3}
@@ -313,16 +319,16 @@ def test_when_all_versions_are_deleted_the_history_and_its_counts_go_on(three):
     assert "there is no champion to compare with" in decision.reasons[-1]
     log = three.log()
     assert [event.kind for event in log] == ["judged"] * 3 + ["removed"] * 3 + ["judged"]
-    assert fold(log).number_of(digest, ("new", "models")) == 3
+    assert fold(log).comparison_number(digest, ("new", "models")) == 3
 
 
 def test_who_cannot_write_may_read(three, tmp_path, caplog):
     (tmp_path / "file").touch()
     locked = replace(three.to, lock=tmp_path / "file" / "registry.lock")
-    with pytest.raises(ReadOnlyError, match=r"registry.lock cannot be written") as caught, opened(locked, compare):
+    with pytest.raises(ReadOnlyError, match=r"registry.lock cannot be written") as caught, open_session(locked):
         pass
     assert "let this user write" in caught.value.fix
-    now, events = seen(locked, compare)
+    now, events = read_history(locked)
     assert (now.state.champion, sorted(now.versions)) == (3, [1, 2, 3])
     assert events == three.log()
     assert "cannot be written" in caplog.text
@@ -330,7 +336,7 @@ def test_who_cannot_write_may_read(three, tmp_path, caplog):
 
 def test_a_store_that_can_only_be_read_is_not_told_to_be_started(three):
     closed = replace(three.to, uri=f"sqlite:///file:{three.database}?mode=ro&uri=true")
-    with pytest.raises(ReadOnlyError, match="cannot be written") as caught, opened(closed, compare) as session:
+    with pytest.raises(ReadOnlyError, match="cannot be written") as caught, open_session(closed) as session:
         promotion.roll_back(session, None, "smoke", three.rules)
     assert "start it" not in caught.value.fix
 
@@ -354,8 +360,8 @@ def test_tags_and_descriptions_edited_by_hand_decide_nothing_and_are_shown(three
     decision = three.register(960)
     assert decision.champion_accuracy == 0.99
     assert not decision.promoted
-    with opened(three.to, compare) as session:
-        found = rows(session.registry.numbers(), session.ledger.settle())
+    with open_session(three.to) as session:
+        found = models.rows(session.reconcile())
     assert {row.version: row.edited for row in found}[3] == ("accuracy", "test_digest")
 
 
@@ -367,7 +373,7 @@ def test_the_log_cannot_be_rewritten_through_mlflow(three):
         three.client.log_param(run_id, "event.00000001", "{}")
 
 
-def test_a_deleted_log_is_told_with_the_way_back(three):
+def test_the_error_about_a_deleted_log_says_how_to_restore_it(three):
     run_id = three.client.get_model_version("shapes", "1").tags["history"]
     three.client.delete_run(run_id)
     with pytest.raises(RegistryError, match="the history of shapes cannot be read") as caught:
@@ -401,8 +407,8 @@ def test_order_does_not_depend_on_clocks(three, monkeypatch):
 def test_two_names_for_one_model_are_two_histories(three):
     candidate = three.runs.make(980)
     other = replace(three.to, name="others")
-    assert registration(candidate, other, three.rules, compare).promoted
-    assert not registration(candidate, three.to, three.rules, compare).promoted
+    assert register_run(candidate, other, three.rules).promoted
+    assert not register_run(candidate, three.to, three.rules).promoted
     assert (
         three.client.get_model_version("others", "1").tags["history"]
         != (three.client.get_model_version("shapes", "4").tags["history"])
@@ -451,13 +457,13 @@ def test_a_registration_that_broke_off_has_a_verdict_after_the_next_command(thre
         )
     candidate = three.runs.make(999)
     with pytest.raises(RegistryError, match="cut off"):
-        registration(candidate, three.to, three.rules, compare)
+        register_run(candidate, three.to, three.rules)
     with sqlite3.connect(three.database) as database:
         database.execute("DROP TRIGGER no_entry")
     last = three.log()[-1]
     assert isinstance(last, VersionNotJudged)
     assert (last.version, last.why) == (4, "its registration was interrupted")
-    decision = registration(candidate, three.to, three.rules, compare)
+    decision = register_run(candidate, three.to, three.rules)
     assert (decision.version, decision.promoted) == (4, True)
     assert isinstance(three.log()[-1], VersionJudged)
 
@@ -500,7 +506,7 @@ def test_a_number_of_the_gate_that_was_edited_promotes_nothing(stand, name, fiel
     stand.register(980)
     candidate = stand.runs.make(990)
     strict = stand.rules.model_copy(update={"min_accuracy": 0.999})
-    registration(candidate, stand.to, strict, compare)
+    register_run(candidate, stand.to, strict)
     edited(stand, candidate, name, **fields)
     with pytest.raises(ArtifactError, match=rf"{name} of version 2 is not .* its SHA-256 differs"):
         stand.promote(2)
@@ -519,7 +525,7 @@ def test_a_number_of_the_gate_that_was_edited_promotes_nothing(stand, name, fiel
 def test_an_evaluation_that_is_not_the_one_that_was_judged_promotes_nothing(stand, fields, what):
     stand.register(980)
     candidate = stand.runs.make(900)
-    registration(candidate, stand.to, stand.rules, compare)
+    register_run(candidate, stand.to, stand.rules)
     edited(stand, candidate, "evaluation.json", **fields)
     with pytest.raises(ArtifactError, match=rf"evaluation.json of version 2 is not .*{what}") as caught:
         stand.promote(2)

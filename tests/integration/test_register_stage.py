@@ -10,9 +10,11 @@ from glyphline import files, records, registry
 from glyphline.commands import restore_versions
 from glyphline.errors import ArtifactError, RegistryError, TrackingError
 from glyphline.journal import last_key
-from glyphline.mlflow_sync import flush
+from glyphline.mlflow_sync import flush, store
 from glyphline.records import Cost, Decision
+from glyphline.registry import RegistryLocation, rescorer
 from glyphline.registry.log_events import VersionJudged
+from glyphline.registry.rescoring import check_rescored
 from glyphline.stages import register
 from tests import servers
 from tests.conftest import changed, made_evaluation
@@ -96,10 +98,10 @@ def test_after_a_lost_store_restore_registers_once_and_leaves_the_decision_alone
     before = evaluated.decision.read_bytes()
     shutil.rmtree(evaluated.mlruns / "artifacts")
     shutil.copy(migrated_store, evaluated.mlruns / "mlflow.db")
-    restored = register.restore(params, evaluated, decided(evaluated))
+    restored = restore_versions.restore(params, evaluated, decided(evaluated))
     assert restored == decided(evaluated)
     assert client.get_model_version_by_alias("shapes", "champion").version in {1, "1"}
-    assert register.restore(params, evaluated, restored) is None
+    assert restore_versions.restore(params, evaluated, restored) is None
     assert evaluated.decision.read_bytes() == before
 
 
@@ -129,7 +131,7 @@ def test_an_old_release_that_cannot_be_read_keeps_no_later_one_from_coming_back(
     with caplog.at_level(logging.WARNING, logger="glyphline"):
         (restored,) = restore_versions.run(params, new_store)
     assert (restored.version, restored.weights_digest) == (1, lost.weights_digest)
-    assert "a release was left out" in caplog.text
+    assert "a registered run was left out" in caplog.text
 
 
 def test_a_store_that_refuses_ends_the_restoring(params, evaluated):
@@ -146,9 +148,9 @@ def test_there_is_nothing_to_restore_before_the_stage_has_run(params, evaluated)
 def test_a_decision_about_an_earlier_model_is_not_restored(params, evaluated, client):
     register.run(params, evaluated)
     records.write(evaluated.training, training("e" * 64))
-    assert register.restore(params, evaluated, decided(evaluated)) is None
+    assert restore_versions.restore(params, evaluated, decided(evaluated)) is None
     write_results(evaluated, "e" * 64, correct=970)
-    assert register.restore(params, evaluated, decided(evaluated)) is None
+    assert restore_versions.restore(params, evaluated, decided(evaluated)) is None
     assert len(client.search_model_versions("name = 'shapes'")) == 1
 
 
@@ -173,7 +175,7 @@ def test_a_run_whose_experiment_was_deleted_is_told_with_the_command_that_restor
 def test_what_was_deleted_on_purpose_is_not_restored(params, evaluated, client):
     register.run(params, evaluated)
     client.delete_run(flush(params, evaluated)[last_key(evaluated.journal("train"))].run_id)
-    assert register.restore(params, evaluated, decided(evaluated)) is None
+    assert restore_versions.restore(params, evaluated, decided(evaluated)) is None
 
 
 def test_a_missing_evaluation_names_the_stage_to_run(params, evaluated):
@@ -184,26 +186,26 @@ def test_a_missing_evaluation_names_the_stage_to_run(params, evaluated):
 
 
 @pytest.fixture
-def held(params, evaluated) -> VersionJudged:
+def judged(params, evaluated) -> VersionJudged:
     """What the log says of the version of the evaluated project."""
     register.run(params, evaluated)
-    with registry.opened(register.destination(params, evaluated), register.compare) as session:
-        return session.settled().state.judgement(1)
+    with registry.open_session(RegistryLocation.of(params, evaluated, store.uri(params, evaluated))) as session:
+        return session.reconcile().state.judgement(1)
 
 
-def test_predictions_made_again_are_taken_up_only_where_they_are_those_of_the_log(params, evaluated, held):
-    kept = evaluated.mlruns / "rescored" / f"{held.predictions_sha256}.npz"
+def test_predictions_made_again_are_taken_up_only_where_they_are_those_of_the_log(evaluated, judged):
+    kept = evaluated.mlruns / "rescored" / f"{judged.predictions_sha256}.npz"
     kept.parent.mkdir()
     shutil.copy(evaluated.predictions, kept)
-    assert register.rescoring(params, evaluated)(held) == kept
-    written_predictions(kept, right_on(10), held.test_digest, held.weights_digest)
+    assert rescorer("shapes", evaluated)(judged) == kept
+    written_predictions(kept, right_on(10), judged.test_digest, judged.weights_digest)
     # It is made anew, which the missing test split prevents here.
     with pytest.raises(ArtifactError, match="cannot be scored again"):
-        register.rescoring(params, evaluated)(held)
+        rescorer("shapes", evaluated)(judged)
 
 
 @pytest.mark.parametrize("other", [{"weights_digest": "9" * 64}, {"test_digest": "9" * 64}])
-def test_predictions_of_another_model_or_split_do_not_stand_for_a_version(evaluated, held, other):
-    register.check_rescored(evaluated.predictions, held)
+def test_predictions_of_another_model_or_split_do_not_stand_for_a_version(evaluated, judged, other):
+    check_rescored(evaluated.predictions, judged)
     with pytest.raises(ArtifactError, match="are not of version 1"):
-        register.check_rescored(evaluated.predictions, held.model_copy(update=other))
+        check_rescored(evaluated.predictions, judged.model_copy(update=other))

@@ -12,18 +12,20 @@ from glyphline.errors import ArtifactError, RegistryError, TrackingError
 from glyphline.params.registry import RegistryParams
 from glyphline.records import Decision
 from glyphline.registry import (
+    EvaluatedModel,
     FinishedRun,
     RegistryLocation,
-    VersionArtifacts,
-    opened,
+    open_session,
+    register_run,
     registered_versions,
-    registration,
     restore_version,
 )
+from glyphline.registry.gate_input import ModelScores
 from glyphline.registry.labels import shortened
 from glyphline.registry.promotion import roll_back
+from glyphline.registry.run_artifacts import VersionArtifacts
 from tests.conftest import made_evaluation
-from tests.registered import COMMIT, Runs, compare, training
+from tests.registered import COMMIT, Runs, training
 
 
 @pytest.fixture
@@ -58,7 +60,7 @@ def register(to, rules):
     """`register(candidate)`, or with other rules: `register(candidate, min_accuracy=0.5)`."""
 
     def run(candidate: FinishedRun, **fields) -> Decision:
-        return registration(candidate, to, rules.model_copy(update=fields), compare)
+        return register_run(candidate, to, rules.model_copy(update=fields))
 
     return run
 
@@ -190,7 +192,7 @@ def test_a_champion_made_by_hand_is_not_compared_with(register, client, finished
     assert aliases(client) == {"champion": 1, "challenger": 2}
 
 
-def test_a_deleted_rival_is_forgotten(register, client, finished):
+def test_a_deleted_champion_of_before_is_not_compared_with_again(register, client, finished):
     register(finished(960))
     better = finished(980)
     register(better)
@@ -199,35 +201,35 @@ def test_a_deleted_rival_is_forgotten(register, client, finished):
     assert aliases(client) == {"challenger": 2, "champion": 2}
 
 
-def test_a_rival_whose_predictions_are_gone_stays_and_the_reason_is_told(register, client, finished, to):
-    held = finished(960)
-    register(held)
-    folder = client.get_run(held.run_id).info.artifact_uri.removeprefix("file://")
+def test_a_champion_whose_predictions_are_gone_stays_and_the_reason_is_given(register, client, finished, to):
+    first = finished(960)
+    register(first)
+    folder = client.get_run(first.run_id).info.artifact_uri.removeprefix("file://")
     shutil.os.unlink(f"{folder}/predictions.npz")
     decision = register(finished(990))
     assert not decision.promoted
     assert "the predictions of version 1 are gone" in decision.reasons[0]
 
 
-def test_a_rival_whose_predictions_are_gone_is_scored_again_where_that_is_possible(to, rules, client, finished):
-    held = finished(960)
-    registration(held, to, rules, compare)
-    kept = held.evidence.predictions
-    folder = client.get_run(held.run_id).info.artifact_uri.removeprefix("file://")
+def test_a_champion_whose_predictions_are_gone_is_scored_again_where_that_is_possible(to, rules, client, finished):
+    first = finished(960)
+    register_run(first, to, rules)
+    kept = first.model.artifacts.predictions
+    folder = client.get_run(first.run_id).info.artifact_uri.removeprefix("file://")
     shutil.os.unlink(f"{folder}/predictions.npz")
-    decision = registration(finished(990), to, rules, compare, rescore=lambda judged: kept)
+    decision = register_run(finished(990), to, rules, rescore=lambda judged: kept)
     assert decision.promoted
     assert "better than champion version 1" in decision.reasons[-1]
 
 
-def test_a_rival_whose_predictions_were_edited_is_scored_again(to, rules, client, finished):
-    held = finished(960)
-    registration(held, to, rules, compare)
-    folder = client.get_run(held.run_id).info.artifact_uri.removeprefix("file://")
-    shutil.copy(finished(10).evidence.predictions, f"{folder}/predictions.npz")
+def test_a_champion_whose_predictions_were_edited_is_scored_again(to, rules, client, finished):
+    first = finished(960)
+    register_run(first, to, rules)
+    folder = client.get_run(first.run_id).info.artifact_uri.removeprefix("file://")
+    shutil.copy(finished(10).model.artifacts.predictions, f"{folder}/predictions.npz")
     better = finished(990)
-    assert "was changed after it was written" in registration(better, to, rules, compare).reasons[-1]
-    decision = registration(better, to, rules, compare, rescore=lambda judged: held.evidence.predictions)
+    assert "was changed after it was written" in register_run(better, to, rules).reasons[-1]
+    decision = register_run(better, to, rules, rescore=lambda judged: first.model.artifacts.predictions)
     assert decision.promoted
 
 
@@ -242,17 +244,17 @@ def purged(to, run_id):
     SqlAlchemyStore(to.uri, (to.lock.parent / "unused").as_uri())._hard_delete_run(run_id)
 
 
-def test_a_champion_whose_run_is_gone_blocks_nobody_and_is_scored_again(to, rules, finished):
-    held = finished(960)
-    registration(held, to, rules, compare)
-    purged(to, held.run_id)
+def test_a_champion_whose_run_is_gone_blocks_no_registration_and_is_scored_again(to, rules, finished):
+    first = finished(960)
+    register_run(first, to, rules)
+    purged(to, first.run_id)
     better = finished(990)
-    decision = registration(better, to, rules, compare)
+    decision = register_run(better, to, rules)
     assert not decision.promoted
     assert "the predictions of version 1 are gone from its run" in decision.reasons[-1]
-    decision = registration(better, to, rules, compare, rescore=lambda judged: held.evidence.predictions)
+    decision = register_run(better, to, rules, rescore=lambda judged: first.model.artifacts.predictions)
     assert decision.promoted
-    with opened(to, compare) as session:
+    with open_session(to) as session:
         assert roll_back(session, None, "smoke", rules).version == 1
 
 
@@ -270,10 +272,10 @@ def test_a_lost_store_gets_version_aliases_and_description_back(register, to, cl
     decision = register(finished(980, weights="f" * 64))
     shutil.copy(migrated_store, to.lock.with_name("mlflow.db"))
     again = finished(980, weights="f" * 64)
-    assert restore_version(again, to, decision, compare) == decision
+    assert restore_version(again, to, decision) == decision
     assert aliases(client) == {"challenger": 1, "champion": 1}
     assert "there is no champion to compare with" in client.get_model_version("shapes", "1").description
-    assert restore_version(again, to, decision, compare) is None
+    assert restore_version(again, to, decision) is None
 
 
 def test_a_lost_registry_comes_back_with_its_champions_in_a_row_and_the_way_back(
@@ -287,7 +289,7 @@ def test_a_lost_registry_comes_back_with_its_champions_in_a_row_and_the_way_back
     assert registered_versions(to) == {}
     restored = []
     for (correct, weights), decision in zip(lost, decisions, strict=True):
-        again = restore_version(finished(correct, weights=weights), to, decision, compare, after=restored)
+        again = restore_version(finished(correct, weights=weights), to, decision, after=restored)
         restored.append(again.version)
     assert restored == [1, 2, 3]
     assert aliases(client) == before
@@ -299,7 +301,7 @@ def test_the_comparisons_made_before_a_loss_still_count(register, to, client, fi
     decisions = [register(finished(correct, weights=weights)) for correct, weights in lost]
     shutil.copy(migrated_store, to.lock.with_name("mlflow.db"))
     for (correct, weights), decision in zip(lost, decisions, strict=True):
-        restore_version(finished(correct, weights=weights), to, decision, compare)
+        restore_version(finished(correct, weights=weights), to, decision)
     assert register(finished(958)).comparison == 3
 
 
@@ -310,46 +312,48 @@ def test_what_was_judged_since_the_loss_keeps_its_aliases(register, to, client, 
     assert register(finished(970, weights="3" * 64)).promoted
     restored = []
     for (correct, weights), decision in zip(old, decisions, strict=True):
-        again = restore_version(finished(correct, weights=weights), to, decision, compare, after=restored)
+        again = restore_version(finished(correct, weights=weights), to, decision, after=restored)
         restored.append(again.version)
     assert aliases(client) == {"challenger": 1, "champion": 1}
 
 
 def test_restoring_takes_no_alias_from_another_version(register, to, client, finished):
     decision = register(finished(980, weights="f" * 64))
-    twin = restore_version(finished(980, weights="f" * 64), to, decision, compare)
+    twin = restore_version(finished(980, weights="f" * 64), to, decision)
     assert twin is not None
     assert twin.aliases == ()
     assert aliases(client) == {"challenger": 1, "champion": 1}
 
 
 def test_an_evaluation_of_other_weights_is_refused(tmp_path):
-    seen = made_evaluation(980, 1000, weights_digest="2" * 64)
+    scores = ModelScores(made_evaluation(980, 1000, weights_digest="2" * 64), None)
+    artifacts = VersionArtifacts(scores, tmp_path, "0" * 64, None)
     with pytest.raises(ArtifactError, match="looked at weights 222222222222") as caught:
-        FinishedRun("run", "model", "/model", training("1" * 64), VersionArtifacts(seen, None, tmp_path), "card")
+        FinishedRun("run", "model", "/model", EvaluatedModel(training("1" * 64), artifacts, "card"))
     assert caught.value.fix == "run `dvc repro evaluate`"
 
 
 def test_a_model_that_is_not_the_one_that_was_trained_is_not_registered(register, client, finished):
     candidate = finished(980)
-    other = replace(candidate, training=training(candidate.training.weights_digest, "0" * 64))
+    trained = training(candidate.model.training.weights_digest, "0" * 64)
+    other = replace(candidate, model=replace(candidate.model, training=trained))
     with pytest.raises(ArtifactError, match="is not the one that was trained"):
         register(other)
     assert not client.search_model_versions("name = 'shapes'")
 
 
-def test_a_dead_server_is_told_without_its_password_and_soon(to, rules, finished):
+def test_a_dead_server_is_named_without_its_password_and_soon(to, rules, finished):
     candidate = finished(980)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         uri = f"http://ann:swordfish@127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(TrackingError, match="does not answer") as caught:
-            registration(candidate, replace(to, uri=uri, timeout_s=1), rules, compare)
+            register_run(candidate, replace(to, uri=uri, timeout_s=1), rules)
     assert "swordfish" not in caught.value.problem
     assert "tracking.uri" in caught.value.fix
 
 
-def test_a_server_that_refuses_is_told_with_its_words(to, rules, finished):
+def test_the_error_of_a_server_that_refuses_has_its_message(to, rules, finished):
     candidate = finished(980)
 
     class Refusing(BaseHTTPRequestHandler):
@@ -365,7 +369,7 @@ def test_a_server_that_refuses_is_told_with_its_words(to, rules, finished):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         uri = f"http://ann:swordfish@127.0.0.1:{server.server_port}"
         with pytest.raises(RegistryError, match="not for ann") as caught:
-            registration(candidate, replace(to, uri=uri, timeout_s=2), rules, compare)
+            register_run(candidate, replace(to, uri=uri, timeout_s=2), rules)
         server.shutdown()
     assert "swordfish" not in caught.value.problem
 

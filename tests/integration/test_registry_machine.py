@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 )
 
 from glyphline.errors import PipelineError
-from glyphline.registry import RegistryLocation, opened, promotion, registration
+from glyphline.registry import RegistryLocation, open_session, promotion, register_run
 from glyphline.registry.log import Log
 from glyphline.registry.log_events import (
     AliasAssigned,
@@ -28,8 +28,8 @@ from glyphline.registry.log_events import (
     VersionJudged,
 )
 from glyphline.registry.state import fold
-from glyphline.registry.versions import Registry as Versions
-from tests.registered import DyingClient, Killed, Runs, compare
+from glyphline.registry.versions import RegisteredModel
+from tests.registered import DyingClient, Killed, Runs
 
 # So small that a walk goes through several runs of the history, and ends amid the change from one to the next.
 ENTRIES_PER_RUN = 3
@@ -59,19 +59,19 @@ class Registry(RuleBasedStateMachine):
     def begin(self):
         self.register(970)
 
-    def _settled(self):
-        with opened(self.to, compare) as session:
-            state = session.ledger.survey().state
-            return state, session.ledger.log.read().events, session.registry.aliases(), session.registry.numbers()
+    def _reconciled(self):
+        with open_session(self.to) as session:
+            state = session.updater.reconcile_all().state
+            return state, session.updater.log.read().events, session.model.aliases(), session.model.versions()
 
     @rule(correct=st.integers(940, 999))
     def register(self, correct):
-        decision = registration(self.runs.make(correct), self.to, RULES, compare)
+        decision = register_run(self.runs.make(correct), self.to, RULES)
         assert decision.promoted == ("champion" in decision.aliases)
 
-    def _asked(self, command, *refusals):
+    def _command(self, command, *refusals):
         """Run a command that may be refused with these words and no others."""
-        with opened(self.to, compare) as session:
+        with open_session(self.to) as session:
             try:
                 command(session)
             except PipelineError as error:
@@ -80,27 +80,27 @@ class Registry(RuleBasedStateMachine):
 
     @rule(version=st.integers(1, 6))
     def promote(self, version):
-        self._asked(lambda session: promotion.promote(session, version, RULES), "stays out", "has no version")
+        self._command(lambda session: promotion.promote(session, version, RULES), "is not promoted", "has no version")
 
     @rule(version=st.integers(1, 6))
     def force(self, version):
-        self._asked(
+        self._command(
             lambda session: promotion.force(session, version, "because", RULES), "has no version", "was deleted"
         )
 
     @rule()
     def roll_back(self):
-        self._asked(
+        self._command(
             lambda session: promotion.roll_back(session, None, "because", RULES), "no other champion", "was deleted"
         )
 
     # A change from one run to the next is three writes, an entry one, its aliases up to three, and the note one.
     @rule(writes=st.integers(0, 8), command=st.sampled_from(["force", "roll_back", "promote"]), delete=st.booleans())
     def die(self, writes, command, delete):
-        with opened(self.to, compare) as session:
+        with open_session(self.to) as session:
             dying = DyingClient(self.client, writes)
-            session.ledger.log = Log(dying, session.ledger.log.run_id, "shapes", ENTRIES_PER_RUN)
-            session.ledger.registry = Versions(dying, "shapes")
+            session.updater.log = Log(dying, session.updater.log.run_id, "shapes", ENTRIES_PER_RUN)
+            session.updater.model = RegisteredModel(dying, "shapes")
             try:
                 if command == "force":
                     promotion.force(session, 1, "because", RULES)
@@ -120,7 +120,7 @@ class Registry(RuleBasedStateMachine):
     )
     def by_hand(self, alias, version, delete):
         # On a registry at rest: a hand amid a killed command may look like that command's late write.
-        self._settled()
+        self._reconciled()
         self.hands += 1
         if delete:
             if alias in self.client.get_registered_model("shapes").aliases:
@@ -139,10 +139,10 @@ class Registry(RuleBasedStateMachine):
     def the_registry_shows_what_the_log_says_and_the_log_makes_sense(self):
         if not self.client.search_registered_models("name = 'shapes'"):
             return
-        state, log, aliases, known = self._settled()
+        state, log, aliases, known = self._reconciled()
         assert state.aliases == {key: value for key, value in aliases.items() if key in state.aliases}
         assert set(aliases) == set(state.aliases)
-        assert set(known) == set(state.judged) - state.removed
+        assert set(known) == set(state.judgements) - state.deleted
         for place, event in enumerate(log):
             before, after = fold(log[:place]), fold(log[: place + 1])
             moved = after.champion != before.champion
@@ -150,8 +150,8 @@ class Registry(RuleBasedStateMachine):
                 assert isinstance(event, AliasChangedByHand | VersionDeleted), "lost without a hand"
             if moved and isinstance(event, VersionJudged):
                 assert event.promoted
-                rival = before.incumbent
-                assert rival in {None, event.version} or event.p_value <= event.level
+                opponent = before.last_champion
+                assert opponent in {None, event.version} or event.p_value <= event.level
             if isinstance(event, VersionJudged) and before.challenger is not None:
                 assert after.challenger == max(before.challenger, event.version)
             assert not moved or isinstance(

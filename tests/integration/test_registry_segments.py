@@ -10,12 +10,12 @@ import pytest
 from glyphline.commands import gc
 from glyphline.errors import RegistryError
 from glyphline.params import overlay
-from glyphline.registry import RegistryLocation, opened, promotion, registration
+from glyphline.registry import RegistryLocation, open_session, promotion, register_run
 from glyphline.registry import log_events as kinds
 from glyphline.registry.log import Log, find
 from glyphline.registry.log_events import AliasAssigned
 from glyphline.registry.segment import EXPERIMENT, create
-from tests.registered import DyingClient, Killed, Runs, compare
+from tests.registered import DyingClient, Killed, Runs
 
 NAME = "shapes"
 CAPACITY = 3
@@ -216,17 +216,17 @@ def test_commands_go_through_several_runs_and_cleaning_takes_none_of_them(projec
     to = RegistryLocation(uri, NAME, 5, project.mlruns / "registry.lock", entries_per_run=2)
     made = Runs(client, project.mlruns)
     for correct in (950, 965, 985):
-        assert registration(made.make(correct), to, params.registry, compare).promoted
-    with opened(to, compare) as session:
+        assert register_run(made.make(correct), to, params.registry).promoted
+    with open_session(to) as session:
         promotion.roll_back(session, None, "because", params.registry)
         promotion.force(session, 3, "because", params.registry)
-        before = session.ledger.log.read()
-        runs_before = session.ledger.log.run_ids
+        before = session.updater.log.read()
+        runs_before = session.updater.log.run_ids
     assert [event.kind for event in before.events] == ["judged"] * 3 + ["rolled_back", "pointed"]
     assert len(runs_before) == 3
     assert {version.tags["history"] for version in client.search_model_versions(f"name = '{NAME}'")} == {runs_before[0]}
     gc.run(params, project, 0, dry=False)
     assert find(client, NAME) == runs_before[0]
-    with opened(to, compare) as session:
-        assert session.settled().state.champion == 3
-        assert session.ledger.log.read() == before
+    with open_session(to) as session:
+        assert session.reconcile().state.champion == 3
+        assert session.updater.log.read() == before

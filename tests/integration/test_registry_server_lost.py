@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from glyphline.errors import TrackingError
-from glyphline.registry import RegistryLocation, opened, promotion, registration
+from glyphline.registry import RegistryLocation, open_session, promotion, register_run
 from glyphline.registry.log_events import VersionJudged
-from tests.registered import Runs, compare
+from tests.registered import Runs
 from tests.servers import mlflow_server
 
 # Every how manyth request of a command is the one at which the server is lost: there are some thirty.
@@ -81,7 +81,7 @@ def to(tmp_path_factory, migrated_store, rules):
         stand = RegistryLocation(uri, "shapes", 5, folder / "registry.lock", lease_s=0.2)
         runs = Runs(MlflowClient(uri, uri), folder / "runs")
         for correct in (955, 970, 990):
-            assert registration(runs.make(correct), stand, rules, compare).promoted
+            assert register_run(runs.make(correct), stand, rules).promoted
         yield stand
 
 
@@ -90,7 +90,7 @@ def to(tmp_path_factory, migrated_store, rules):
 @pytest.mark.parametrize("goal", [2, 3])
 def test_a_server_lost_at_any_request_of_a_move_leaves_the_champion_of_before_or_after(to, rules, goal, carried_out):
     def move(destination, goal):
-        with opened(destination, compare) as session:
+        with open_session(destination) as session:
             if goal == 3:
                 return promotion.promote(session, 3, rules).version
             return promotion.roll_back(session, 2, "smoke", rules).version
@@ -124,10 +124,10 @@ def test_a_server_lost_at_any_request_of_a_registration_leaves_no_version_withou
         candidate = runs.make(960, weights=f"{carried_out:x}{cut:x}".rjust(64, "7"))
         decided = None
         with line(to.uri, cut, carried_out=carried_out) as through, suppress(TrackingError):
-            decided = registration(candidate, replace(to, uri=through), rules, compare)
-        again = registration(candidate, to, rules, compare)
-        with opened(to, compare) as session:
-            assert isinstance(session.ledger.settle().judgement(again.version), VersionJudged)
+            decided = register_run(candidate, replace(to, uri=through), rules)
+        again = register_run(candidate, to, rules)
+        with open_session(to) as session:
+            assert isinstance(session.updater.reconcile().judgement(again.version), VersionJudged)
         assert champion(to) == before
         if decided is not None:
             assert decided == again
@@ -137,7 +137,7 @@ def test_a_server_lost_at_any_request_of_a_registration_leaves_no_version_withou
 
 def champion(to: RegistryLocation) -> int:
     """What the next command finds, after it has done what was left undone."""
-    with opened(to, compare) as session:
-        state = session.settled().state
-        assert state.aliases == session.registry.aliases()
+    with open_session(to) as session:
+        state = session.reconcile().state
+        assert state.aliases == session.model.aliases()
     return state.champion

@@ -6,8 +6,8 @@ import subprocess
 import pytest
 
 from glyphline.errors import RegistryError
-from glyphline.registry import Keys, RegistryLocation, registration, signing, verified_model
-from tests.registered import Runs, compare, made_archive
+from glyphline.registry import Keys, RegistryLocation, register_run, signing, verified_model
+from tests.registered import Runs, made_archive
 
 
 def pair(folder, name):
@@ -64,13 +64,13 @@ def test_the_gate_asks_for_a_signature_and_takes_none_but_ours(tmp_path, migrate
     to = RegistryLocation(f"sqlite:///{tmp_path / 'mlflow.db'}", "shapes", 5, tmp_path / "registry.lock")
     runs = Runs(MlflowClient(to.uri, to.uri), tmp_path / "runs")
     rules = default_params.registry.model_copy(update={"require_signature": True, "verification_key": str(keys.public)})
-    unsigned = registration(runs.make(960), to, rules, compare, keys=Keys(None, keys.public))
+    unsigned = register_run(runs.make(960), to, rules, keys=Keys(None, keys.public))
     assert not unsigned.promoted
     assert unsigned.reasons == ("its files carry no signature, and registry.require_signature asks for one",)
-    theirs = registration(runs.make(970), to, rules, compare, keys=Keys(others.private, keys.public))
+    theirs = register_run(runs.make(970), to, rules, keys=Keys(others.private, keys.public))
     assert not theirs.promoted
     assert "its signature does not hold" in theirs.reasons[0]
-    assert registration(runs.make(980), to, rules, compare, keys=keys).promoted
+    assert register_run(runs.make(980), to, rules, keys=keys).promoted
     with verified_model.verified_model(to, "@champion", keys) as found:
         assert (found.folder / "model.sig").is_file()
     with pytest.raises(RegistryError, match="is refused"), verified_model.verified_model(to, "@champion", others):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from glyphline.records import RuleResult
 from glyphline.registry import log_events
-from glyphline.registry.judgement import rival_of
+from glyphline.registry.judgement import champion_to_compare
 from glyphline.registry.log_events import (
     AliasAssigned,
     AliasChangedByHand,
@@ -31,7 +31,7 @@ def judged(
         predictions_sha256="p" * 64,
         files={"MLmodel": "f" * 64},
         promoted=promoted,
-        rules=(RuleResult(rule="registry.min_accuracy", passed=promoted, reason="said"),),
+        rules=(RuleResult(rule="registry.min_accuracy", passed=promoted, reason="because"),),
         champion=champion,
         champion_weights=None if champion is None else f"w{champion}",
         champion_accuracy=None,
@@ -41,48 +41,48 @@ def judged(
     )
 
 
-def numbered(*found: log_events.LogEvent) -> list[log_events.LogEvent]:
-    return [event.model_copy(update={"seq": number}) for number, event in enumerate(found, start=1)]
+def numbered(*events: log_events.LogEvent) -> list[log_events.LogEvent]:
+    return [event.model_copy(update={"seq": number}) for number, event in enumerate(events, start=1)]
 
 
-def state_of(*found: log_events.LogEvent) -> RegistryState:
-    return fold(numbered(*found))
+def state_of(*events: log_events.LogEvent) -> RegistryState:
+    return fold(numbered(*events))
 
 
-def test_who_passes_is_champion_and_who_was_before_is_previous():
+def test_a_version_that_passes_is_champion_and_the_champion_before_is_previous():
     state = state_of(judged(1, promoted=True), judged(2, promoted=False), judged(3, promoted=True))
     assert state.aliases == {"champion": 3, "previous": 1, "challenger": 3}
     assert state.seq == 3
 
 
-def test_a_rollback_takes_the_later_champions_off_the_line():
+def test_a_rollback_removes_the_later_champions():
     three = (judged(1, promoted=True), judged(2, promoted=True), judged(3, promoted=True))
     state = state_of(*three, ChampionRolledBack(version=2, reason="smoke"))
     assert (state.champion, state.previous) == (2, 1)
-    assert state.withdrawn == {3: "smoke"}
+    assert state.rolled_back == {3: "smoke"}
     further = state_of(*three, ChampionRolledBack(version=1, reason="fire"))
     assert (further.champion, further.previous) == (1, None)
-    assert set(further.withdrawn) == {2, 3}
+    assert set(further.rolled_back) == {2, 3}
 
 
-def test_a_version_that_was_rolled_back_and_is_promoted_again_is_withdrawn_no_more():
+def test_a_version_that_was_rolled_back_and_is_promoted_again_no_longer_counts_as_rolled_back():
     two = (judged(1, promoted=True), judged(2, promoted=True), ChampionRolledBack(version=1, reason="smoke"))
-    assert state_of(*two, AliasAssigned(alias="champion", version=2, forced=True, reason="fixed")).withdrawn == {}
+    assert state_of(*two, AliasAssigned(alias="champion", version=2, forced=True, reason="fixed")).rolled_back == {}
 
 
-def test_a_champion_deleted_by_hand_leaves_the_place_empty_and_is_remembered():
+def test_without_its_alias_there_is_no_champion_and_the_last_one_is_previous():
     state = state_of(judged(1, promoted=True), AliasChangedByHand(alias="champion", before=1, version=None))
     assert state.champion is None
     assert state.previous == 1
 
 
-def test_an_empty_place_is_still_compared_with_who_held_it_last():
+def test_without_a_champion_a_version_is_compared_with_the_last_one():
     two = (judged(1, promoted=True), judged(2, promoted=True))
     without_alias = state_of(*two, AliasChangedByHand(alias="champion", before=2, version=None))
-    assert rival_of(3, without_alias) == 2
+    assert champion_to_compare(3, without_alias) == 2
     without_version = state_of(*two, VersionDeleted(version=2))
-    assert rival_of(3, without_version) == 1
-    assert rival_of(3, state_of(*two, VersionDeleted(version=2), VersionDeleted(version=1))) is None
+    assert champion_to_compare(3, without_version) == 1
+    assert champion_to_compare(3, state_of(*two, VersionDeleted(version=2), VersionDeleted(version=1))) is None
 
 
 def test_an_older_version_that_is_judged_again_does_not_become_challenger():
@@ -113,14 +113,14 @@ def test_a_champion_is_not_its_own_predecessor_after_the_one_between_was_deleted
     assert (state.champion, state.previous) == (1, None)
 
 
-def test_a_deleted_version_a_hand_had_made_is_no_version_unheard_of():
+def test_a_deleted_version_that_was_made_by_hand_does_not_count_as_unlogged():
     state = state_of(
         judged(1, promoted=True), AliasChangedByHand(alias="champion", before=1, version=2), VersionDeleted(version=2)
     )
-    assert state.first_unheard == 3
+    assert state.first_unlogged == 3
 
 
-def test_a_deleted_version_holds_nothing_any_more():
+def test_a_deleted_version_has_no_alias_any_more():
     state = state_of(judged(1, promoted=True), judged(2, promoted=True), VersionDeleted(version=2))
     assert state.aliases == {"previous": 1}
 
@@ -132,18 +132,18 @@ def test_a_comparison_is_counted_once_per_pair_of_models():
         judged(2, promoted=False, champion=1, comparison=1),
         judged(3, promoted=False, champion=1, comparison=2),
     )
-    assert state.number_of("aaaa", ("w2", "w1")) == 1
-    assert state.number_of("aaaa", ("w4", "w1")) == 3
-    assert state.number_of("bbbb", ("w4", "w1")) == 1
+    assert state.comparison_number("aaaa", ("w2", "w1")) == 1
+    assert state.comparison_number("aaaa", ("w4", "w1")) == 3
+    assert state.comparison_number("bbbb", ("w4", "w1")) == 1
 
 
 def test_comparisons_of_a_lost_registry_count_with_their_numbers():
     state = state_of(judged(1, promoted=True), judged(2, promoted=False, comparison=4))
-    assert state.number_of("aaaa", ("w2", "")) == 4
-    assert state.number_of("aaaa", ("w3", "w1")) == 5
+    assert state.comparison_number("aaaa", ("w2", "")) == 4
+    assert state.comparison_number("aaaa", ("w3", "w1")) == 5
     # Two that were both the first one, one before the loss and one since, are two.
     twice = state_of(judged(1, promoted=False, comparison=1), judged(2, promoted=False, champion=1, comparison=1))
-    assert twice.number_of("aaaa", ("w3", "w1")) == 3
+    assert twice.comparison_number("aaaa", ("w3", "w1")) == 3
 
 
 kinds = st.one_of(
@@ -162,8 +162,8 @@ kinds = st.one_of(
 
 
 @given(st.lists(kinds, max_size=30), st.integers(0, 30))
-def test_a_log_read_back_from_its_lines_in_two_parts_gives_the_same_state(found, cut):
-    log = numbered(*found)
+def test_a_log_read_back_from_its_lines_in_two_parts_gives_the_same_state(events, cut):
+    log = numbered(*events)
     again = [log_events.decode(log_events.encode(event)) for event in log]
     assert fold(again[cut:], fold(again[:cut])) == fold(log)
 

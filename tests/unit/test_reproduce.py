@@ -1,4 +1,4 @@
-"""What a run says of its origin, and how a rebuilt model is compared with the registered one."""
+"""The recorded origin of a run, and the comparison of a rebuilt model with the registered one."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ from tests.registered import right_on, training, written_predictions
 PATCH = "diff --git a/params.yaml b/params.yaml\n--- a/params.yaml\n+++ b/params.yaml\n"
 
 
-class Held:
+class OneRunClient:
     """An MLflow client of one run whose files are in a folder."""
 
     def __init__(self, folder: Path) -> None:
@@ -35,66 +35,68 @@ class Held:
 
 
 @pytest.fixture
-def held(tmp_path):
-    folder = tmp_path / "held"
+def run(tmp_path):
+    folder = tmp_path / "run"
     folder.mkdir()
-    made = Held(folder)
-    tell(made, "lineage")
-    tell(made, "lineage.evaluate")
+    made = OneRunClient(folder)
+    write_lineage(made, "lineage")
+    write_lineage(made, "lineage.evaluate")
     evaluated(folder, right_on(90, 100))
     return made
 
 
-def tell(held: Held, stem: str, *, commit: str | None = "a" * 40, patch: str | None = None, **facts) -> None:
+def write_lineage(
+    run: OneRunClient, stem: str, *, commit: str | None = "a" * 40, patch: str | None = None, **facts
+) -> None:
     git = {"commit": commit, "dirty": bool(patch), "changed": ["params.yaml"] * bool(patch), "patch_left_out": False}
-    told = {"git": git, "dvc_lock": {}, "has_patch": bool(patch)} | facts
-    (held.folder / f"{stem}.json").write_text(json.dumps(told))
+    lineage = {"git": git, "dvc_lock": {}, "has_patch": bool(patch)} | facts
+    (run.folder / f"{stem}.json").write_text(json.dumps(lineage))
     if patch:
-        (held.folder / f"{stem}.patch").write_text(patch)
+        (run.folder / f"{stem}.patch").write_text(patch)
 
 
 def evaluated(folder: Path, right: np.ndarray, **fields) -> Evaluation:
     folder.mkdir(exist_ok=True)
     sha256 = written_predictions(folder / "predictions.npz", right, "t" * 64, "w" * 64)
-    found = made_evaluation(int(right.sum()), len(right), predictions_sha256=sha256, **fields)
-    records.write(folder / "evaluation.json", found)
-    return found
+    evaluation = made_evaluation(int(right.sum()), len(right), predictions_sha256=sha256, **fields)
+    records.write(folder / "evaluation.json", evaluation)
+    return evaluation
 
 
-def read(held: Held, tmp_path: Path) -> version_origin.VersionOrigin:
+def read(run: OneRunClient, tmp_path: Path) -> version_origin.VersionOrigin:
     target = tmp_path / "read"
     target.mkdir()
-    return version_origin.read(held, "r1", "digits", tmp_path, target)
+    return version_origin.read(run, "r1", "digits", tmp_path, target)
 
 
-def test_evaluated_where_it_was_trained(held, tmp_path):
-    tell(held, "lineage", patch=PATCH)
-    tell(held, "lineage.evaluate", patch=PATCH)
-    found = read(held, tmp_path)
-    assert found.evaluated.is_like(found.trained)
-    assert found.trained.untracked == ()
+def test_evaluated_where_it_was_trained(run, tmp_path):
+    write_lineage(run, "lineage", patch=PATCH)
+    write_lineage(run, "lineage.evaluate", patch=PATCH)
+    origin = read(run, tmp_path)
+    assert origin.evaluated.is_like(origin.trained)
+    assert origin.trained.untracked == ()
 
 
 @pytest.mark.parametrize("later", [{"commit": "b" * 40}, {"patch": PATCH}])
-def test_evaluated_at_another_commit_or_with_other_changes(held, tmp_path, later):
-    tell(held, "lineage.evaluate", **later)
-    found = read(held, tmp_path)
-    assert not found.evaluated.is_like(found.trained)
+def test_evaluated_at_another_commit_or_with_other_changes(run, tmp_path, later):
+    write_lineage(run, "lineage.evaluate", **later)
+    origin = read(run, tmp_path)
+    assert not origin.evaluated.is_like(origin.trained)
 
 
-def test_a_patch_of_an_earlier_evaluation_is_not_taken_for_that_of_the_last(held, tmp_path):
-    tell(held, "lineage.evaluate", patch=PATCH)
-    tell(held, "lineage.evaluate")
-    assert read(held, tmp_path).evaluated.patch is None
+def test_a_patch_of_an_earlier_evaluation_is_not_taken_for_that_of_the_last(run, tmp_path):
+    write_lineage(run, "lineage.evaluate", patch=PATCH)
+    write_lineage(run, "lineage.evaluate")
+    assert read(run, tmp_path).evaluated.patch is None
 
 
-def test_an_evaluation_outside_git_is_named(held, tmp_path):
-    tell(held, "lineage.evaluate", commit=None)
+def test_an_evaluation_outside_git_is_named(run, tmp_path):
+    write_lineage(run, "lineage.evaluate", commit=None)
     with pytest.raises(RegistryError, match="the evaluation of run r1 was made outside git"):
-        read(held, tmp_path)
+        read(run, tmp_path)
 
 
-def test_a_metric_that_one_of_them_does_not_have_is_told_without_a_number(tmp_path):
+def test_a_metric_that_one_of_them_does_not_have_is_shown_without_a_number(tmp_path):
     was = evaluated(tmp_path / "was", right_on(90, 100), corruption_accuracy=0.93)
     now = evaluated(tmp_path / "now", right_on(90, 100), corruption_accuracy=None)
     files = (tmp_path / "was" / "predictions.npz", tmp_path / "now" / "predictions.npz")

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from glyphline import progress, records
-from glyphline.commands import history, study, summary
+from glyphline.commands import history, models, study, summary
 from glyphline.paths import Paths
 from glyphline.records import Best, Decision
 from glyphline.registry.log_events import AliasAssigned
@@ -32,8 +32,8 @@ def test_the_history_shows_a_reason_as_it_was_given(console, words):
 
 @pytest.mark.parametrize("words", HOSTILE)
 def test_the_versions_are_shown_with_their_names_and_verdicts_as_they_are(console, words):
-    row = history.VersionRow(1, (words,), 0.5, "", "", words, 0, words, ())
-    history.show_models(words, [row], console)
+    row = models.VersionRow(1, (words,), 0.5, "", "", words, 0, words, ())
+    models.show(words, [row], console)
     assert console.file.getvalue().count(words) == 4
 
 

@@ -11,29 +11,49 @@ from glyphline.cli import project
 from glyphline.paths import Paths
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from glyphline.params import Params
-    from glyphline.registry import Session
+    from glyphline.registry import RegistryLocation, Session
     from glyphline.registry.alias_updates import RegistryView
     from glyphline.registry.log_events import LogEvent
+    from glyphline.registry.promotion import PromotionResult
+
+# A table that goes into a file or a pipe.
+WIDTH = 160
+
+
+def _location(values: "Params", paths: Paths) -> "RegistryLocation":
+    from glyphline.mlflow_sync import store
+    from glyphline.registry import RegistryLocation
+
+    return RegistryLocation.of(values, paths, store.uri(values, paths))
 
 
 @contextmanager
 def _session() -> Iterator[tuple["Session", "Params", Paths]]:
     values, paths = project.opened()
     from glyphline import registry
-    from glyphline.stages import register
 
-    to = register.destination(values, paths)
-    with registry.opened(to, register.compare, register.rescoring(values, paths)) as session:
+    rescore = registry.rescorer(values.model_name, paths)
+    with registry.open_session(_location(values, paths), rescore) as session:
         yield session, values, paths
 
 
-def _seen() -> tuple[str, "RegistryView", tuple["LogEvent", ...]]:
+def _history() -> tuple[str, "RegistryView", tuple["LogEvent", ...]]:
     values, paths = project.opened()
     from glyphline import registry
-    from glyphline.stages import register
 
-    return values.model_name, *registry.seen(register.destination(values, paths), register.compare)
+    return values.model_name, *registry.read_history(_location(values, paths))
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=False)
+    if not console.is_terminal:
+        console.width = WIDTH
+    return console
 
 
 def _wanted(text: str, name: str) -> int | str:
@@ -57,21 +77,20 @@ def _wanted(text: str, name: str) -> int | str:
 @click.option("--force", is_flag=True, help="Do not ask the gate; needs --reason.")
 @click.option("--reason", default="", help="Why, for the history; with --force or an alias of your own.")
 def promote(version: str, alias: str, *, force: bool, reason: str) -> None:
-    """Make a version champion when the gate lets it; VERSION is a number, @ALIAS or the id of its run."""
+    """Make a version champion when it passes the gate; VERSION is a number, @ALIAS or the id of its run."""
     if force and alias != "champion":
         raise click.UsageError(f"--force is for champion: the gate is not asked about {alias}.")
     if reason and not force and alias == "champion":
         raise click.UsageError("--reason needs --force: without it the gate gives the reasons.")
-    from glyphline.registry import promotion
-    from glyphline.stages import register
+    from glyphline.registry import Keys, promotion
 
     with _session() as (session, values, paths):
-        wanted, keys = _wanted(version, session.to.name), register.keys(values, paths)
+        wanted, keys = _wanted(version, session.location.name), Keys.of(values.registry, paths.home)
         if force:
-            moved = promotion.force(session, wanted, reason, values.registry, keys)
+            result = promotion.force(session, wanted, reason, values.registry, keys)
         else:
-            moved = promotion.promote(session, wanted, values.registry, keys, alias=alias, reason=reason)
-    _say(moved)
+            result = promotion.promote(session, wanted, values.registry, keys, alias=alias, reason=reason)
+    _say(result)
 
 
 @click.command()
@@ -79,13 +98,12 @@ def promote(version: str, alias: str, *, force: bool, reason: str) -> None:
 @click.option("--reason", default="rolled back by hand", show_default=True, help="Why, for the history.")
 def rollback(to: str | None, reason: str) -> None:
     """Give champion back to a version that had it before."""
-    from glyphline.registry import promotion
-    from glyphline.stages import register
+    from glyphline.registry import Keys, promotion
 
     with _session() as (session, values, paths):
-        target = None if to is None else _wanted(to, session.to.name)
-        moved = promotion.roll_back(session, target, reason, values.registry, register.keys(values, paths))
-    _say(moved)
+        target, keys = None if to is None else _wanted(to, session.location.name), Keys.of(values.registry, paths.home)
+        result = promotion.roll_back(session, target, reason, values.registry, keys)
+    _say(result)
 
 
 @click.command()
@@ -94,21 +112,21 @@ def history(*, as_json: bool) -> None:
     """Show everything that ever happened to the versions of the model, oldest first."""
     from glyphline.commands import history
 
-    _, _, events = _seen()
+    _, _, events = _history()
     if as_json:
         for line in history.lines(events):
             click.echo(line)
     else:
-        history.show(events)
+        history.show(events, _console())
 
 
 @click.command()
 def models() -> None:
     """Show the registered versions: aliases, accuracy, data, commit, age, verdict."""
-    from glyphline.commands import history
+    from glyphline.commands import models
 
-    name, now, _ = _seen()
-    history.show_models(name, history.rows(now.versions, now.state))
+    name, view, _ = _history()
+    models.show(name, models.rows(view), _console())
 
 
 @click.command()
@@ -119,9 +137,9 @@ def reproduce(version: str) -> None:
     from glyphline.commands import reproduce
     from glyphline.errors import RegistryError
 
-    found = reproduce.run(values, paths, version)
-    click.echo(found.text())
-    if found.verdict == reproduce.DIFFERENT:
+    result = reproduce.run(values, paths, version)
+    click.echo(result.text())
+    if result.verdict == reproduce.DIFFERENT:
         raise RegistryError(f"{version} was rebuilt differently", fix="the lines above say where")
 
 
@@ -136,12 +154,9 @@ def rescore(version: str, target: Path) -> None:
     rescore.run(values, paths, version, target)
 
 
-def _say(moved: object) -> None:
-    from glyphline.registry.promotion import PromotionResult
-
-    assert isinstance(moved, PromotionResult)
-    before = f", before it version {moved.before}" if moved.before not in {None, moved.version} else ""
-    click.echo(f"{moved.name}: {moved.alias} is version {moved.version}{before}: {moved.reason}")
+def _say(result: "PromotionResult") -> None:
+    before = f", before it version {result.before}" if result.before not in {None, result.version} else ""
+    click.echo(f"{result.name}: {result.alias} is version {result.version}{before}: {result.reason}")
 
 
 COMMANDS = (models, history, promote, rollback, reproduce, rescore)

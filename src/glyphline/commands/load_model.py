@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from glyphline import params, training
+from glyphline.mlflow_sync import store
 from glyphline.paths import Paths
-from glyphline.registry import verified_model, version_reference
-from glyphline.stages import register
+from glyphline.registry import Keys, RegistryLocation, verified_model, version_reference
 
 
 def run(reference: str, start: Path) -> Any:
@@ -20,15 +20,15 @@ def run(reference: str, start: Path) -> Any:
     Raises:
         ParamsError: `start` is in no project.
         RegistryError: there is no such version, or it was never evaluated.
-        ArtifactError: its files are not what was registered, or not let through.
+        ArtifactError: its files are not what was registered, or are refused.
         TrackingError: the store cannot be reached.
     """
     paths = Paths.find(start)
     values = params.read(paths.params)
-    to = register.destination(values, paths)
-    # A name that cannot be read is told by `verified`.
-    meant = version_reference.parse_reference(reference, to.name)
-    if meant is not None:
-        to = replace(to, name=meant.name)
-    with verified_model.verified_model(to, reference, register.keys(values, paths)) as found:
-        return training.open_model(found.archive)
+    location = RegistryLocation.of(values, paths, store.uri(values, paths))
+    # `verified_model` refuses a reference that cannot be read.
+    version = version_reference.parse_reference(reference, location.name)
+    if version is not None:
+        location = replace(location, name=version.name)
+    with verified_model.verified_model(location, reference, Keys.of(values.registry, paths.home)) as verified:
+        return training.open_model(verified.archive)

@@ -4,12 +4,12 @@ from pathlib import Path
 
 from glyphline import data, training
 from glyphline.errors import DataError
+from glyphline.mlflow_sync import store
 from glyphline.params import Params
 from glyphline.paths import Paths
-from glyphline.registry import verified_model
+from glyphline.registry import Keys, RegistryLocation, verified_model
 from glyphline.scoring import predictions
 from glyphline.scoring.predictions import Predictions
-from glyphline.stages import register
 
 
 def run(params: Params, paths: Paths, reference: str, target: Path) -> None:
@@ -26,18 +26,16 @@ def run(params: Params, paths: Paths, reference: str, target: Path) -> None:
         ArtifactError: the files of the version are not what was registered.
     """
     test = data.load(paths.split("test"))
-    with verified_model.verified_model(
-        register.destination(params, paths), reference, register.keys(params, paths)
-    ) as found:
-        if test.digest != found.held.test_digest:
+    location = RegistryLocation.of(params, paths, store.uri(params, paths))
+    with verified_model.verified_model(location, reference, Keys.of(params.registry, paths.home)) as verified:
+        if test.digest != verified.judged.test_digest:
             raise DataError(
-                f"{reference} was scored on test split {found.held.test_digest[:12]}, and data/processed/test is"
+                f"{reference} was scored on test split {verified.judged.test_digest[:12]}, and data/processed/test is"
                 f" {test.digest[:12]}",
                 fix="check out the data that it was scored on",
             )
         model = training.open_classifier(
-            found.archive, test, batch_size=params.evaluate.batch_size, deterministic=params.train.deterministic
+            verified.archive, test, batch_size=params.evaluate.batch_size, deterministic=params.train.deterministic
         )
         probs = model.probabilities(test.images)
-    said = Predictions(probs, test.labels, test.classes, test.digest, model.weights_digest)
-    predictions.write(target, said)
+    predictions.write(target, Predictions(probs, test.labels, test.classes, test.digest, model.weights_digest))

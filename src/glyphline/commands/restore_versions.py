@@ -1,21 +1,21 @@
-"""`sync`: a registry that was lost comes back, with the versions of the workspace, past commits and experiments."""
+"""`sync`: restore a lost registry, with the versions of the workspace, past commits and experiments."""
 
 import logging
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from glyphline import journal, records, registry
+from glyphline import journal, mlflow_sync, records, registry
 from glyphline.errors import PipelineError, RegistryError, TrackingError
 from glyphline.journal.run_files import FileLocator
-from glyphline.mlflow_sync import journal_sources
+from glyphline.mlflow_sync import journal_sources, store
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.records import Decision
-from glyphline.stages import register
+from glyphline.registry import EvaluatedModel, FinishedRun, RegistryLocation
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ def run(params: Params, paths: Paths) -> list[Decision]:
 
     What a person did in the lost registry, a promotion by hand or a rollback, was written nowhere else and is gone.
 
-    A release whose files cannot be read is left out with a warning.
+    A registered run whose files cannot be read is left out with a warning.
 
     Returns:
         The decisions with the versions and the aliases of now.
@@ -36,53 +36,75 @@ def run(params: Params, paths: Paths) -> list[Decision]:
     """
     restored: dict[str, list[Decision]] = {}
     with tempfile.TemporaryDirectory(prefix="glyphline-restoring-") as scratch:
-        # One per run: the gate may have been asked again about the same one.
-        released = {key: (decision, place) for key, decision, place in _released(paths, Path(scratch))}
-        wanted = Counter((decision.name, decision.weights_digest) for decision, _ in released.values())
-        there = {
-            name: registry.registered_versions(replace(register.destination(params, paths), name=name))
-            for name, _ in wanted
-        }
-        for decision, place in sorted(released.values(), key=lambda one: one[0].version):
+        # One decision per run: the gate may have decided about the same run several times.
+        runs = {key: (decision, files) for key, decision, files in _registered_runs(paths, Path(scratch))}
+        wanted = Counter((decision.name, decision.weights_digest) for decision, _ in runs.values())
+        present = {name: registry.registered_versions(_location(params, paths, name)) for name, _ in wanted}
+        for decision, files in sorted(runs.values(), key=lambda run: run[0].version):
             digest, name = decision.weights_digest, decision.name
-            if wanted[name, digest] <= there[name][digest]:
+            if wanted[name, digest] <= present[name][digest]:
                 continue
-            before = [one.version for one in restored.setdefault(name, [])]
-            with _skipped():
-                if (again := register.restore(params, place, decision, after=before)) is not None:
-                    restored[name].append(again)
+            before = [earlier.version for earlier in restored.setdefault(name, [])]
+            with _skip_damaged():
+                if (new := restore(params, files, decision, after=before)) is not None:
+                    restored[name].append(new)
     return [decision for decisions in restored.values() for decision in decisions]
 
 
-def _released(paths: Paths, scratch: Path) -> Iterator[tuple[str, Decision, Paths]]:
-    """Keys of runs, decisions and the paths where the files are; of two about one model, the later one comes later."""
+def restore(params: Params, paths: Paths, decision: Decision, *, after: Collection[int] = ()) -> Decision | None:
+    """Register a run again where the store has lost it; None when there is nothing to do.
+
+    Args:
+        params: of the project.
+        paths: where the run's files are.
+        decision: about the run.
+        after: versions that were restored just before, of earlier decisions.
+    """
+    model = EvaluatedModel.read(paths)
+    evaluated = model.artifacts.evaluation
+    if len({decision.weights_digest, model.training.weights_digest, evaluated.weights_digest}) > 1:
+        log.info("decision.json is about an earlier model; `dvc repro` registers the present one")
+        return None
+    sent = mlflow_sync.flush(params, paths).get(journal.last_key(paths.journal("train")))
+    run = None if sent is None else FinishedRun.of(sent.run_id, sent.model_id, sent.model_location, model)
+    if run is None:
+        return None
+    return registry.restore_version(run, _location(params, paths, decision.name), decision, after=after)
+
+
+def _location(params: Params, paths: Paths, name: str) -> RegistryLocation:
+    return replace(RegistryLocation.of(params, paths, store.uri(params, paths)), name=name)
+
+
+def _registered_runs(paths: Paths, scratch: Path) -> Iterator[tuple[str, Decision, Paths]]:
+    """Keys of runs, decisions and where the files are; of two decisions about one run, the later one comes later."""
     past = [*journal_sources.releases(paths, FileLocator.of(paths.work, paths.home))]
     for number, files in enumerate(reversed(past)):
-        place = Paths(work=scratch / str(number), home=paths.home)
+        copy = Paths(work=scratch / str(number), home=paths.home)
         for path, file in files.items():
-            link = place.work / path
+            link = copy.work / path
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to(file)
-        yield from _decided(place)
-    yield from _decided(paths)
+        yield from _registered_run(copy)
+    yield from _registered_run(paths)
 
 
-def _decided(place: Paths) -> Iterator[tuple[str, Decision, Paths]]:
-    needed = (place.training, place.evaluation, place.cost, place.predictions, place.model_card, place.journal("train"))
-    if not place.decision.is_file() or not all(path.is_file() for path in needed):
+def _registered_run(paths: Paths) -> Iterator[tuple[str, Decision, Paths]]:
+    needed = (paths.training, paths.evaluation, paths.cost, paths.predictions, paths.model_card, paths.journal("train"))
+    if not paths.decision.is_file() or not all(path.is_file() for path in needed):
         return
-    with _skipped():
-        decision = records.read(place.decision, Decision, stage="register")
-        yield journal.last_key(place.journal("train")), decision, place
+    with _skip_damaged():
+        decision = records.read(paths.decision, Decision, stage="register")
+        yield journal.last_key(paths.journal("train")), decision, paths
 
 
 @contextmanager
-def _skipped() -> Iterator[None]:
-    """Leave out a release whose files are damaged or older than this program; the next may be the champion's."""
+def _skip_damaged() -> Iterator[None]:
+    """Leave out a run whose files are damaged or older than this program; the next one may be the champion's."""
     try:
         yield
     except (TrackingError, RegistryError):
-        # The store's own failures: the next release would meet them too.
+        # The store's own failures: the next run would meet them too.
         raise
     except PipelineError as error:
-        log.warning("a release was left out: %s\nfix: %s", error.problem, error.fix)
+        log.warning("a registered run was left out: %s\nfix: %s", error.problem, error.fix)

@@ -12,6 +12,7 @@ from glyphline.evaluation.metrics import measure
 from glyphline.evaluation.model_outputs import ModelOutputs
 from glyphline.evaluation.selective import risk_coverage
 from glyphline.params.schema import EvaluateParams
+from glyphline.paths import EVALUATION, PREDICTIONS
 from glyphline.records import Evaluation
 from glyphline.scoring import predictions
 
@@ -59,13 +60,13 @@ def write(
         bins=params.calibration_bins,
         dataset=dataset,
         weights_digest=weights_digest,
-        predictions_sha256=predictions.write(folder / predictions.FILE, kept),
+        predictions_sha256=predictions.write(folder / PREDICTIONS, kept),
         slices=seen.slices,
         corruptions=seen.corruptions,
     )
     _write_tables(folder, seen, params, evaluation)
     _draw(folder / "figures", seen, params, evaluation, history=history, best_epoch=best_epoch)
-    records.write(folder / "evaluation.json", evaluation)
+    records.write(folder / EVALUATION, evaluation)
     return evaluation
 
 

@@ -14,10 +14,10 @@ from glyphline.journal.run_files import FileLocator
 from glyphline.mlflow_sync import journal_sources, store
 from glyphline.mlflow_sync.recorded_run import RecordedRun, recorded_run, trained_runs
 from glyphline.params import Params
-from glyphline.paths import Paths
+from glyphline.paths import EVALUATION, PREDICTIONS, Paths
 
 WORKSPACE = "workspace"
-NEEDED = ("evaluation.json", "predictions.npz")
+NEEDED = (EVALUATION, PREDICTIONS)
 KEY_START = 8
 """Characters of a run key that are enough to name a run."""
 CURVES = ("loss", "accuracy", "val_loss", "val_accuracy")

@@ -7,11 +7,11 @@ from typing import Any
 from glyphline import environment
 from glyphline.errors import DriverMissingError, PipelineError, ReadOnlyError, RegistryError, TrackingError
 from glyphline.redaction import redact
-from glyphline.registry.versions import Registry
+from glyphline.registry.versions import RegisteredModel
 
 
 @contextmanager
-def connected(uri: str, name: str, timeout_s: float) -> Iterator[Registry]:
+def connected(uri: str, name: str, timeout_s: float) -> Iterator[RegisteredModel]:
     """A registry to speak to; what goes wrong in the block is told as an error that a person can mend.
 
     Args:
@@ -24,7 +24,7 @@ def connected(uri: str, name: str, timeout_s: float) -> Iterator[Registry]:
         RegistryError: the store refuses a request; ReadOnlyError, when it cannot be written.
     """
     with client(uri, timeout_s) as opened:
-        yield Registry(opened, name)
+        yield RegisteredModel(opened, name)
 
 
 @contextmanager

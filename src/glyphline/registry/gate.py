@@ -1,7 +1,7 @@
 """May a version become champion? Rules declared in params.yaml, a pure decision, a reason per rule.
 
-Each comparison with a champion on one test split spends some of the evidence that the split can give: the more
-challengers are tried on the same images, the surer one of them wins by luck. The level of comparison i is therefore
+Each comparison with a champion on one test split uses up some of the evidence that the split can give: the more
+challengers are tried on the same images, the likelier one of them wins by luck. The level of comparison i is therefore
 alpha / (i (i + 1)). The levels of all comparisons there can ever be add up to alpha, and so, by Bonferroni's
 inequality, the probability that luck alone ever moves the champion on this split is at most alpha.
 
@@ -14,8 +14,10 @@ from dataclasses import dataclass
 
 from glyphline.params.registry import GateParams
 from glyphline.records import RuleResult
-from glyphline.registry.gate_input import ChampionComparison, ModelScores, PairedResult
+from glyphline.registry.gate_input import ChampionComparison, ModelScores
+from glyphline.scoring.paired_tests import Disagreements
 
+AGAINST_CHAMPION = "registry.gate.against_champion"
 SHOWN_DIGITS = 12
 # One image more or less moves an accuracy on fewer than a million images by more than this.
 DECIMALS = 6
@@ -23,25 +25,17 @@ DECIMALS = 6
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether the candidate takes the place.
+    """What came of each rule; the candidate may become champion when all of them passed.
 
     Attributes:
-        promote: all rules are kept.
-        rules: what each says; a rule that params.yaml leaves out does not stand here.
+        rules: a rule that params.yaml leaves out is not among them.
         level: of the comparison; None when none was made.
         p_value: of the comparison.
     """
 
-    promote: bool
     rules: tuple[RuleResult, ...]
     level: float | None = None
     p_value: float | None = None
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """What speaks against, else what speaks for it."""
-        against = tuple(rule.reason for rule in self.rules if not rule.passed)
-        return against or tuple(rule.reason for rule in self.rules)
 
 
 def level_of(alpha: float, number: int) -> float:
@@ -54,36 +48,46 @@ def level_of(alpha: float, number: int) -> float:
 def decide(
     candidate: ModelScores, champion: ChampionComparison | None, number: int, gate: GateParams, min_accuracy: float
 ) -> Verdict:
-    """Weigh a candidate against the rules and against the present champion.
+    """Check a candidate against the rules and against the present champion.
 
     Args:
         candidate: the new version.
-        champion: the version that holds the place now, else held it last, if any.
+        champion: the champion, else the last champion, if there was any.
         number: which comparison on this test split this is, from 1.
         gate: the rules.
         min_accuracy: fraction in [0, 1] that every champion must reach.
 
     Returns:
-        Promote when every rule is kept. A rule whose measurement is missing is not kept. A champion of another test
-        split stays, because the two do not measure the same thing; so does one with the same weights.
+        The result of every rule. A rule whose measurement is missing does not pass. The comparison does not pass when
+        the champion was scored on another test split, because the two do not measure the same thing, nor when the
+        weights are the same.
     """
-    rules = [*_floors(candidate, gate, min_accuracy)]
+    rules = [*_limits(candidate, gate, min_accuracy)]
     level = p_value = None
-    if champion is not None and isinstance(champion.paired, PairedResult) and _is_other(candidate, champion):
-        level, p_value = level_of(gate.alpha, number), champion.paired.p_value
-        rules.append(_against(champion.who, champion.paired, number, level, gate))
+    if champion is not None and isinstance(champion.result, Disagreements) and _is_comparable(candidate, champion):
+        level, p_value = level_of(gate.alpha, number), champion.result.p_value
+        if gate.against_champion == "better":
+            rules.append(_better(champion.label, champion.result, p_value, level, number))
+        else:
+            rules.append(_not_worse(champion.label, champion.result, gate.margin, level, number))
     else:
         rules.append(_without_comparison(candidate, champion))
-    return Verdict(all(rule.passed for rule in rules), tuple(rules), level, p_value)
+    return Verdict(tuple(rules), level, p_value)
 
 
-def _floors(candidate: ModelScores, gate: GateParams, min_accuracy: float) -> Iterator[RuleResult]:
-    yield _bound("registry.min_accuracy", "accuracy", candidate.accuracy, min_accuracy, is_floor=True)
-    named = f"recall of class {candidate.worst_class}, the worst" if candidate.worst_class else "recall of a class"
-    yield from _optional("min_class_recall", named, candidate.worst_class_recall, gate.min_class_recall, is_floor=True)
+def _limits(candidate: ModelScores, gate: GateParams, min_accuracy: float) -> Iterator[RuleResult]:
+    scores = candidate.evaluation
+    yield _bound("registry.min_accuracy", "accuracy", scores.accuracy, min_accuracy, is_floor=True)
+    recall = f"recall of class {scores.worst_class}, the worst"
+    yield from _optional("min_class_recall", recall, scores.worst_class_recall, gate.min_class_recall, is_floor=True)
     for name, what, value, limit in (
-        ("max_calibration_error", "calibration error", candidate.calibration_error, gate.max_calibration_error),
-        ("max_robustness_loss", "loss on spoiled images", candidate.robustness_loss, gate.max_robustness_loss),
+        ("max_calibration_error", "calibration error", scores.calibration_error, gate.max_calibration_error),
+        (
+            "max_robustness_loss",
+            "accuracy loss on corrupted images",
+            candidate.robustness_loss,
+            gate.max_robustness_loss,
+        ),
         ("max_latency_ms", "milliseconds for one image", candidate.latency_ms, gate.max_latency_ms),
         ("max_model_bytes", "bytes of the model", candidate.model_bytes, gate.max_model_bytes),
     ):
@@ -105,45 +109,54 @@ def _bound(rule: str, what: str, value: float | None, limit: float, *, is_floor:
     return RuleResult(rule=rule, passed=passed, reason=f"{what} {_text(value)} {words} {rule} {limit:g}")
 
 
-def _is_other(candidate: ModelScores, champion: ChampionComparison) -> bool:
-    return champion.test_digest == candidate.test_digest and champion.weights_digest != candidate.weights_digest
+def _is_comparable(candidate: ModelScores, champion: ChampionComparison) -> bool:
+    scores = candidate.evaluation
+    return champion.test_digest == scores.test_digest and champion.weights_digest != scores.weights_digest
 
 
 def _without_comparison(candidate: ModelScores, champion: ChampionComparison | None) -> RuleResult:
-    rule = "registry.gate.against_champion"
     if champion is None:
-        return RuleResult(rule=rule, passed=True, reason="there is no champion to compare with")
-    who = champion.who
-    if champion.test_digest != candidate.test_digest:
-        held = f"test split {champion.test_digest[:SHOWN_DIGITS]}" if champion.test_digest else "an unknown test split"
+        return RuleResult(rule=AGAINST_CHAMPION, passed=True, reason="there is no champion to compare with")
+    scores = candidate.evaluation
+    if champion.test_digest != scores.test_digest:
+        split = f"test split {champion.test_digest[:SHOWN_DIGITS]}" if champion.test_digest else "an unknown test split"
         why = (
-            f"{who} was scored on {held} and this one on test split {candidate.test_digest[:SHOWN_DIGITS]}, so they"
-            " cannot be compared; `glyphline promote --force --reason` lets this one in, as does another registry.name"
+            f"{champion.label} was scored on {split} and this one on test split {scores.test_digest[:SHOWN_DIGITS]}, so"
+            " they cannot be compared; `glyphline promote --force --reason` promotes this one all the same, or choose"
+            " another registry.name"
         )
-    elif champion.weights_digest == candidate.weights_digest:
-        why = f"not better than {who}: it has the same weights"
+    elif champion.weights_digest == scores.weights_digest:
+        why = f"not better than {champion.label}: it has the same weights"
     else:
-        why = f"{who} and this one were not compared: {champion.paired}"
-    return RuleResult(rule=rule, passed=False, reason=why)
+        why = f"{champion.label} and this one were not compared: {champion.result}"
+    return RuleResult(rule=AGAINST_CHAMPION, passed=False, reason=why)
 
 
-def _against(who: str, paired: PairedResult, number: int, level: float, gate: GateParams) -> RuleResult:
-    spent = f"level {_small(level)}, comparison {number} on this test split"
-    seen = (
-        f"{paired.difference:+.4f} on {paired.count:,} images, {paired.only_challenger} right only here and"
-        f" {paired.only_champion} only there"
+def _better(champion: str, result: Disagreements, p_value: float, level: float, number: int) -> RuleResult:
+    passed = result.difference > 0 and p_value <= level
+    words = "better than" if passed else "not shown to be better than"
+    why = f"{words} {champion}: {_counts(result)}, p {_small(p_value)} at {_test(level, number)}"
+    return RuleResult(rule=AGAINST_CHAMPION, passed=passed, reason=why)
+
+
+def _not_worse(champion: str, result: Disagreements, margin: float, level: float, number: int) -> RuleResult:
+    # The interval is two-sided; its lower end alone is to hold with probability 1 - level.
+    low = result.interval(1 - 2 * level)[0]
+    passed = low >= -margin
+    words = "not worse than" if passed else "not shown to be no worse than"
+    why = f"{words} {champion} by {margin:g}: {_counts(result)}, lower end {low:+.4f} at {_test(level, number)}"
+    return RuleResult(rule=AGAINST_CHAMPION, passed=passed, reason=why)
+
+
+def _counts(result: Disagreements) -> str:
+    return (
+        f"{result.difference:+.4f} on {result.count:,} images, {result.only_second} right only here and"
+        f" {result.only_first} only there"
     )
-    if gate.against_champion == "better":
-        passed = paired.difference > 0 and paired.p_value <= level
-        words = "better than" if passed else "not shown to be better than"
-        why = f"{words} {who}: {seen}, p {_small(paired.p_value)} at {spent}"
-    else:
-        # The interval is two-sided; its lower end alone is to hold with probability 1 - level.
-        low = paired.interval(1 - 2 * level)[0]
-        passed = low >= -gate.margin
-        words = "not worse than" if passed else "not shown to be no worse than"
-        why = f"{words} {who} by {gate.margin:g}: {seen}, lower end {low:+.4f} at {spent}"
-    return RuleResult(rule="registry.gate.against_champion", passed=passed, reason=why)
+
+
+def _test(level: float, number: int) -> str:
+    return f"level {_small(level)}, comparison {number} on this test split"
 
 
 def _text(value: float) -> str:

@@ -1,7 +1,7 @@
 """The log of a model: append-only, in the store itself, one segment after another.
 
 A segment takes a bounded number of entries, because a run is always read as a whole: what was read of a closed segment
-is kept, and looking for news costs one request for the last one. docs/decisions/ says why the log is built like this.
+is kept, and asking for new entries costs one request for the last one. docs/decisions/ says why it is built like this.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from glyphline.registry import log_events, segment
 from glyphline.registry.log_events import ENTRIES_PER_RUN, LogEvent
 from glyphline.registry.segment import Segment, damaged
 from glyphline.registry.state import RegistryState, fold
-from glyphline.registry.versions import Registry
+from glyphline.registry.versions import RegisteredModel
 
 RUN_TAG = "history"
 # The first version nearly always has the tag; the rest is for models that had versions before their history began.
@@ -25,9 +25,9 @@ class Entries:
 
     Attributes:
         events: in order, without a gap.
-        shown_by: place of an entry -> id of the writer that brought the aliases in line with it.
-        before: what all entries but the last add up to.
-        state: what all entries add up to.
+        shown_by: place of an entry -> id of the writer that set the aliases to what it led to.
+        before: the state after all entries but the last.
+        state: the state after all entries.
     """
 
     events: tuple[LogEvent, ...] = ()
@@ -93,7 +93,7 @@ class Log:
         return next(part for part in reversed(self._segments) if part.first <= seq).note_shown(seq, by)
 
     def _continue(self) -> str | None:
-        """Take in what is new in the last segment; the run where the log goes on, if it does."""
+        """Read what is new in the last segment; returns the run of the next segment, if there is one."""
         last, known = self._segments[-1], self._known
         content = last.read()
         place = len(known.events) + 1
@@ -112,29 +112,29 @@ def find(client: Any, name: str) -> str | None:
     """The run of the first segment of a model's log, by the tag of its oldest version; None when there is none.
 
     A version gets the tag in the request that makes it, and numbers are given out in order. So the oldest version
-    settles which run it is, however many were made at once. When all versions were deleted, the tag of the model tells.
+    decides which run it is, however many were made at once. When no version is left, the tag of the model decides.
     """
-    named: dict[str, None] = {}
+    missing: set[str] = set()
     token = None
     while True:
-        found = client.search_model_versions(
+        page = client.search_model_versions(
             f"name = '{name}'", max_results=_VERSIONS_AT_ONCE, order_by=["version_number ASC"], page_token=token
         )
-        for version in found:
+        for version in page:
             run_id = version.tags.get(RUN_TAG)
-            if run_id and run_id not in named:
+            if run_id and run_id not in missing:
                 if segment.is_segment(client, run_id, name):
                     return str(run_id)
-                named[run_id] = None
-        token = found.token
+                missing.add(run_id)
+        token = page.token
         if not token:
             break
-    run_id = Registry(client, name).tag(RUN_TAG)
-    if run_id and run_id not in named:
+    run_id = RegisteredModel(client, name).tag(RUN_TAG)
+    if run_id and run_id not in missing:
         if segment.is_segment(client, run_id, name):
             return run_id
-        named[run_id] = None
-    if named:
+        missing.add(run_id)
+    if missing:
         raise damaged(
             name, "the run that holds it is deleted, or the tag `history` of the model and its versions was edited"
         )

@@ -1,12 +1,12 @@
-"""What can happen to the versions of a model: one frozen type per kind of entry in its log."""
+"""The entries in the log of a model: one frozen type per kind of event."""
 
 import time
 import uuid
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from glyphline.records import RuleResult
+from glyphline.records import Evaluation, RuleResult
 
 # MLflow cuts a value off at 6,000 characters; the rest is left for the escapes of JSON in JSON.
 MAX_CHARACTERS = 5500
@@ -19,7 +19,7 @@ class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     seq: int = Field(default=0, description="Place in the log, from 1; 0 until it has one. What orders the entries.")
-    id: str = Field(default_factory=lambda: uuid.uuid4().hex, description="Tells an entry from one just like it.")
+    id: str = Field(default_factory=lambda: uuid.uuid4().hex, description="Distinguishes an entry from an equal one.")
     time: int = Field(
         default_factory=lambda: time.time_ns() // 1_000_000,
         description="Milliseconds since 1970 by the writer's clock, for people; nothing is decided by it.",
@@ -29,7 +29,7 @@ class _Entry(BaseModel):
 
 
 class VersionJudged(_Entry):
-    """The gate was asked about a version."""
+    """The gate decided about a version."""
 
     kind: Literal["judged"] = "judged"
     version: int
@@ -48,20 +48,24 @@ class VersionJudged(_Entry):
     comparison: int | None = Field(description="Number of the comparison on this test split; null when none was made.")
     level: float | None
     p_value: float | None
-    vacant: bool = Field(default=False, description="Nobody held `champion`; `champion` above is who held it last.")
-    evaluation_sha256: str | None = Field(default=None, description="Of evaluation.json; null in entries of before.")
+    vacant: bool = Field(
+        default=False, description="No version had the alias `champion`; `champion` above is the one that had it last."
+    )
+    evaluation_sha256: str | None = Field(
+        default=None, description="Of evaluation.json; null in entries of earlier releases."
+    )
     cost_sha256: str | None = Field(default=None, description="Of cost.json; null without one.")
     restored: bool = Field(default=False, description="Written again from decision.json after the store was lost.")
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """What speaks against the version, else what speaks for it."""
-        against = tuple(rule.reason for rule in self.rules if not rule.passed)
-        return against or tuple(rule.reason for rule in self.rules)
+        """The reasons of the rules that failed; of all rules when none did."""
+        failed = tuple(rule.reason for rule in self.rules if not rule.passed)
+        return failed or tuple(rule.reason for rule in self.rules)
 
 
 class VersionNotJudged(_Entry):
-    """A version was found whose registration broke off before the gate was asked, or that was made by hand."""
+    """A version without a judgement: it was made by hand, or its registration was interrupted."""
 
     kind: Literal["unjudged"] = "unjudged"
     version: int
@@ -80,7 +84,7 @@ class AliasAssigned(_Entry):
 
 
 class ChampionRolledBack(_Entry):
-    """A person gave `champion` back to a version that had it before."""
+    """A person made an earlier champion the champion again."""
 
     kind: Literal["rolled_back"] = "rolled_back"
     version: int
@@ -138,6 +142,12 @@ def decode(text: str) -> LogEvent:
         ValueError: the line is no JSON, or no entry that this version knows.
     """
     return _ANY.validate_json(text)
+
+
+def evaluated(evaluation: Evaluation) -> dict[str, Any]:
+    """The fields of an evaluation that the entry about a version repeats."""
+    names = {"dataset", "accuracy", "test_digest", "weights_digest", "predictions_sha256"}
+    return evaluation.model_dump(include=names)
 
 
 def short(rules: tuple[RuleResult, ...]) -> tuple[RuleResult, ...]:

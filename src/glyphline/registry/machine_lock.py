@@ -1,4 +1,4 @@
-"""Who writes into a log: a person, and a machine that lets one process at a time do it."""
+"""The lock that lets one process of a machine at a time write to a log, and the name of the person who does."""
 
 import getpass
 import socket
@@ -30,9 +30,9 @@ def locked(lock: Path) -> Iterator[str]:
     Raises:
         ReadOnlyError: the file cannot be written.
     """
-    with ExitStack() as held:
+    with ExitStack() as stack:
         try:
-            held.enter_context(files.exclusive(lock))
+            stack.enter_context(files.exclusive(lock))
             identity = lock.read_text(encoding="ascii", errors="replace").strip()
             if len(identity) != 32:
                 identity = uuid.uuid4().hex

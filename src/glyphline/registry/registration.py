@@ -4,21 +4,52 @@ import logging
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Self
 
+from glyphline import records
 from glyphline.errors import ArtifactError
 from glyphline.params.registry import RegistryParams
+from glyphline.paths import Paths
 from glyphline.records import Decision, Training
-from glyphline.registry import connection, integrity, labels, signing
+from glyphline.registry import connection, integrity, labels, log_events, signing
 from glyphline.registry.judgement import GateRequest, decision, judge
 from glyphline.registry.labels import DIGEST_CHARACTERS
+from glyphline.registry.location import RegistryLocation
 from glyphline.registry.log_events import LogEvent, VersionJudged
-from glyphline.registry.run_artifacts import Compare, Rescore, VersionArtifacts
-from glyphline.registry.session import RegistryLocation, Session, beginning
+from glyphline.registry.rescoring import Rescore
+from glyphline.registry.run_artifacts import VersionArtifacts
+from glyphline.registry.session import Session, open_for_registration
 from glyphline.registry.signing import Keys
 from glyphline.registry.state import CHAMPION, RegistryState
 from glyphline.registry.versions import MACHINE_TAG
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatedModel:
+    """What train and evaluate left of a model.
+
+    Attributes:
+        training: the record of its training.
+        artifacts: its evaluation, costs and predictions.
+        card: the model card, Markdown; `models:/NAME/VERSION` in it stands for the version.
+    """
+
+    training: Training
+    artifacts: VersionArtifacts
+    card: str
+
+    @classmethod
+    def read(cls, paths: Paths) -> Self:
+        """The model of a project's files.
+
+        Raises:
+            ArtifactError: a file is missing or damaged.
+        """
+        training = records.read(paths.training, Training, stage="train")
+        artifacts = VersionArtifacts.read(paths.evaluation, paths.cost, paths.predictions)
+        return cls(training, artifacts, paths.model_card.read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +60,21 @@ class FinishedRun:
         run_id: the MLflow run.
         model_id: its logged model.
         source: where the files of the logged model lie.
-        training: what train found.
-        evidence: what evaluate found.
-        card: the model card, Markdown; `models:/NAME/VERSION` in it stands for the version.
+        model: what train and evaluate left of it.
     """
 
     run_id: str
     model_id: str
     source: str
-    training: Training
-    evidence: VersionArtifacts
-    card: str
+    model: EvaluatedModel
+
+    @classmethod
+    def of(cls, run_id: str, model_id: str | None, source: str | None, model: EvaluatedModel) -> Self | None:
+        """The run of a model; None where the store has no logged model of it."""
+        return cls(run_id, model_id, source, model) if model_id and source else None
 
     def __post_init__(self) -> None:
-        trained, evaluated = self.training.weights_digest, self.evidence.evaluation.weights_digest
+        trained, evaluated = self.model.training.weights_digest, self.model.artifacts.evaluation.weights_digest
         if trained != evaluated:
             raise ArtifactError(
                 f"evaluate looked at weights {evaluated[:DIGEST_CHARACTERS]}, and train left"
@@ -52,10 +84,9 @@ class FinishedRun:
 
 
 def register_run(
-    candidate: FinishedRun,
-    to: RegistryLocation,
-    rules: RegistryParams,
-    compare: Compare,
+    run: FinishedRun,
+    location: RegistryLocation,
+    params: RegistryParams,
     *,
     rescore: Rescore | None = None,
     keys: Keys | None = None,
@@ -65,45 +96,43 @@ def register_run(
     Registering the same run twice makes one version and comes to the same decision.
 
     Args:
-        candidate: what to register.
-        to: where.
-        rules: of the gate.
-        compare: two files of predictions.
+        run: what to register.
+        location: where.
+        params: the rules of the gate.
         rescore: makes a champion's predictions again when they are gone.
         keys: to sign with, and to check signatures with.
 
     Raises:
-        ArtifactError: the files of the model are not those that were trained, or not let through.
+        ArtifactError: the files of the model are not those that were trained, or are refused.
         TrackingError: the store cannot be reached.
         RegistryError: the store refuses a request.
     """
-    with beginning(to, compare, rescore) as (session, history):
-        version, files, signature = _version(session, history, candidate, keys)
-        further = signing.rule(signature, required=rules.require_signature)
-        case = GateRequest(version, candidate.run_id, candidate.evidence, files, rules, further)
+    with open_for_registration(location, rescore) as (session, history):
+        version, files, signature_fault = _ensure_version(session, history, run, keys)
+        extra_rules = signing.rule(signature_fault, required=params.require_signature)
+        request = GateRequest(version, run.run_id, run.model.artifacts, files, params, extra_rules)
 
         def decide(state: RegistryState) -> LogEvent | None:
             _check_files(version, files, state)
-            return judge(case, session.shelf, state)
+            return judge(request, session.runs, state)
 
-        _, state = session.ledger.commit(decide)
-        return _concluded(session, candidate, version, state)
+        _, state = session.updater.commit(decide)
+        return _labelled_decision(session, run, version, state)
 
 
 def restore_version(
-    candidate: FinishedRun, to: RegistryLocation, decided: Decision, compare: Compare, *, after: Collection[int] = ()
+    run: FinishedRun, location: RegistryLocation, decided: Decision, *, after: Collection[int] = ()
 ) -> Decision | None:
     """Register a run again whose decision outlived its store.
 
-    The gate is not asked again, and the comparison that it made still counts on its test split. An alias that a version
-    judged since the loss holds stays where it is.
+    The gate is not asked again, and the comparison that it made still counts on its test split. An alias stays where it
+    is when a version that was judged since the loss has it.
 
     Args:
-        candidate: the run that `decided` is about.
-        to: where.
+        run: the run that `decided` is about.
+        location: where.
         decided: what the register stage decided.
-        compare: two files of predictions; not used for this.
-        after: versions that were restored just before, of earlier decisions; their `champion` is handed on.
+        after: versions that were restored just before, of earlier decisions; `champion` may move on from them.
 
     Returns:
         The decision with the version and the aliases of now, or None because nothing was missing.
@@ -112,87 +141,84 @@ def restore_version(
         TrackingError: the store cannot be reached.
         RegistryError: the store refuses a request.
     """
-    with beginning(to, compare) as (session, history):
-        held = session.registry.version_of(candidate.run_id)
-        if held is not None and session.ledger.settle().judgement(held) is not None:
+    with open_for_registration(location) as (session, history):
+        existing = session.model.version_of(run.run_id)
+        if existing is not None and session.updater.reconcile().judgement(existing) is not None:
             return None
-        version, files, _ = _version(session, history, candidate, None)
+        version, files, _ = _ensure_version(session, history, run, None)
 
-        def again(state: RegistryState) -> LogEvent:
+        def repeat(state: RegistryState) -> LogEvent:
             _check_files(version, files, state)
-            return _remembered(candidate, version, files, decided, is_champion=state.incumbent in {None, *after})
+            return _restored(run, version, files, decided, is_champion=state.last_champion in {None, *after})
 
-        _, state = session.ledger.commit(again)
-        log.info("registered again: %s version %d, which was version %d", to.name, version, decided.version)
-        now = _concluded(session, candidate, version, state)
-        return decided.model_copy(update={"version": version, "aliases": now.aliases})
+        _, state = session.updater.commit(repeat)
+        logger.info("registered again: %s version %d, which was version %d", location.name, version, decided.version)
+        present = _labelled_decision(session, run, version, state)
+        return decided.model_copy(update={"version": version, "aliases": present.aliases})
 
 
-def registered_versions(to: RegistryLocation) -> Counter[str]:
-    """Digest of weights -> how many versions with them the history tells of; empty where there is no history.
+def registered_versions(location: RegistryLocation) -> Counter[str]:
+    """Digest of weights -> number of versions with them in the history; empty where there is no history.
 
     Raises:
         TrackingError: the store cannot be reached.
         RegistryError: the store refuses a request.
     """
-    with connection.connected(to.uri, to.name, to.timeout_s) as registry:
+    with connection.connected(location.uri, location.name, location.timeout_s) as model:
         from glyphline.registry import log
 
-        run_id = log.find(registry.client, to.name)
+        run_id = log.find(model.client, location.name)
         if run_id is None:
             return Counter()
-        told = log.Log(registry.client, run_id, to.name, to.entries_per_run).read().events
-    return Counter({event.version: event.weights_digest for event in told if isinstance(event, VersionJudged)}.values())
+        events = log.Log(model.client, run_id, location.name, location.entries_per_run).read().events
+    weights = {event.version: event.weights_digest for event in events if isinstance(event, VersionJudged)}
+    return Counter(weights.values())
 
 
-def _version(
-    session: Session, history: str, candidate: FinishedRun, keys: Keys | None
+def _ensure_version(
+    session: Session, history: str, run: FinishedRun, keys: Keys | None
 ) -> tuple[int, dict[str, str], str | None]:
     """The version of the run, the digests of its files, and what is wrong with its signature."""
-    registry, what = session.registry, f"the model of run {candidate.run_id}"
-    commit = registry.commit_of(candidate.run_id)
-    with integrity.fetched(session.to.uri, candidate.source) as folder:
+    model, what = session.model, f"the model of run {run.run_id}"
+    commit = model.commit_of(run.run_id)
+    with integrity.fetched(session.location.uri, run.source) as folder:
         integrity.check(folder, what)
         files = integrity.digests(folder)
-        if files[integrity.ARCHIVE] != candidate.training.model_sha256:
+        if files[integrity.ARCHIVE] != run.model.training.model_sha256:
             raise ArtifactError(f"{what} is not the one that was trained: its digest differs", fix=integrity.FIX)
-        signature = signing.ensure(registry.client, candidate.model_id, folder, keys)
-    tags = labels.tags(candidate.evidence.evaluation, commit)
-    tags |= {MACHINE_TAG: session.ledger.machine, "files": labels.as_text(files), "history": history}
-    version = registry.ensure(candidate.run_id, candidate.model_id, candidate.source, tags)
-    session.ledger.registering.add(version)
-    session.elect(version, history)
-    return version, files, signature
+        signature_fault = signing.ensure(model.client, run.model_id, folder, keys)
+    tags = labels.tags(run.model.artifacts.evaluation, commit)
+    tags |= {MACHINE_TAG: session.updater.machine, "files": labels.as_text(files), "history": history}
+    version = model.ensure_version(run.run_id, run.model_id, run.source, tags)
+    session.updater.registering.add(version)
+    session.agree_on_log(version, history)
+    return version, files, signature_fault
 
 
 def _check_files(version: int, files: dict[str, str], state: RegistryState) -> None:
-    held = state.judgement(version)
-    if held is not None and held.files != files:
-        changed = sorted(name for name in files.keys() | held.files.keys() if files.get(name) != held.files.get(name))
+    judged = state.judgement(version)
+    if judged is not None and judged.files != files:
+        names = files.keys() | judged.files.keys()
+        changed = sorted(name for name in names if files.get(name) != judged.files.get(name))
         raise ArtifactError(
             f"version {version} is not what was registered: {changed[0]} was changed", fix=integrity.FIX
         )
 
 
-def _concluded(session: Session, candidate: FinishedRun, version: int, state: RegistryState) -> Decision:
-    found = state.judgement(version)
-    assert found is not None
-    labels.show(session.registry, found, state, candidate.card)
-    return decision(session.to.name, found, state)
+def _labelled_decision(session: Session, run: FinishedRun, version: int, state: RegistryState) -> Decision:
+    judged = state.judgement(version)
+    assert judged is not None
+    labels.write(session.model, judged, state, run.model.card)
+    return decision(session.location.name, judged, state)
 
 
-def _remembered(
-    candidate: FinishedRun, version: int, files: dict[str, str], decided: Decision, *, is_champion: bool
+def _restored(
+    run: FinishedRun, version: int, files: dict[str, str], decided: Decision, *, is_champion: bool
 ) -> VersionJudged:
-    found = candidate.evidence.evaluation
     return VersionJudged(
+        **log_events.evaluated(run.model.artifacts.evaluation),
         version=version,
-        run_id=candidate.run_id,
-        dataset=found.dataset,
-        accuracy=found.accuracy,
-        test_digest=found.test_digest,
-        weights_digest=found.weights_digest,
-        predictions_sha256=found.predictions_sha256,
+        run_id=run.run_id,
         files=files,
         promoted=CHAMPION in decided.aliases and is_champion,
         rules=decided.rules,
@@ -200,7 +226,7 @@ def _remembered(
         champion=None,
         champion_weights=None,
         champion_accuracy=None,
-        # What was spent of the test split's evidence is spent.
+        # The comparison has used up its part of the test split's evidence all the same.
         comparison=decided.comparison,
         level=decided.level,
         p_value=decided.p_value,

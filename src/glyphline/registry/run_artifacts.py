@@ -1,104 +1,112 @@
-"""What is known of a version: its evaluation, its costs, its predictions image by image."""
+"""The files by which a version is judged: its evaluation, its costs, its predictions image by image."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Self
 
 from glyphline import files, records
 from glyphline.errors import ArtifactError, PipelineError
+from glyphline.paths import COST, EVALUATION, MODEL_CARD, PREDICTIONS
 from glyphline.records import Cost, Evaluation
-from glyphline.registry.gate_input import ChampionComparison, ModelScores, PairedResult
+from glyphline.registry.gate_input import ChampionComparison, ModelScores
 from glyphline.registry.log_events import VersionJudged
+from glyphline.registry.rescoring import Rescore
 from glyphline.registry.state import RegistryState
-
-EVALUATION = "evaluation.json"
-COST = "cost.json"
-PREDICTIONS = "predictions.npz"
-CARD = "model_card.md"
-
-Compare = Callable[[Path, str, Path, str], PairedResult]
-"""Champion's predictions and their SHA-256, challenger's and theirs -> the comparison; an error when it cannot be."""
-
-Rescore = Callable[[VersionJudged], Path]
-"""A version whose predictions are gone -> new ones, from the registered model on the same test split."""
+from glyphline.scoring import paired_tests, predictions
+from glyphline.scoring.paired_tests import Disagreements
+from glyphline.scoring.predictions import Predictions
 
 
 @dataclass(frozen=True, slots=True)
 class VersionArtifacts:
-    """What evaluate found of a model.
+    """What evaluate left of a model.
 
     Attributes:
-        evaluation: its record.
-        cost: null where it was not measured.
+        scores: its records.
         predictions: the file.
-        evaluation_sha256: of the file with the evaluation; null where nobody looked.
-        cost_sha256: of the file with the costs; null where there is none.
+        evaluation_sha256: of the file with the evaluation.
+        cost_sha256: of the file with the costs; None where there is none.
     """
 
-    evaluation: Evaluation
-    cost: Cost | None
+    scores: ModelScores
     predictions: Path
-    evaluation_sha256: str | None = None
-    cost_sha256: str | None = None
+    evaluation_sha256: str
+    cost_sha256: str | None
 
-    def measured(self, version: int) -> ModelScores:
-        """The numbers that the gate looks at."""
-        found = self.evaluation
-        single = [speed for speed in self.cost.latency if speed.batch == 1] if self.cost else []
-        spoiled = found.corruption_accuracy
-        return ModelScores(
-            version=version,
-            accuracy=found.accuracy,
-            test_digest=found.test_digest,
-            weights_digest=found.weights_digest,
-            worst_class=found.worst_class,
-            worst_class_recall=found.worst_class_recall,
-            calibration_error=found.calibration_error,
-            robustness_loss=None if spoiled is None else found.accuracy - spoiled,
-            latency_ms=1000 * single[0].median_s if single else None,
-            model_bytes=self.cost.model_bytes if self.cost else None,
+    @classmethod
+    def read(cls, evaluation: Path, cost: Path | None, predictions: Path) -> Self:
+        """The artifacts in files; the predictions are opened only when they are compared.
+
+        Raises:
+            ArtifactError: a record is missing or damaged.
+        """
+        scores = ModelScores(
+            records.read(evaluation, Evaluation, stage="evaluate"),
+            records.read(cost, Cost, stage="evaluate") if cost else None,
         )
+        return cls(scores, predictions, files.sha256(evaluation), files.sha256(cost) if cost else None)
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """The scores on the test split."""
+        return self.scores.evaluation
 
 
 @dataclass
 class RunArtifacts:
-    """Files of runs in a store, each fetched once; they are gone when it is closed.
+    """Files of runs in a store, each fetched once; they are removed when it is closed.
 
     Attributes:
         client: an `MlflowClient`.
-        compare: of two files of predictions.
-        rescore: makes predictions that are gone; None where nobody can.
+        rescore: makes predictions that are gone; None where that is not possible.
     """
 
     client: Any
-    compare: Compare
     rescore: Rescore | None = None
     _folder: tempfile.TemporaryDirectory[str] = field(
         default_factory=lambda: tempfile.TemporaryDirectory(prefix="glyphline-evidence-")
     )
-    _places: dict[str, dict[str, str]] = field(default_factory=dict)
-    _compared: dict[tuple[str, str], PairedResult | str] = field(default_factory=dict)
+    _artifact_uris: dict[str, dict[str, str]] = field(default_factory=dict)
+    _comparisons: dict[tuple[str, str], Disagreements | str] = field(default_factory=dict)
 
     def close(self) -> None:
         """Remove what was fetched."""
         self._folder.cleanup()
 
-    def of_version(self, held: VersionJudged) -> VersionArtifacts:
-        """What the artifacts of a version's run hold: what it was judged by, or an error.
+    def of_version(self, judged: VersionJudged) -> VersionArtifacts:
+        """The artifacts of a version's run, which must be those that it was judged by.
 
         Raises:
             ArtifactError: the files are gone, or were changed after the version was judged.
         """
-        found = self._of_run(held.run_id)
-        for name, difference in _differences(found, held):
+        artifacts = self._of_run(judged.run_id)
+        for name, difference in _differences(artifacts, judged):
             raise ArtifactError(
-                f"{name} of version {held.version} is not the one that it was judged by: {difference} differs",
+                f"{name} of version {judged.version} is not the one that it was judged by: {difference} differs",
                 fix="if it was evaluated again, have it judged again: `dvc repro register`; else somebody edited the"
-                f" file in run {held.run_id}",
+                f" file in run {judged.run_id}",
             )
-        return found
+        return artifacts
+
+    def card(self, run_id: str) -> str:
+        """The model card of a run, Markdown; empty where it has none."""
+        path = self._fetch(run_id, MODEL_CARD)
+        return path.read_text(encoding="utf-8") if path else ""
+
+    def compare(self, version: int, state: RegistryState, challenger: VersionArtifacts) -> ChampionComparison:
+        """Compare a version, as the champion, with a challenger; the result says why where that is not possible."""
+        judged = state.judgement(version)
+        if judged is None:
+            return ChampionComparison(version, None, None, "it was never evaluated by Glyphline")
+        result: Disagreements | str = "they were scored on different test splits"
+        if judged.test_digest == challenger.evaluation.test_digest:
+            pair = (judged.predictions_sha256, challenger.evaluation.predictions_sha256)
+            if pair not in self._comparisons:
+                self._comparisons[pair] = self._disagreements(judged, challenger)
+            result = self._comparisons[pair]
+        return ChampionComparison(version, judged.test_digest, judged.weights_digest, result)
 
     def _of_run(self, run_id: str) -> VersionArtifacts:
         evaluation = self._fetch(run_id, EVALUATION)
@@ -109,46 +117,28 @@ class RunArtifacts:
                 " the file was deleted",
                 fix="evaluate it with `dvc repro evaluate`, or bring its files back with `glyphline sync`",
             )
-        cost = self._fetch(run_id, COST)
-        return VersionArtifacts(
-            records.read(evaluation, Evaluation, stage="evaluate"),
-            records.read(cost, Cost, stage="evaluate") if cost else None,
-            predictions,
-            files.sha256(evaluation),
-            files.sha256(cost) if cost else None,
-        )
+        return VersionArtifacts.read(evaluation, self._fetch(run_id, COST), predictions)
 
-    def card(self, run_id: str) -> str:
-        """The model card of a run, Markdown; empty where it has none."""
-        path = self._fetch(run_id, CARD)
-        return path.read_text(encoding="utf-8") if path else ""
-
-    def champion(self, version: int, state: RegistryState, challenger: VersionArtifacts) -> ChampionComparison:
-        """A version as the rival of a challenger, compared with it where that is possible."""
-        held = state.judgement(version)
-        if held is None:
-            return ChampionComparison(version, None, None, "it was never evaluated by Glyphline")
-        paired: PairedResult | str = "they were scored on different test splits"
-        if held.test_digest == challenger.evaluation.test_digest:
-            pair = (held.predictions_sha256, challenger.evaluation.predictions_sha256)
-            if pair not in self._compared:
-                self._compared[pair] = self._pair(held, challenger)
-            paired = self._compared[pair]
-        return ChampionComparison(version, held.test_digest, held.weights_digest, paired)
-
-    def _pair(self, held: VersionJudged, challenger: VersionArtifacts) -> PairedResult | str:
-        found = challenger.evaluation
+    def _disagreements(self, judged: VersionJudged, challenger: VersionArtifacts) -> Disagreements | str:
         try:
-            theirs, sha256 = self._fetch(held.run_id, PREDICTIONS), held.predictions_sha256
-            is_kept = theirs is not None and files.sha256(theirs) == sha256
-            if not is_kept and self.rescore is not None:
-                theirs = self.rescore(held)
-                sha256 = files.sha256(theirs)
-            if theirs is None:
-                return f"the predictions of version {held.version} are gone from its run {held.run_id}"
-            return self.compare(theirs, sha256, challenger.predictions, found.predictions_sha256)
+            return paired_tests.disagreements(
+                self._champion_predictions(judged),
+                predictions.read(challenger.predictions, challenger.evaluation.predictions_sha256),
+            )
         except PipelineError as error:
             return error.problem
+
+    def _champion_predictions(self, judged: VersionJudged) -> Predictions:
+        path, sha256 = self._fetch(judged.run_id, PREDICTIONS), judged.predictions_sha256
+        if self.rescore is not None:
+            is_kept = path is not None and files.sha256(path) == sha256
+            return predictions.read(path if path is not None and is_kept else self.rescore(judged))
+        if path is None:
+            raise ArtifactError(
+                f"the predictions of version {judged.version} are gone from its run {judged.run_id}",
+                fix="bring its files back with `glyphline sync`",
+            )
+        return predictions.read(path, sha256)
 
     def _fetch(self, run_id: str, name: str) -> Path | None:
         from mlflow import artifacts
@@ -157,33 +147,34 @@ class RunArtifacts:
         target = Path(self._folder.name) / run_id
         if (target / name).is_file():
             return target / name
-        if run_id not in self._places:
-            # By the place of the files and not by the run: MLflow would ask for the run and its models at each of them.
+        if run_id not in self._artifact_uris:
+            # By the URI of the files and not by the run: MLflow would ask for the run and its models for each file.
             try:
-                place = self.client.get_run(run_id).info.artifact_uri
+                folder = self.client.get_run(run_id).info.artifact_uri
             except MlflowException as error:
-                # `mlflow gc` has taken a deleted run out of the store; whoever asks is told that it has no such file.
+                # `mlflow gc` has removed a deleted run from the store: it has no files.
                 if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                     raise
-                self._places[run_id] = {}
+                self._artifact_uris[run_id] = {}
                 return None
-            found = artifacts.list_artifacts(artifact_uri=place, tracking_uri=self.client.tracking_uri)
-            self._places[run_id] = {PurePosixPath(item.path).name: place for item in found}
-        if name not in self._places[run_id]:
+            listed = artifacts.list_artifacts(artifact_uri=folder, tracking_uri=self.client.tracking_uri)
+            names = [PurePosixPath(item.path).name for item in listed]
+            self._artifact_uris[run_id] = {name: f"{folder}/{name}" for name in names}
+        uri = self._artifact_uris[run_id].get(name)
+        if uri is None:
             return None
         target.mkdir(exist_ok=True)
-        uri = f"{self._places[run_id][name]}/{name}"
         return Path(artifacts.download_artifacts(uri, dst_path=str(target), tracking_uri=self.client.tracking_uri))
 
 
-def _differences(found: VersionArtifacts, held: VersionJudged) -> Iterator[tuple[str, str]]:
-    """File and what of it differs between what is there and what a version was judged by."""
+def _differences(artifacts: VersionArtifacts, judged: VersionJudged) -> Iterator[tuple[str, str]]:
+    """File and what differs in it between the artifacts and what a version was judged by."""
     for name in ("accuracy", "test_digest", "weights_digest", "predictions_sha256"):
-        if getattr(found.evaluation, name) != getattr(held, name):
+        if getattr(artifacts.evaluation, name) != getattr(judged, name):
             yield EVALUATION, name
-    # Logs of before have no digests of the files.
-    if held.evaluation_sha256 is not None:
-        if found.evaluation_sha256 != held.evaluation_sha256:
+    # Logs of earlier releases have no digests of the files.
+    if judged.evaluation_sha256 is not None:
+        if artifacts.evaluation_sha256 != judged.evaluation_sha256:
             yield EVALUATION, "its SHA-256"
-        if found.cost_sha256 != held.cost_sha256:
+        if artifacts.cost_sha256 != judged.cost_sha256:
             yield COST, "its SHA-256"

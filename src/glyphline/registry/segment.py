@@ -7,8 +7,8 @@ any number of machines: of all who want to write under one key, one succeeds.
 `event.00000017` holds entry 17. In a segment that is full, the key of the entry that would come next holds the link to
 the next segment instead. An entry and a link want the same key, and so no writer can add an entry to a segment that
 another one has closed, however many entries each of them thinks that a segment takes. `shown.00000017` holds the writer
-that brought the aliases in line with entry 17. Nobody adds an entry or a link before the entry before it is shown; so
-nothing is written to a segment any more that has a link.
+that set the aliases to what entry 17 led to. No writer adds an entry or a link before the entry before it is shown; so
+nothing more is written to a segment that has a link.
 """
 
 import json
@@ -35,11 +35,11 @@ NOTE = (
 
 @dataclass(frozen=True, slots=True)
 class SegmentContent:
-    """What a segment held at one moment.
+    """The entries of a segment at one moment.
 
     Attributes:
         entries: in order, without a gap, not decoded.
-        shown_by: place of an entry -> id of the writer that brought the aliases in line with it.
+        shown_by: place of an entry -> id of the writer that set the aliases to what it led to.
         link: the run of the next segment; None while this one is the last.
     """
 
@@ -71,25 +71,25 @@ class Segment:
             RegistryError: it was damaged.
         """
         run = self.client.get_run(self.run_id)
-        held = run.data.params
-        keys = sorted(key for key in held if key.startswith(_ENTRY))
+        params = run.data.params
+        keys = sorted(key for key in params if key.startswith(_ENTRY))
         if keys != [_entry(self.first + place) for place in range(len(keys))]:
             raise damaged(self.name, f"entries are missing in run {self.run_id}")
         if run.data.tags.get(MODEL_TAG) != self.name:
             raise damaged(self.name, f"run {self.run_id} belongs to another model")
         if run.info.lifecycle_stage != "active":
             raise damaged(self.name, f"run {self.run_id}, which holds a part of it, is deleted")
-        entries = [held[key] for key in keys]
+        entries = [params[key] for key in keys]
         link = _linked(entries[-1]) if entries else None
-        shown = {int(key.removeprefix(_SHOWN)): by for key, by in held.items() if key.startswith(_SHOWN)}
+        shown = {int(key.removeprefix(_SHOWN)): by for key, by in params.items() if key.startswith(_SHOWN)}
         return SegmentContent(tuple(entries if link is None else entries[:-1]), shown, link)
 
     def add(self, seq: int, entry: str) -> bool:
-        """Write an entry; false when something else stands in its place."""
+        """Write an entry; false when something else is in its place."""
         return self._write(_entry(seq), entry)
 
     def close(self, seq: int, run_id: str) -> bool:
-        """Link to another run, where entry `seq` will be; false when something else stands in that place."""
+        """Link to another run, where entry `seq` will be; false when something else is in that place."""
         return self._write(_entry(seq), json.dumps({_LINK: run_id}))
 
     def note_shown(self, seq: int, by: str) -> bool:
@@ -100,11 +100,11 @@ class Segment:
         try:
             self.client.log_param(self.run_id, key, value, synchronous=True)
         except MlflowException as error:
-            # Whatever the error says: what stands in the log now is what counts, also when the answer was lost.
-            held = self.client.get_run(self.run_id).data.params.get(key)
-            if held is None:
+            # Whatever the error says: what the log holds now is what counts, also when the answer was lost.
+            present = self.client.get_run(self.run_id).data.params.get(key)
+            if present is None:
                 raise error from None
-            return bool(held == value)
+            return bool(present == value)
         return True
 
 
@@ -118,10 +118,10 @@ def create(client: Any, name: str, first: int = 1) -> str:
             EXPERIMENT, tags={"mlflow.note.content": "The histories of the registered models."}
         )
     except MlflowException:
-        found = client.get_experiment_by_name(EXPERIMENT)
-        if found is None:
+        experiment = client.get_experiment_by_name(EXPERIMENT)
+        if experiment is None:
             raise
-        experiment_id = found.experiment_id
+        experiment_id = experiment.experiment_id
     title = f"history of {name}" + (f", from entry {first}" if first > 1 else "")
     tags = {MODEL_TAG: name, "mlflow.note.content": NOTE.format(name=name)}
     run = client.create_run(experiment_id, run_name=title, tags=tags)
@@ -153,7 +153,7 @@ def _entry(seq: int) -> str:
 def _linked(text: str) -> str | None:
     # No entry has this member: entries are closed types.
     try:
-        held = json.loads(text)
+        content = json.loads(text)
     except ValueError:
         return None
-    return held.get(_LINK) if isinstance(held, dict) else None
+    return content.get(_LINK) if isinstance(content, dict) else None

@@ -1,19 +1,20 @@
-"""A registered model, open for changes: connection, lock, log and evidence for as long as a command works on it."""
+"""A registered model, open for changes: connection, lock, log and files of runs while a command works on it."""
 
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glyphline.errors import ReadOnlyError, RegistryError
 from glyphline.registry import connection, labels
-from glyphline.registry.alias_updates import LEASE_S, UNFINISHED_S, AliasUpdater, RegistryView
-from glyphline.registry.log_events import ENTRIES_PER_RUN, LogEvent, VersionJudged
+from glyphline.registry.alias_updates import AliasUpdater, RegistryView
+from glyphline.registry.location import RegistryLocation
+from glyphline.registry.log_events import LogEvent, VersionJudged
 from glyphline.registry.machine_lock import locked
-from glyphline.registry.run_artifacts import Compare, Rescore, RunArtifacts
-from glyphline.registry.versions import Registry
+from glyphline.registry.rescoring import Rescore
+from glyphline.registry.run_artifacts import RunArtifacts
+from glyphline.registry.versions import RegisteredModel
 
 if TYPE_CHECKING:
     from glyphline.registry.log import Log
@@ -22,79 +23,56 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class RegistryLocation:
-    """Which registered model, in which store.
-
-    Attributes:
-        uri: database or server.
-        name: the registered model.
-        timeout_s: seconds to wait for a server's answer.
-        lock: file that serialises the processes of this machine that change it; it also holds the machine's identity.
-        lease_s: how long a process of another machine may leave a change unfinished.
-        unfinished_s: how long it may take to judge a version that it has made.
-        entries_per_run: how much of the history one run takes.
-    """
-
-    uri: str
-    name: str
-    timeout_s: float
-    lock: Path
-    lease_s: float = LEASE_S
-    unfinished_s: float = UNFINISHED_S
-    entries_per_run: int = ENTRIES_PER_RUN
-
-
-@dataclass(frozen=True, slots=True)
 class Session:
     """What a command works with.
 
     Attributes:
-        to: which model, where.
-        registry: its versions and aliases.
-        ledger: its history.
-        shelf: the evidence about its versions.
-        is_new: no version named a history when it was opened, so that others may have begun one at the same moment.
+        location: which model, where.
+        model: its versions and aliases.
+        updater: changes its log and its aliases.
+        runs: the files of the runs that made its versions.
+        is_new: no version named a log when it was opened, so that others may have begun one at the same moment.
     """
 
-    to: RegistryLocation
-    registry: Registry
-    ledger: AliasUpdater
-    shelf: RunArtifacts
+    location: RegistryLocation
+    model: RegisteredModel
+    updater: AliasUpdater
+    runs: RunArtifacts
     is_new: bool = False
 
-    def settled(self) -> RegistryView:
-        """The model as it is; what a killed command left undone is done, the labels of versions too."""
-        now = self.ledger.survey()
-        for number, version in now.versions.items():
-            held, tags = now.state.judged.get(number), version.tags
-            if isinstance(held, VersionJudged):
-                # Whoever judged it a moment ago is about to write them.
-                if tags.get(labels.ENTRY_TAG) != str(held.seq) and not self.ledger.is_recent(held):
-                    labels.show(self.registry, held, now.state, self.shelf.card(held.run_id))
-            elif held is not None and tags.get(labels.VERDICT_TAG) != labels.NEVER:
-                self.registry.label(number, {labels.VERDICT_TAG: labels.NEVER})
-        return now
+    def reconcile(self) -> RegistryView:
+        """The model as it is, after what an interrupted command left undone is done, the labels of versions too."""
+        view = self.updater.reconcile_all()
+        for number, version in view.versions.items():
+            judged, tags = view.state.judgements.get(number), version.tags
+            if isinstance(judged, VersionJudged):
+                # The process that judged it a moment ago is about to write them.
+                if tags.get(labels.ENTRY_TAG) != str(judged.seq) and not self.updater.is_recent(judged):
+                    labels.write(self.model, judged, view.state, self.runs.card(judged.run_id))
+            elif judged is not None and tags.get(labels.VERDICT_TAG) != labels.NEVER:
+                self.model.set_labels(number, {labels.VERDICT_TAG: labels.NEVER})
+        return view
 
-    def elect(self, version: int, mine: str) -> None:
-        """After a version was made: settle with other machines on the one log that counts, and note it on the model.
+    def agree_on_log(self, version: int, run_id: str) -> None:
+        """After a version was made: use the one log that counts for all machines, and note it on the model.
 
         Args:
             version: the new version.
-            mine: the run of a log that it named.
+            run_id: the log that it named.
         """
         from glyphline.registry import log
 
-        chosen = (log.find(self.registry.client, self.to.name) if self.is_new else None) or mine
-        if chosen != mine:
-            self.ledger.log = _log(self.to, self.registry, chosen)
-            self.registry.label(version, {log.RUN_TAG: chosen})
-            self.registry.client.delete_run(mine)
+        chosen = (log.find(self.model.client, self.location.name) if self.is_new else None) or run_id
+        if chosen != run_id:
+            self.updater.log = _log(self.location, self.model, chosen)
+            self.model.set_labels(version, {log.RUN_TAG: chosen})
+            self.model.client.delete_run(run_id)
         # The versions decide; this is for the day when all of them are deleted.
-        self.registry.set_tag(log.RUN_TAG, chosen)
+        self.model.set_tag(log.RUN_TAG, chosen)
 
 
 @contextmanager
-def opened(to: RegistryLocation, compare: Compare, rescore: Rescore | None = None) -> Iterator[Session]:
+def open_session(location: RegistryLocation, rescore: Rescore | None = None) -> Iterator[Session]:
     """Open a model that has a history; no other process of this machine changes it meanwhile.
 
     Raises:
@@ -102,76 +80,88 @@ def opened(to: RegistryLocation, compare: Compare, rescore: Rescore | None = Non
         RegistryError: the store refuses a request, there is no such model, or none of its versions is Glyphline's.
         ReadOnlyError: the store or the lock cannot be written.
     """
-    with locked(to.lock) as machine, connection.connected(to.uri, to.name, to.timeout_s) as registry:
-        shelf = RunArtifacts(registry.client, compare, rescore)
-        with _session(to, registry, machine, _history(to, registry), shelf) as session:
-            yield session
+    with (
+        locked(location.lock) as machine,
+        connection.connected(location.uri, location.name, location.timeout_s) as model,
+        _session(location, model, machine, _existing_log(location, model), rescore) as session,
+    ):
+        yield session
 
 
-def seen(to: RegistryLocation, compare: Compare) -> tuple[RegistryView, tuple[LogEvent, ...]]:
-    """A model as it is, and its history; settled first, where that is allowed.
+def read_history(location: RegistryLocation) -> tuple[RegistryView, tuple[LogEvent, ...]]:
+    """A model as it is, and its history; reconciled first, where the store can be written.
 
-    Who may only read sees what the log says. Reading needs no lock: an entry never changes.
+    Where it can only be read, the view is what the log says. Reading needs no lock: an entry never changes.
 
     Raises:
         TrackingError: the store cannot be reached.
         RegistryError: the store refuses a request, there is no such model, or none of its versions is Glyphline's.
     """
     try:
-        with opened(to, compare) as session:
-            return session.settled(), session.ledger.log.read().events
+        with open_session(location) as session:
+            return session.reconcile(), session.updater.log.read().events
     except ReadOnlyError as error:
         logger.warning(
-            "%s; what hands or interrupted commands changed since the last entry is not shown", error.problem
+            "%s; changes by hand and by interrupted commands since the last entry are not shown", error.problem
         )
-    with connection.connected(to.uri, to.name, to.timeout_s) as registry:
-        entries = _log(to, registry, _history(to, registry)).read()
-        return RegistryView(entries.state, registry.numbers()), entries.events
+    with connection.connected(location.uri, location.name, location.timeout_s) as model:
+        entries = _log(location, model, _existing_log(location, model)).read()
+        return RegistryView(entries.state, model.versions()), entries.events
 
 
 @contextmanager
-def beginning(to: RegistryLocation, compare: Compare, rescore: Rescore | None = None) -> Iterator[tuple[Session, str]]:
+def open_for_registration(location: RegistryLocation, rescore: Rescore | None = None) -> Iterator[tuple[Session, str]]:
     """Open a model that may have no history yet, for the process that registers a version.
 
     Yields:
         The session, and the run that versions are to name as their log.
     """
-    with locked(to.lock) as machine, connection.connected(to.uri, to.name, to.timeout_s) as registry:
+    with (
+        locked(location.lock) as machine,
+        connection.connected(location.uri, location.name, location.timeout_s) as model,
+    ):
         from glyphline.registry import log, segment
 
-        found = log.find(registry.client, to.name)
-        if found is None:
-            registry.ensure_model()
-        run_id = found or segment.create(registry.client, to.name)
-        shelf = RunArtifacts(registry.client, compare, rescore)
-        with _session(to, registry, machine, run_id, shelf, is_new=found is None) as session:
+        existing = log.find(model.client, location.name)
+        if existing is None:
+            model.ensure_model()
+        run_id = existing or segment.create(model.client, location.name)
+        with _session(location, model, machine, run_id, rescore, is_new=existing is None) as session:
             yield session, run_id
 
 
 @contextmanager
 def _session(
-    to: RegistryLocation, registry: Registry, machine: str, run_id: str, shelf: RunArtifacts, *, is_new: bool = False
+    location: RegistryLocation,
+    model: RegisteredModel,
+    machine: str,
+    run_id: str,
+    rescore: Rescore | None,
+    *,
+    is_new: bool = False,
 ) -> Iterator[Session]:
-    ledger = AliasUpdater(registry, _log(to, registry, run_id), machine, to.lease_s, to.unfinished_s)
+    log = _log(location, model, run_id)
+    updater = AliasUpdater(model, log, machine, location.lease_s, location.unfinished_s)
+    runs = RunArtifacts(model.client, rescore)
     try:
-        yield Session(to, registry, ledger, shelf, is_new)
+        yield Session(location, model, updater, runs, is_new)
     finally:
-        shelf.close()
+        runs.close()
 
 
-def _history(to: RegistryLocation, registry: Registry) -> str:
+def _existing_log(location: RegistryLocation, model: RegisteredModel) -> str:
     from glyphline.registry import log
 
-    run_id = log.find(registry.client, to.name)
+    run_id = log.find(model.client, location.name)
     if run_id is None:
         raise RegistryError(
-            f"{to.name} has no version that Glyphline registered",
+            f"{location.name} has no version that Glyphline registered",
             fix="make one: `dvc repro`, or name another model",
         )
     return run_id
 
 
-def _log(to: RegistryLocation, registry: Registry, run_id: str) -> "Log":
+def _log(location: RegistryLocation, model: RegisteredModel, run_id: str) -> "Log":
     from glyphline.registry import log
 
-    return log.Log(registry.client, run_id, to.name, to.entries_per_run)
+    return log.Log(model.client, run_id, location.name, location.entries_per_run)

@@ -5,9 +5,10 @@ A digest in the log says that the files did not change; a signature says who mad
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from glyphline.errors import RegistryError
+from glyphline.params.registry import RegistryParams
 from glyphline.records import RuleResult
 from glyphline.registry.integrity import SIGNATURE
 
@@ -25,6 +26,12 @@ class Keys:
 
     private: Path | None
     public: Path | None
+
+    @classmethod
+    def of(cls, params: RegistryParams, home: Path) -> Self:
+        """The keys of a project; relative paths in params.yaml begin at its folder `home`."""
+        private, public = params.signing_key, params.verification_key
+        return cls(home / private if private else None, home / public if public else None)
 
 
 def ensure(client: Any, model_id: str, folder: Path, keys: Keys | None) -> str | None:
@@ -51,7 +58,7 @@ def ensure(client: Any, model_id: str, folder: Path, keys: Keys | None) -> str |
 
 
 def sign(folder: Path, key: Path) -> None:
-    """Sign all files of a folder; the signature is put beside them.
+    """Sign all files of a folder; the signature becomes one more file of the folder.
 
     Raises:
         RegistryError: the key cannot be read, or the package is not installed.
@@ -87,12 +94,12 @@ def fault(folder: Path, key: Path | None) -> str | None:
     return None
 
 
-def rule(wrong: str | None, *, required: bool) -> tuple[RuleResult, ...]:
+def rule(fault: str | None, *, required: bool) -> tuple[RuleResult, ...]:
     """The gate's rule about the signature; none when no signature is asked for."""
     if not required:
         return ()
-    reason = "its signature holds" if wrong is None else f"{wrong}, and registry.require_signature asks for one"
-    return (RuleResult(rule="registry.require_signature", passed=wrong is None, reason=reason),)
+    reason = "its signature holds" if fault is None else f"{fault}, and registry.require_signature asks for one"
+    return (RuleResult(rule="registry.require_signature", passed=fault is None, reason=reason),)
 
 
 def _hashing(folder: Path) -> Any:

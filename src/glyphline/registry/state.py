@@ -1,4 +1,4 @@
-"""What the log of a model adds up to: who holds which alias, what was judged, how often each test split was used."""
+"""The state that the log of a model adds up to: aliases, judgements, how often each test split was used."""
 
 import itertools
 from collections.abc import Iterable, Mapping
@@ -30,159 +30,161 @@ class RegistryState:
 
     Attributes:
         seq: place of the last entry.
-        line: the versions that held `champion` up to now, oldest first; a rollback takes the later ones off.
-        is_vacant: somebody deleted `champion` by hand; the last of the line had it.
+        champions: the versions that had the alias `champion`, oldest first; a rollback removes the later ones.
+        is_champion_unset: no version has `champion` now, because a person deleted the alias or its version.
         challenger: the newest version that was judged.
-        others: further aliases that people gave.
-        judged: version -> the last entry about it.
-        compared: test split -> the comparisons made on it, with the number that each had.
-        removed: versions that were deleted by hand.
-        withdrawn: version -> why it was rolled back; the gate alone does not let it in again.
+        custom_aliases: further aliases that people gave.
+        judgements: version -> the last entry about it.
+        comparisons: test split -> the comparisons made on it, with the number that each had.
+        deleted: versions that were deleted by hand.
+        rolled_back: version -> why it was rolled back; the gate alone does not promote it again.
     """
 
     seq: int = 0
-    line: tuple[int, ...] = ()
-    is_vacant: bool = False
+    champions: tuple[int, ...] = ()
+    is_champion_unset: bool = False
     challenger: int | None = None
-    others: Mapping[str, int] = field(default_factory=dict)
-    judged: Mapping[int, VersionJudged | VersionNotJudged] = field(default_factory=dict)
-    compared: Mapping[str, Mapping[Pair, int]] = field(default_factory=dict)
-    removed: frozenset[int] = frozenset()
-    withdrawn: Mapping[int, str] = field(default_factory=dict)
+    custom_aliases: Mapping[str, int] = field(default_factory=dict)
+    judgements: Mapping[int, VersionJudged | VersionNotJudged] = field(default_factory=dict)
+    comparisons: Mapping[str, Mapping[Pair, int]] = field(default_factory=dict)
+    deleted: frozenset[int] = frozenset()
+    rolled_back: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def champion(self) -> int | None:
-        """The version in use."""
-        return self.line[-1] if self.line and not self.is_vacant else None
+        """The version that has the alias `champion`."""
+        return None if self.is_champion_unset else self.last_champion
 
     @property
     def previous(self) -> int | None:
-        """The version in use before."""
-        at = -1 if self.is_vacant else -2
-        return self.line[at] if len(self.line) >= -at else None
+        """The champion before the present one; the last champion while no version has the alias."""
+        at = -1 if self.is_champion_unset else -2
+        return self.champions[at] if len(self.champions) >= -at else None
 
     @property
-    def incumbent(self) -> int | None:
-        """The version in use; the one that was in use last where a hand has emptied the place."""
-        return self.line[-1] if self.line else None
+    def last_champion(self) -> int | None:
+        """The champion; while no version has the alias, the version that had it last."""
+        return self.champions[-1] if self.champions else None
 
     @property
     def aliases(self) -> dict[str, int]:
         """What the registry is to show."""
-        held = {CHAMPION: self.champion, PREVIOUS: self.previous, CHALLENGER: self.challenger}
-        return {alias: version for alias, version in (held | dict(self.others)).items() if version is not None}
+        managed = {CHAMPION: self.champion, PREVIOUS: self.previous, CHALLENGER: self.challenger}
+        return {
+            alias: version for alias, version in (managed | dict(self.custom_aliases)).items() if version is not None
+        }
 
-    def number_of(self, test_digest: str, pair: Pair) -> int:
-        """Which comparison on a test split this one is, from 1; a repetition is no new one."""
-        done = self.compared.get(test_digest, {})
-        # The numbers of a lost registry come back with gaps, and again beside those that were given since.
-        return done[pair] if pair in done else max(len(done), *done.values(), 0) + 1
+    def comparison_number(self, test_digest: str, pair: Pair) -> int:
+        """Which comparison on a test split this one is, from 1; a repetition keeps its number."""
+        numbers = self.comparisons.get(test_digest, {})
+        # The numbers of a lost registry come back with gaps, and the same ones may have been given since.
+        return numbers[pair] if pair in numbers else max(len(numbers), *numbers.values(), 0) + 1
 
     @property
-    def first_unheard(self) -> int:
+    def first_unlogged(self) -> int:
         """The lowest number of a version that no entry is about."""
-        return next(number for number in itertools.count(1) if number not in self.judged.keys() | self.removed)
+        return next(number for number in itertools.count(1) if number not in self.judgements.keys() | self.deleted)
 
     def judgement(self, version: int) -> VersionJudged | None:
-        """What the gate said of a version last, if it was asked."""
-        found = self.judged.get(version)
-        return found if isinstance(found, VersionJudged) else None
+        """The last judgement of the gate about a version; None when it was never judged."""
+        event = self.judgements.get(version)
+        return event if isinstance(event, VersionJudged) else None
 
 
 def fold(events: Iterable[LogEvent], state: RegistryState | None = None) -> RegistryState:
     """The state after all the events."""
     state = state or RegistryState()
     for event in events:
-        state = replace(after(state, event), seq=event.seq)
+        state = replace(apply(state, event), seq=event.seq)
     return state
 
 
-def after(state: RegistryState, event: LogEvent) -> RegistryState:  # noqa: PLR0911  (one per kind)
+def apply(state: RegistryState, event: LogEvent) -> RegistryState:  # noqa: PLR0911  (one per kind)
     """The state after one more event."""
     match event:
         case VersionJudged():
             return _judged(state, event)
         case VersionNotJudged():
-            return replace(state, judged={**state.judged, event.version: event})
+            return replace(state, judgements={**state.judgements, event.version: event})
         case AliasAssigned(alias=alias, version=version):
-            return _crowned(state, version) if alias == CHAMPION else _pointed(state, alias, version)
+            return _with_champion(state, version) if alias == CHAMPION else _with_alias(state, alias, version)
         case ChampionRolledBack():
             return _rolled_back(state, event)
         case AliasChangedByHand(alias=alias, version=version):
-            return _noticed(state, alias, version)
+            return _changed_by_hand(state, alias, version)
         case VersionDeleted(version=version):
-            return _removed(state, version)
+            return _deleted(state, version)
         case AliasRestored():
             return state
 
 
 def _judged(state: RegistryState, event: VersionJudged) -> RegistryState:
-    compared = dict(state.compared)
+    comparisons = dict(state.comparisons)
     pair = (event.weights_digest, event.champion_weights or "")
     if event.comparison is not None:
-        compared[event.test_digest] = {pair: event.comparison} | dict(compared.get(event.test_digest, {}))
+        comparisons[event.test_digest] = {pair: event.comparison} | dict(comparisons.get(event.test_digest, {}))
     state = replace(
         state,
         challenger=_challenger(state, event),
-        judged={**state.judged, event.version: event},
-        compared=compared,
+        judgements={**state.judgements, event.version: event},
+        comparisons=comparisons,
     )
-    return _crowned(state, event.version) if event.promoted else state
+    return _with_champion(state, event.version) if event.promoted else state
 
 
 def _challenger(state: RegistryState, event: VersionJudged) -> int | None:
-    held = state.challenger
-    if event.version in state.removed or (held is not None and event.version < held):
-        return held
-    # What comes back after a loss stands back for what was judged since.
-    latest = None if held is None else state.judgement(held)
-    return held if event.restored and latest is not None and not latest.restored else event.version
+    present = state.challenger
+    if event.version in state.deleted or (present is not None and event.version < present):
+        return present
+    # A version that is restored after a loss does not replace one that was judged since.
+    latest = None if present is None else state.judgement(present)
+    return present if event.restored and latest is not None and not latest.restored else event.version
 
 
-def _crowned(state: RegistryState, version: int) -> RegistryState:
-    # An entry about a version may be written after the one that says that a hand has deleted it.
-    if version in state.removed:
+def _with_champion(state: RegistryState, version: int) -> RegistryState:
+    # An entry about a version may be written after the one that says that the version was deleted by hand.
+    if version in state.deleted:
         return state
-    line = state.line if state.line[-1:] == (version,) else (*state.line, version)
-    withdrawn = {one: why for one, why in state.withdrawn.items() if one != version}
-    return replace(state, line=line, is_vacant=False, withdrawn=withdrawn)
+    champions = state.champions if state.champions[-1:] == (version,) else (*state.champions, version)
+    rolled_back = {other: why for other, why in state.rolled_back.items() if other != version}
+    return replace(state, champions=champions, is_champion_unset=False, rolled_back=rolled_back)
 
 
 def _rolled_back(state: RegistryState, event: ChampionRolledBack) -> RegistryState:
     version = event.version
-    if version not in state.line:
-        return _crowned(state, version)
-    # Its last place in the line: what came after it is what is being undone.
-    end = len(state.line) - state.line[::-1].index(version)
-    undone = {one: event.reason for one in state.line[end:] if one != version}
-    withdrawn = {one: why for one, why in (dict(state.withdrawn) | undone).items() if one != version}
-    return replace(state, line=state.line[:end], is_vacant=False, withdrawn=withdrawn)
+    if version not in state.champions:
+        return _with_champion(state, version)
+    # The rollback undoes every champion after the last time that this version was champion.
+    end = len(state.champions) - state.champions[::-1].index(version)
+    undone = dict.fromkeys(state.champions[end:], event.reason)
+    rolled_back = {other: why for other, why in (dict(state.rolled_back) | undone).items() if other != version}
+    return replace(state, champions=state.champions[:end], is_champion_unset=False, rolled_back=rolled_back)
 
 
-def _pointed(state: RegistryState, alias: str, version: int | None) -> RegistryState:
-    if version in state.removed:
+def _with_alias(state: RegistryState, alias: str, version: int | None) -> RegistryState:
+    if version in state.deleted:
         return state
-    others = {name: held for name, held in state.others.items() if name != alias}
-    return replace(state, others=others | ({} if version is None else {alias: version}))
+    aliases = {name: number for name, number in state.custom_aliases.items() if name != alias}
+    return replace(state, custom_aliases=aliases | ({} if version is None else {alias: version}))
 
 
-def _noticed(state: RegistryState, alias: str, version: int | None) -> RegistryState:
+def _changed_by_hand(state: RegistryState, alias: str, version: int | None) -> RegistryState:
     if alias == CHAMPION:
-        return replace(state, is_vacant=True) if version is None else _crowned(state, version)
+        return replace(state, is_champion_unset=True) if version is None else _with_champion(state, version)
     if alias == CHALLENGER:
         return replace(state, challenger=version)
-    # `previous` follows from the line; a hand that moved it is noted, and the alias is put back.
-    return state if alias == PREVIOUS else _pointed(state, alias, version)
+    # `previous` follows from the champions; a change of it by hand is noted, and the alias is put back.
+    return state if alias == PREVIOUS else _with_alias(state, alias, version)
 
 
-def _removed(state: RegistryState, version: int) -> RegistryState:
-    held = state.champion == version
+def _deleted(state: RegistryState, version: int) -> RegistryState:
+    remaining = (champion for champion in state.champions if champion != version)
     return replace(
         state,
-        # Nobody comes after himself.
-        line=tuple(one for one, _ in itertools.groupby(one for one in state.line if one != version)),
-        is_vacant=state.is_vacant or held,
+        # A version that is now next to itself counts once, so that no champion is its own predecessor.
+        champions=tuple(champion for champion, _ in itertools.groupby(remaining)),
+        is_champion_unset=state.is_champion_unset or state.champion == version,
         challenger=None if state.challenger == version else state.challenger,
-        others={alias: one for alias, one in state.others.items() if one != version},
-        removed=state.removed | {version},
+        custom_aliases={alias: number for alias, number in state.custom_aliases.items() if number != version},
+        deleted=state.deleted | {version},
     )

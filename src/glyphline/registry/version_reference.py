@@ -1,4 +1,4 @@
-"""Find the run behind a version or an alias of a registered model."""
+"""References to a version of a registered model, as people write them, and the run that the version was made of."""
 
 import re
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from glyphline.registry import connection
 
 @dataclass(frozen=True, slots=True)
 class VersionReference:
-    """What a person wrote: a version or an alias of a model.
+    """A version or an alias of a model.
 
     Attributes:
         name: of the registered model.
@@ -39,8 +39,8 @@ def parse_reference(text: str, default_name: str) -> VersionReference | None:
         default_name: the model that is meant when none is named, `registry.name`.
     """
     for spelling in _SPELLINGS:
-        if found := spelling.fullmatch(text):
-            parts = found.groupdict()
+        if match := spelling.fullmatch(text):
+            parts = match.groupdict()
             number = parts.get("version")
             return VersionReference(
                 parts.get("name") or default_name, int(number) if number else None, parts.get("alias")
@@ -56,21 +56,21 @@ def source_run(reference: VersionReference, uri: str, timeout_s: float) -> str:
         TrackingError: the store cannot be reached.
     """
     with connection.client(uri, timeout_s) as client:
-        known = client.search_registered_models(f"name = '{reference.name}'", max_results=1)
-        if not known:
+        models = client.search_registered_models(f"name = '{reference.name}'", max_results=1)
+        if not models:
             names = [model.name for model in client.search_registered_models(max_results=1000)]
             raise _unknown(f"there is no registered model {reference.name!r}", nearest(reference.name, names))
-        aliases = {alias: int(version) for alias, version in known[0].aliases.items()}
+        aliases = {alias: int(version) for alias, version in models[0].aliases.items()}
         version = aliases.get(reference.alias, 0) if reference.alias else reference.version
-        found = {
-            int(one.version): one.run_id
-            for one in client.search_model_versions(f"name = '{reference.name}'", max_results=10_000)
+        runs = {
+            int(found.version): found.run_id
+            for found in client.search_model_versions(f"name = '{reference.name}'", max_results=10_000)
         }
-    if version not in found:
+    if version not in runs:
         what = f"alias {reference.alias!r}" if reference.alias else f"version {reference.version}"
-        near: Any = nearest(reference.alias, aliases) if reference.alias else sorted(found)[-3:]
+        near: Any = nearest(reference.alias, aliases) if reference.alias else sorted(runs)[-3:]
         raise _unknown(f"{reference.name} has no {what}", list(map(str, near)))
-    run_id = found[version]
+    run_id = runs[version]
     if not run_id:
         raise RegistryError(
             f"version {version} of {reference.name} names no run that it was made of",

@@ -1,4 +1,4 @@
-"""Versions and aliases of one registered model, in MLflow's registry."""
+"""One registered model of MLflow: its versions, aliases and labels."""
 
 import json
 import logging
@@ -20,8 +20,8 @@ MODEL_DESCRIPTION = (
 )
 
 
-class Registry:
-    """One registered model, found by its name.
+class RegisteredModel:
+    """One registered model of a store.
 
     Args:
         client: an `MlflowClient`.
@@ -44,11 +44,11 @@ class Registry:
 
     def version_of(self, run_id: str) -> int | None:
         """The version that was made of a run, if there is one."""
-        found = self._client.search_model_versions(f"name = '{self._name}' and run_id = '{run_id}'")
-        return min((int(version.version) for version in found), default=None)
+        versions = self._client.search_model_versions(f"name = '{self._name}' and run_id = '{run_id}'")
+        return min((int(version.version) for version in versions), default=None)
 
-    def ensure(self, run_id: str, model_id: str, source: str, tags: Mapping[str, str]) -> int:
-        """The version of a run: found again by its run, or made. Its tags are brought up to date.
+    def ensure_version(self, run_id: str, model_id: str, source: str, tags: Mapping[str, str]) -> int:
+        """The version of a run: the existing one, or a new one. Its tags are brought up to date.
 
         Args:
             run_id: the MLflow run that trained the model.
@@ -75,7 +75,7 @@ class Registry:
                 self._client.delete_model_version(self._name, str(version))
                 version = first
         self._link(model_id, version)
-        self.label(version, tags)
+        self.set_labels(version, tags)
         return version
 
     def exists(self) -> bool:
@@ -86,14 +86,14 @@ class Registry:
         """Alias -> version."""
         return {alias: int(version) for alias, version in self._client.get_registered_model(self._name).aliases.items()}
 
-    def numbers(self, since: int = 1) -> dict[int, Any]:
-        """Number -> MLflow's version, for those from a number on that nobody has deleted."""
-        sought = f"name = '{self._name}'" + (f" and version_number >= {since}" if since > 1 else "")
-        found = self._client.search_model_versions(sought, max_results=MAX_VERSIONS)
-        return {int(version.version): version for version in found}
+    def versions(self, since: int = 1) -> dict[int, Any]:
+        """Number -> MLflow's version, for those from a number on that were not deleted."""
+        condition = f"name = '{self._name}'" + (f" and version_number >= {since}" if since > 1 else "")
+        versions = self._client.search_model_versions(condition, max_results=MAX_VERSIONS)
+        return {int(version.version): version for version in versions}
 
-    def point(self, alias: str, version: int) -> bool:
-        """Give an alias to a version; whoever had it loses it.
+    def set_alias(self, alias: str, version: int) -> bool:
+        """Give an alias to a version; another version that had it loses it.
 
         Returns:
             False, after a warning, when the version is gone or MLflow takes no such name.
@@ -103,29 +103,29 @@ class Registry:
         try:
             self._client.set_registered_model_alias(self._name, alias, str(version))
         except MlflowException as error:
-            # The names that this program gives itself are taken; what is refused about them is something else.
-            hopeless = {"RESOURCE_DOES_NOT_EXIST"} | (set() if alias in MANAGED else {"INVALID_PARAMETER_VALUE"})
-            if error.error_code not in hopeless:
+            # MLflow accepts the names that this program manages; an invalid value in their case is something else.
+            final = {"RESOURCE_DOES_NOT_EXIST"} | (set() if alias in MANAGED else {"INVALID_PARAMETER_VALUE"})
+            if error.error_code not in final:
                 raise
             log.warning("%s: alias %s cannot be given to version %d: %s", self._name, alias, version, error.message)
             return False
         return True
 
-    def unpoint(self, alias: str) -> None:
-        """Take an alias from whoever has it."""
+    def delete_alias(self, alias: str) -> None:
+        """Take an alias from the version that has it."""
         self._client.delete_registered_model_alias(self._name, alias)
 
     def tag(self, key: str) -> str | None:
         """A tag of the registered model; None where there is no such tag or model."""
-        found = self._client.search_registered_models(f"name = '{self._name}'")
-        return found[0].tags.get(key) if found else None
+        models = self._client.search_registered_models(f"name = '{self._name}'")
+        return models[0].tags.get(key) if models else None
 
     def set_tag(self, key: str, value: str) -> None:
         """Set a tag of the registered model that differs."""
         if self.tag(key) != value:
             self._client.set_registered_model_tag(self._name, key, value)
 
-    def label(self, version: int, tags: Mapping[str, str], description: str | None = None) -> None:
+    def set_labels(self, version: int, tags: Mapping[str, str], description: str | None = None) -> None:
         """Set the description and the tags that differ from what a version has, the tags in their order."""
         present = self._client.get_model_version(self._name, str(version))
         if description is not None and present.description != description:
@@ -147,7 +147,7 @@ class Registry:
             try:
                 self._client.create_registered_model(self._name, description=MODEL_DESCRIPTION)
             except MlflowException:
-                # Another machine may have made it since; anything else is told.
+                # Another machine may have made it since; any other failure is raised.
                 if not self.exists():
                     raise
 

@@ -34,20 +34,43 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class Paired:
-    """Two models on the same images.
+class Disagreements:
+    """How often only one of two models is right on the same images.
 
     Attributes:
-        count: images.
+        count: all images.
         only_first: images that only the first gets right.
         only_second: images that only the second gets right.
-        accuracy: second minus first, a fraction; above 0 when the second is better. Exact McNemar test.
-        log_loss: second minus first, in nats; below 0 when the second is better. Paired bootstrap.
     """
 
     count: int
     only_first: int
     only_second: int
+
+    @property
+    def difference(self) -> float:
+        """Of the accuracies, second minus first, a fraction."""
+        return (self.only_second - self.only_first) / self.count
+
+    @property
+    def p_value(self) -> float:
+        """Two-sided, of the exact McNemar test."""
+        return mcnemar(self.only_first, self.only_second)
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Interval of the difference of the accuracies."""
+        return difference_interval(self.only_first, self.only_second, self.count, level)
+
+
+@dataclass(frozen=True, slots=True)
+class Paired(Disagreements):
+    """Two models on the same images.
+
+    Attributes:
+        accuracy: second minus first, a fraction; above 0 when the second is better. Exact McNemar test.
+        log_loss: second minus first, in nats; below 0 when the second is better. Paired bootstrap.
+    """
+
     accuracy: Estimate
     log_loss: Estimate
 
@@ -64,23 +87,31 @@ def compare(first: Predictions, second: Predictions, *, seed: int = 0, resamples
     Raises:
         DataError: the two were not scored on the same images.
     """
-    check_comparable(first, second)
-    right_first, right_second = first.right, second.right
-    only_first = int((right_first & ~right_second).sum())
-    only_second = int((~right_first & right_second).sum())
-    count = len(first)
-    low, high = difference_interval(only_first, only_second, count)
+    table = disagreements(first, second)
+    low, high = table.interval()
     return Paired(
-        count=count,
-        only_first=only_first,
-        only_second=only_second,
-        accuracy=Estimate((only_second - only_first) / count, low, high, mcnemar(only_first, only_second)),
+        count=table.count,
+        only_first=table.only_first,
+        only_second=table.only_second,
+        accuracy=Estimate(table.difference, low, high, table.p_value),
         log_loss=bootstrap(
             log_losses(second.probs, second.labels) - log_losses(first.probs, first.labels),
             seed=seed,
             resamples=resamples,
         ),
     )
+
+
+def disagreements(first: Predictions, second: Predictions) -> Disagreements:
+    """Count the images that only one of two models gets right.
+
+    Raises:
+        DataError: the two were not scored on the same images.
+    """
+    check_comparable(first, second)
+    only_first = int((first.right & ~second.right).sum())
+    only_second = int((~first.right & second.right).sum())
+    return Disagreements(len(first), only_first, only_second)
 
 
 def check_comparable(first: Predictions, second: Predictions) -> None:

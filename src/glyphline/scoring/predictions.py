@@ -14,7 +14,6 @@ from glyphline.errors import ArtifactError, DataError
 from glyphline.scoring.probabilities import check_probs
 from glyphline.values import Labels, Probs
 
-FILE = "predictions.npz"
 FIX = "make it again with `dvc repro evaluate`, or restore it with `dvc checkout`"
 
 

@@ -11,7 +11,7 @@ from glyphline.mlflow_sync import run_lookup, store
 from glyphline.mlflow_sync.recorded_run import RecordedRun
 from glyphline.nearest import nearest
 from glyphline.params import Params
-from glyphline.paths import Paths
+from glyphline.paths import EVALUATION, PREDICTIONS, Paths
 from glyphline.records import Evaluation
 from glyphline.registry import version_reference as registry_lookup
 from glyphline.scoring import predictions
@@ -89,8 +89,8 @@ class _Finder:
 
 
 def _subject(reference: str, run: RecordedRun) -> Subject:
-    scores = records.read(run.file("evaluation.json"), Evaluation, stage="evaluate")
-    said = predictions.read(run.file(predictions.FILE), scores.predictions_sha256)
+    scores = records.read(run.file(EVALUATION), Evaluation, stage="evaluate")
+    said = predictions.read(run.file(PREDICTIONS), scores.predictions_sha256)
     _check_same(reference, scores, said)
     return Subject(reference, run, scores, said)
 
@@ -100,7 +100,7 @@ def _check_same(reference: str, scores: Evaluation, said: Predictions) -> None:
     told, right = (scores.weights_digest, scores.correct), (said.weights_digest, int(said.right.sum()))
     if told != right:
         raise ArtifactError(
-            f"evaluation.json and {predictions.FILE} of {reference} do not belong together: {told[1]:,} right with"
+            f"{EVALUATION} and {PREDICTIONS} of {reference} do not belong together: {told[1]:,} right with"
             f" weights {told[0][:12]}, and {right[1]:,} right with weights {right[0][:12]}",
             fix=predictions.FIX,
         )

@@ -1,4 +1,4 @@
-"""Build a registered version again from what it says of its origin, and say how much the result is like it."""
+"""Build a registered version again from the record of its origin, and compare the result with it."""
 
 from glyphline.commands.reproduce.rebuild import run
 from glyphline.commands.reproduce.result import DIFFERENT, Result

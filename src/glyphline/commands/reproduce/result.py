@@ -1,4 +1,4 @@
-"""How much a rebuilt model is like the registered one."""
+"""The comparison of a rebuilt model with the registered one."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ DIFFERENT = "different"
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a rebuild.
+    """How a rebuilt model compares with the registered one.
 
     Attributes:
         verdict: identical, equal within tolerance, or different.
@@ -28,8 +28,8 @@ class Result:
         accuracy: registered and rebuilt.
         differing: metric -> registered and rebuilt, of those that differ; None where it is not defined.
         probability_gap: largest difference of a probability.
-        changed_answers: images that are told differently.
-        notes: what was not as it was, for example other packages.
+        changed_classes: images that the two models put in different classes.
+        notes: differences between the two runs, for example other packages.
     """
 
     verdict: str
@@ -37,7 +37,7 @@ class Result:
     accuracy: tuple[float, float]
     differing: dict[str, tuple[float | None, float | None]]
     probability_gap: float
-    changed_answers: int
+    changed_classes: int
     notes: tuple[str, ...] = field(default=())
 
     def text(self) -> str:
@@ -46,7 +46,7 @@ class Result:
             f"{self.verdict}",
             f"weights: {self.weights[0][:12]} registered, {self.weights[1][:12]} rebuilt",
             f"accuracy: {self.accuracy[0]:.6f} registered, {self.accuracy[1]:.6f} rebuilt",
-            f"predictions: {self.changed_answers} images told differently, largest gap {self.probability_gap:.2g}",
+            f"predictions: {self.changed_classes} images with another class, largest gap {self.probability_gap:.2g}",
         ]
         lines += [
             f"{name}: {_shown(was)} registered, {_shown(now)} rebuilt" for name, (was, now) in self.differing.items()
@@ -55,35 +55,53 @@ class Result:
 
 
 def compare(
-    was: Evaluation, was_said: Path, now: Evaluation, now_said: Path, *, training: Training, notes: tuple[str, ...]
+    registered: Evaluation,
+    registered_predictions: Path,
+    rebuilt: Evaluation,
+    rebuilt_predictions: Path,
+    *,
+    training: Training,
+    notes: tuple[str, ...],
 ) -> Result:
-    """Compare what evaluate found of both."""
-    first = predictions.read(was_said, was.predictions_sha256)
-    second = predictions.read(now_said, now.predictions_sha256)
+    """Compare the evaluations of both models.
+
+    Args:
+        registered: of the registered model.
+        registered_predictions: the file.
+        rebuilt: of the rebuilt model.
+        rebuilt_predictions: the file.
+        training: of the rebuilt model.
+        notes: differences between the two runs.
+    """
+    first = predictions.read(registered_predictions, registered.predictions_sha256)
+    second = predictions.read(rebuilt_predictions, rebuilt.predictions_sha256)
     alike = first.probs.shape == second.probs.shape
     gap = float(np.abs(first.probs - second.probs).max()) if alike else 1.0
     changed = int((first.probs.argmax(axis=1) != second.probs.argmax(axis=1)).sum()) if alike else len(first)
-    pairs = {name: (value, getattr(now, name)) for name, value in was.model_dump().items()}
+    pairs = {name: (value, getattr(rebuilt, name)) for name, value in registered.model_dump().items()}
     differing = {
-        name: pair for name, pair in pairs.items() if pair[0] != pair[1] and any(isinstance(one, float) for one in pair)
+        name: pair
+        for name, pair in pairs.items()
+        if pair[0] != pair[1] and any(isinstance(value, float) for value in pair)
     }
-    same_weights = was.weights_digest == training.weights_digest
-    error = MAX_STANDARD_ERRORS * (2 * was.accuracy * (1 - was.accuracy) / was.count) ** 0.5
-    if same_weights and not differing and gap == 0 and was.test_digest == now.test_digest:
+    same_weights = registered.weights_digest == training.weights_digest
+    same_split = registered.test_digest == rebuilt.test_digest
+    error = MAX_STANDARD_ERRORS * (2 * registered.accuracy * (1 - registered.accuracy) / registered.count) ** 0.5
+    if same_weights and not differing and gap == 0 and same_split:
         verdict = IDENTICAL
-    elif was.test_digest != now.test_digest:
+    elif not same_split:
         verdict = DIFFERENT
-    elif (same_weights and gap <= MAX_PROBABILITY_GAP) or abs(was.accuracy - now.accuracy) <= error:
+    elif (same_weights and gap <= MAX_PROBABILITY_GAP) or abs(registered.accuracy - rebuilt.accuracy) <= error:
         verdict = CLOSE
     else:
         verdict = DIFFERENT
     return Result(
         verdict=verdict,
-        weights=(was.weights_digest, training.weights_digest),
-        accuracy=(was.accuracy, now.accuracy),
+        weights=(registered.weights_digest, training.weights_digest),
+        accuracy=(registered.accuracy, rebuilt.accuracy),
         differing=differing,
         probability_gap=gap,
-        changed_answers=changed,
+        changed_classes=changed,
         notes=notes,
     )
 

@@ -1,4 +1,4 @@
-"""What a registered version says of its origin: commit, changes, parameters, data, packages."""
+"""The recorded origin of a registered version: commit, changes, parameters, data, packages."""
 
 import json
 from collections.abc import Mapping
@@ -8,17 +8,18 @@ from typing import Any
 
 from glyphline import records
 from glyphline.errors import RegistryError
+from glyphline.paths import EVALUATION, PREDICTIONS
 from glyphline.records import Evaluation
 
 # Of training and of evaluating: DVC evaluates a model again when only that has changed.
 TRAINED, EVALUATED = "lineage", "lineage.evaluate"
-WANTED = (f"{TRAINED}.json", f"{EVALUATED}.json", "evaluation.json", "predictions.npz")
+NEEDED = (f"{TRAINED}.json", f"{EVALUATED}.json", EVALUATION, PREDICTIONS)
 FIX = "nothing can be rebuilt from less; `glyphline sync` brings back what journals and DVC's cache still hold"
 
 
 @dataclass(frozen=True, slots=True)
 class SourceTree:
-    """The project's files when a stage began.
+    """The project's files at the start of a stage.
 
     Attributes:
         commit: of git.
@@ -40,23 +41,23 @@ class SourceTree:
         return f"commit {self.commit[:12]}{' and a patch' * bool(self.patch)}"
 
     def is_like(self, other: "SourceTree") -> bool:
-        """Whether git has the same of both."""
-        mine, others = (tree.patch.read_bytes() if tree.patch else b"" for tree in (self, other))
-        return self.commit == other.commit and mine == others
+        """Whether commit and patch are the same."""
+        own, others = (tree.patch.read_bytes() if tree.patch else b"" for tree in (self, other))
+        return self.commit == other.commit and own == others
 
 
 @dataclass(frozen=True, slots=True)
 class VersionOrigin:
-    """Where a version comes from.
+    """Code, parameters, data and packages that a version was made of.
 
     Attributes:
-        trained: the tree that it was trained in.
+        trained: the files that it was trained in.
         evaluated: the tree that it was evaluated in, perhaps later than it was trained.
         params: dotted key -> value, as trained with.
         dataset: its name.
         digests: context -> digest of the split that was read, as far as MLflow keeps it.
         pins: package -> version, as the model was saved with.
-        evaluation: what evaluate found.
+        evaluation: the scores on the test split.
         predictions: the file.
     """
 
@@ -83,10 +84,10 @@ def read(client: Any, run_id: str, dataset: str, model: Path, folder: Path) -> V
     Raises:
         RegistryError: something that is needed is missing; all of it is named.
     """
-    held = {item.path for item in client.list_artifacts(run_id)}
-    if missing := [name for name in WANTED if name not in held]:
+    present = {item.path for item in client.list_artifacts(run_id)}
+    if missing := [name for name in NEEDED if name not in present]:
         raise RegistryError(f"run {run_id} cannot be rebuilt: {', '.join(missing)} missing from its artifacts", fix=FIX)
-    names = [*WANTED, *(f"{stem}.patch" for stem in (TRAINED, EVALUATED) if f"{stem}.patch" in held)]
+    names = [*NEEDED, *(f"{stem}.patch" for stem in (TRAINED, EVALUATED) if f"{stem}.patch" in present)]
     files = {name: Path(client.download_artifacts(run_id, name, str(folder))) for name in names}
     run = client.get_run(run_id)
     return VersionOrigin(
@@ -96,8 +97,8 @@ def read(client: Any, run_id: str, dataset: str, model: Path, folder: Path) -> V
         dataset=dataset,
         digests=_digests(run),
         pins=_pins(model / "requirements.txt"),
-        evaluation=records.read(files["evaluation.json"], Evaluation, stage="evaluate"),
-        predictions=files["predictions.npz"],
+        evaluation=records.read(files[EVALUATION], Evaluation, stage="evaluate"),
+        predictions=files[PREDICTIONS],
     )
 
 
@@ -110,7 +111,7 @@ def _tree(files: Mapping[str, Path], stem: str, what: str) -> SourceTree:
         raise RegistryError(
             f"{what} cannot be rebuilt: the changes to {', '.join(git['changed'][:5])} were not kept", fix=FIX
         )
-    # MLflow never takes a file away: the patch of an earlier evaluation may lie beside the lineage of a clean one.
+    # MLflow never deletes a file: the patch of an earlier evaluation may still be there after a clean one.
     patch = files.get(f"{stem}.patch") if facts.get("has_patch", git["dirty"]) else None
     patched = patch.read_text(encoding="utf-8", errors="replace") if patch else ""
     return SourceTree(
@@ -131,12 +132,12 @@ def _value(text: str) -> Any:
 
 
 def _digests(run: Any) -> dict[str, str]:
-    found = {}
-    for given in run.inputs.dataset_inputs if run.inputs else []:
-        for tag in given.tags:
-            if tag.key == "mlflow.data.context":
-                found[str(tag.value)] = str(given.dataset.digest)
-    return found
+    return {
+        str(tag.value): str(dataset_input.dataset.digest)
+        for dataset_input in (run.inputs.dataset_inputs if run.inputs else [])
+        for tag in dataset_input.tags
+        if tag.key == "mlflow.data.context"
+    }
 
 
 def _outs(dvc_lock: Mapping[str, Any]) -> dict[str, str]:

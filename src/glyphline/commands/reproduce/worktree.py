@@ -18,13 +18,13 @@ from glyphline.mlflow_sync import projector_process
 
 log = logging.getLogger(__name__)
 
-# What must not reach the rebuilt stages: they are to see their own store and their own folders.
+# Variables that must not reach the rebuilt stages, which are to use their own store and their own folders.
 FOREIGN = ("DVC_ROOT", "DVC_STAGE", "DVC_EXP_NAME", "MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID")
 
 
 @contextmanager
 def worktree(repository: Path, commit: str, patch: Path | None) -> Iterator[Path]:
-    """A checkout of a commit with a patch on it; it is gone when the block ends.
+    """A checkout of a commit with a patch applied; it is removed when the block ends.
 
     Raises:
         RegistryError: the repository does not have the commit, or the patch does not fit it.
@@ -58,11 +58,11 @@ def worktree(repository: Path, commit: str, patch: Path | None) -> Iterator[Path
 
 
 def run(folder: Path, stage: str) -> str | None:
-    """Run one stage in a worktree with the code of that worktree; what it said when it failed, else None."""
+    """Run one stage in a worktree with the code of that worktree; its error output when it failed, else None."""
     environment = {key: value for key, value in os.environ.items() if key not in FOREIGN}
     # A projector would outlive the stage, and write into a worktree that is being removed.
     environment |= {"PYTHONPATH": str(folder / "src"), projector_process.JOB_VARIABLE: projector_process.NO_PROJECTOR}
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "glyphline", stage],
         cwd=folder,
         env=environment,
@@ -71,11 +71,11 @@ def run(folder: Path, stage: str) -> str | None:
         text=True,
         check=False,
     )
-    return None if done.returncode == 0 else " ".join(done.stderr.split())[-400:]
+    return None if process.returncode == 0 else " ".join(process.stderr.split())[-400:]
 
 
 def set_params(folder: Path, values: Mapping[str, Any]) -> None:
-    """Write values into the worktree's params.yaml; keys that it does not have stay out."""
+    """Write values into the worktree's params.yaml; keys that it does not have are left out."""
     from ruamel.yaml import YAML
 
     yaml = YAML()
@@ -92,7 +92,7 @@ def set_params(folder: Path, values: Mapping[str, Any]) -> None:
         yaml.dump(tree, stream)
 
 
-def bring(cache: Path, md5: str, target: Path) -> bool:
+def copy_out(cache: Path, md5: str, target: Path) -> bool:
     """Copy an out from DVC's cache by its MD5; false when the cache does not hold all of it."""
     source = cache / "files" / "md5" / md5[:2] / md5[2:]
     if not source.is_file():
@@ -102,7 +102,7 @@ def bring(cache: Path, md5: str, target: Path) -> bool:
         shutil.copyfile(source, target)
         return True
     entries = json.loads(source.read_text(encoding="utf-8"))
-    return all(bring(cache, entry["md5"], target / entry["relpath"]) for entry in entries)
+    return all(copy_out(cache, entry["md5"], target / entry["relpath"]) for entry in entries)
 
 
 def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,41 @@
+"""Which registered model, in which store, and which rules apply to processes that change it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from glyphline.params import Params
+from glyphline.paths import Paths
+from glyphline.registry.log_events import ENTRIES_PER_RUN
+
+LEASE_S = 20.0
+"""How long the writer of an entry on another machine may take to set the aliases before another process does."""
+UNFINISHED_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryLocation:
+    """Which registered model, in which store.
+
+    Attributes:
+        uri: database or server.
+        name: the registered model.
+        timeout_s: seconds to wait for a server's answer.
+        lock: file that serialises the processes of this machine that change it; it also holds the machine's identity.
+        lease_s: how long a process of another machine may leave a change unfinished.
+        unfinished_s: how long it may take to judge a version after it was made.
+        entries_per_run: how much of the history one run takes.
+    """
+
+    uri: str
+    name: str
+    timeout_s: float
+    lock: Path
+    lease_s: float = LEASE_S
+    unfinished_s: float = UNFINISHED_S
+    entries_per_run: int = ENTRIES_PER_RUN
+
+    @classmethod
+    def of(cls, params: Params, paths: Paths, uri: str) -> Self:
+        """The model of a project, in the store at a URI."""
+        return cls(uri, params.model_name, params.tracking.timeout_s, paths.mlruns / "registry.lock")

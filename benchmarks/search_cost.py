@@ -1,4 +1,4 @@
-"""What a search costs beside its trials: time around them, what a second worker brings, memory from trial to trial.
+"""What a search costs besides its trials: time around them, what a second worker brings, memory from trial to trial.
 
     python benchmarks/search_cost.py around     asking, reporting, logging and launching, as a part of the wall time
     python benchmarks/search_cost.py workers    two workers on two cores against one, one thread per trial in both
@@ -26,7 +26,7 @@ from glyphline.journal.trial_runs import TrialRuns
 from glyphline.mlflow_sync.projector_process import Projector
 from glyphline.params import Params, overlay
 from glyphline.paths import Paths
-from glyphline.tuning.trial import run_trial
+from glyphline.tuning.trial import fit_candidate
 from glyphline.values import Split
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -53,7 +53,7 @@ def prepare(values: Params) -> training.FitContext:
     return training.prepare(values, *_splits())
 
 
-def timed(values: Params, job: tuning.TrialSpec, setting: Any, *, on_epoch: Any) -> Mapping[str, float]:
+def timed(values: Params, spec: tuning.TrialSpec, fit_context: Any, *, on_epoch: Any) -> Mapping[str, float]:
     """A fit; its seconds, without those of its hook, are added to a file."""
     waited = 0.0
 
@@ -64,11 +64,11 @@ def timed(values: Params, job: tuning.TrialSpec, setting: Any, *, on_epoch: Any)
         waited += time.perf_counter() - began
 
     began = time.perf_counter()
-    found = run_trial(values, job, setting, on_epoch=watched)
+    metrics = fit_candidate(values, spec, fit_context, on_epoch=watched)
     line = {"began": began, "seconds": time.perf_counter() - began - waited, "rss": _resident_mb()}
     with Path(os.environ[SPENT]).open("a") as stream:
         stream.write(json.dumps(line) + "\n")
-    return found
+    return metrics
 
 
 def _resident_mb() -> float:
@@ -77,7 +77,7 @@ def _resident_mb() -> float:
 
 
 def _search(values: Params) -> tuple[float, list[dict[str, float]]]:
-    """Seconds of a whole search, journal included; and what each trial noted."""
+    """Seconds of a whole search, journal included; and one record per trial."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         os.environ[SPENT] = str(folder / "spent.jsonl")
@@ -115,18 +115,18 @@ def _write(name: str, result: dict[str, Any]) -> None:
 def around(*, quick: bool) -> None:
     """Time around the trials as a part of the wall time from the first trial's beginning."""
     trials = 6 if quick else 40
-    seconds, noted = _search(_base(tune__trials=trials, tune__epochs=10, train__epochs=12, train__patience=12))
+    seconds, records = _search(_base(tune__trials=trials, tune__epochs=10, train__epochs=12, train__patience=12))
     # Loading TensorFlow comes before the first trial, and every way of training has it.
-    wall = noted[-1]["began"] - noted[0]["began"]
-    fits = sum(one["seconds"] for one in noted[:-1])
-    found = {"trials": trials, "epochs": 10, "wall_s": wall, "fits_s": fits, "part": 1 - fits / wall, "all_s": seconds}
-    _write("around", found)
+    wall = records[-1]["began"] - records[0]["began"]
+    fits = sum(one["seconds"] for one in records[:-1])
+    result = {"trials": trials, "epochs": 10, "wall_s": wall, "fits_s": fits, "part": 1 - fits / wall, "all_s": seconds}
+    _write("around", result)
 
 
 def workers(*, quick: bool) -> None:
     """A study of equal trials with one worker of one thread, and with two."""
     trials, epochs = (6, 3) if quick else (24, 15)
-    found: dict[int, list[float]] = {}
+    seconds: dict[int, list[float]] = {}
     for count in (1, 2, 2, 1):
         values = _base(
             tune__trials=trials,
@@ -142,26 +142,26 @@ def workers(*, quick: bool) -> None:
             # One thread in both: the second worker's core stands idle beside one worker.
             os.sched_setaffinity(0, set(sorted(affinity)[:1]))
         try:
-            found.setdefault(count, []).append(_search(values)[0])
+            seconds.setdefault(count, []).append(_search(values)[0])
         finally:
             os.sched_setaffinity(0, affinity)
-    best = {count: min(seconds) for count, seconds in found.items()}
-    _write("workers", {"trials": trials, "epochs": epochs, "seconds": found, "ratio": best[2] / best[1]})
+    best = {count: min(each) for count, each in seconds.items()}
+    _write("workers", {"trials": trials, "epochs": epochs, "seconds": seconds, "ratio": best[2] / best[1]})
 
 
 def memory(*, quick: bool) -> None:
     """Resident memory of one worker and of those that replace it, fitted with a line after the first tenth."""
     trials = 60 if quick else 500
-    _, noted = _search(
+    _, records = _search(
         _base(tune__trials=trials, tune__epochs=1, train__batch_size=128, tune__space=EQUAL, tune__sampler="random")
     )
-    sizes = np.array([one["rss"] for one in noted])
+    sizes = np.array([one["rss"] for one in records])
     rest = np.arange(len(sizes)) >= len(sizes) // 10
     # A small worker after a large one is a new one.
     replaced = int((np.diff(sizes) < -100).sum())
     slope = float(np.polyfit(np.flatnonzero(rest), sizes[rest], 1)[0])
-    found = {"trials": len(sizes), "first_mb": sizes[0], "highest_mb": sizes.max(), "last_mb": sizes[-1]}
-    _write("memory", found | {"workers": replaced + 1, "mb_per_trial": slope})
+    result = {"trials": len(sizes), "first_mb": sizes[0], "highest_mb": sizes.max(), "last_mb": sizes[-1]}
+    _write("memory", result | {"workers": replaced + 1, "mb_per_trial": slope})
 
 
 MEASURED = {"around": around, "workers": workers, "memory": memory}

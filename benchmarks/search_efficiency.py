@@ -1,6 +1,6 @@
-"""How many epochs and seconds the search needs for what blind search finds, beside KerasTuner's Hyperband.
+"""How many epochs and seconds the search needs for the result of random search, compared with KerasTuner's Hyperband.
 
-Per study seed, on a part of MNIST, over the space of params.yaml and from its values, which nobody has tuned for that:
+Per study seed, on a part of MNIST, over the space of params.yaml and from its values, which are not tuned for it:
 blind search with full-length trials; then a Gaussian process with halving until it is as good; then, if `keras-tuner`
 is installed, its Hyperband over the same space and network.
 
@@ -35,7 +35,7 @@ class ReachedError(Exception):
 
 @dataclass
 class Trial:
-    """One trial as it goes on, and whoever follows it.
+    """One trial, recorded while it runs.
 
     Attributes:
         search: that it belongs to.
@@ -91,18 +91,17 @@ class Trials:
         return self.all[-1]
 
 
-def search(values: Params, setting: training.FitContext, target: float = float("-inf")) -> tuple[list[Trial], bool]:
+def search(values: Params, fit_context: training.FitContext, target: float = float("-inf")) -> tuple[list[Trial], bool]:
     """The trials of a search that ends with the first as good as `target`, and whether there was one."""
-    found = Trials(target)
+    trials = Trials(target)
     with tempfile.TemporaryDirectory() as scratch, suppress(ReachedError):
-        tuning.search(
-            values, "efficiency", tuning.StudyLocation(Path(scratch) / "optuna.db"), found, lambda: setting, identity={}
-        )
-        return found.all, False
-    return found.all, True
+        location = tuning.StudyLocation(Path(scratch) / "optuna.db")
+        tuning.search(values, "efficiency", location, trials, lambda: fit_context, identity={})
+        return trials.all, False
+    return trials.all, True
 
 
-def keras_tuner(values: Params, setting: training.FitContext, epochs: int, target: float) -> dict[str, Any] | None:
+def keras_tuner(values: Params, fit_context: training.FitContext, epochs: int, target: float) -> dict[str, Any] | None:
     """Best val_loss, epochs and seconds of KerasTuner's Hyperband; None where it is not installed.
 
     KerasTuner goes on from saved weights where a trial is promoted. Here every fit is a whole one, as its schedule
@@ -131,7 +130,7 @@ def keras_tuner(values: Params, setting: training.FitContext, epochs: int, targe
             began, ends = time.perf_counter(), []
             fitted = training.fit(
                 overlay(values, chosen),
-                setting,
+                fit_context,
                 seed=values.seed,
                 epochs=length,
                 on_epoch=lambda *_: ends.append(time.perf_counter()),
@@ -186,15 +185,28 @@ def main(seeds: Sequence[int], trials: int, epochs: int, of: int, val_of: int, *
         paths = Paths(work=folder, home=folder)
         base = overlay(params.read(paths.params), length)
         splits = (part(data.load(paths.split(name)), every) for name, every in (("train", of), ("val", val_of)))
-        setting = training.prepare(base, *splits)
-    found = [measured(overlay(base, {"seed": seed}), setting, trials, epochs) for seed in seeds]
-    reached = [one["guided"] for one in found if one["guided"]["reached"]]
+        fit_context = training.prepare(base, *splits)
+    results = [measured(overlay(base, {"seed": seed}), fit_context, trials, epochs) for seed in seeds]
+    measurement.publish(
+        "search_efficiency",
+        f"What a search needs for the best val_loss of {trials} blind trials of {epochs} epochs; MNIST, every"
+        f" {of}th image to train and every {val_of}th to validate, recipe {RECIPE};"
+        f" median (lowest to highest) of {len(seeds)} study seeds",
+        ("search", "trials", "epochs", "seconds", "seeds that reached it"),
+        table(results, trials),
+        results,
+    )
+
+
+def table(results: Sequence[Mapping[str, Any]], trials: int) -> list[tuple[Any, ...]]:
+    """A row for each way of searching: medians over the study seeds."""
+    reached = [one["guided"] for one in results if one["guided"]["reached"]]
     rows = [
         (
             "blind search",
             trials,
-            median_with_range([one["blind"]["epochs"] for one in found], 0),
-            median_with_range([one["blind"]["seconds"] for one in found], 1),
+            median_with_range([one["blind"]["epochs"] for one in results], 0),
+            median_with_range([one["blind"]["seconds"] for one in results], 1),
             "",
         ),
         (
@@ -203,31 +215,23 @@ def main(seeds: Sequence[int], trials: int, epochs: int, of: int, val_of: int, *
                 median_with_range([one[name] for one in reached], digits) if reached else "never"
                 for name, digits in (("trials", 0), ("epochs", 0), ("seconds", 1))
             ),
-            f"{len(reached)} of {len(seeds)}",
+            f"{len(reached)} of {len(results)}",
         ),
     ]
-    if beside := [one["keras_tuner"] for one in found if one["keras_tuner"]]:
+    if hyperband := [one["keras_tuner"] for one in results if one["keras_tuner"]]:
         rows.append(
             (
                 "KerasTuner's Hyperband, whole",
-                median_with_range([one["trials"] for one in beside], 0),
-                median_with_range([one["epochs"] for one in beside], 0),
-                median_with_range([one["seconds"] for one in beside], 1),
-                f"{sum(one['reached'] is not None for one in beside)} of {len(seeds)}",
+                median_with_range([one["trials"] for one in hyperband], 0),
+                median_with_range([one["epochs"] for one in hyperband], 0),
+                median_with_range([one["seconds"] for one in hyperband], 1),
+                f"{sum(one['reached'] is not None for one in hyperband)} of {len(results)}",
             )
         )
-    measurement.publish(
-        "search_efficiency",
-        f"What a search needs for the best val_loss of {trials} blind trials of {epochs} epochs; MNIST, every"
-        f" {of}th image to train and every {val_of}th to validate, recipe {RECIPE};"
-        f" median (lowest to highest) of {len(seeds)} study seeds",
-        ("search", "trials", "epochs", "seconds", "seeds that reached it"),
-        rows,
-        found,
-    )
+    return rows
 
 
-def measured(values: Params, setting: training.FitContext, trials: int, epochs: int) -> dict[str, Any]:
+def measured(values: Params, fit_context: training.FitContext, trials: int, epochs: int) -> dict[str, Any]:
     """One study seed."""
     # Another seed: the first trials of both searches would be the same draws. Trial 0 is params.yaml, and not blind.
     unguided = {
@@ -236,9 +240,9 @@ def measured(values: Params, setting: training.FitContext, trials: int, epochs: 
         "tune.pruner": "none",
         "tune.trials": trials + 1,
     }
-    (given, *blind), _ = search(overlay(values, unguided), setting)
+    (given, *blind), _ = search(overlay(values, unguided), fit_context)
     target = min(trial.val_loss for trial in blind if trial.val_loss is not None)
-    guided, reached = search(overlay(values, {"tune.sampler": "gp", "tune.pruner": "halving"}), setting, target)
+    guided, reached = search(overlay(values, {"tune.sampler": "gp", "tune.pruner": "halving"}), fit_context, target)
     spent, needed = sum(trial.epochs for trial in blind), sum(trial.epochs for trial in guided)
     one = {
         "seed": values.seed,
@@ -251,11 +255,11 @@ def measured(values: Params, setting: training.FitContext, trials: int, epochs: 
             "seconds": guided[-1].seconds,
             "part": needed / spent,
         },
-        "keras_tuner": keras_tuner(values, setting, epochs, target),
+        "keras_tuner": keras_tuner(values, fit_context, epochs, target),
     }
     click.echo(one, err=True)
     each = {"blind": blind, "guided": guided}
-    return one | {"trials": {name: [trial.record() for trial in found] for name, found in each.items()}}
+    return one | {"trials": {name: [trial.record() for trial in one_search] for name, one_search in each.items()}}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Kill a search, begin it again, and see that nothing is lost, doubled or left open."""
+"""Kill a search, start it again, and check that no trial is lost, doubled or left open."""
 
 import os
 import random
@@ -22,7 +22,7 @@ POINTS = {
     "before ask": Death(after=False, at=2, words="INSERT INTO trials "),
     "within ask": Death(after=True, at=2, words="INSERT INTO trials "),
     "between two values of a candidate": Death(after=False, at=7, words="INSERT INTO trial_params"),
-    "while the owner is noted": Death(after=True, at=2, words="trial_user_attributes", ask="claim"),
+    "while the owner is written": Death(after=True, at=2, words="trial_user_attributes", ask="claim"),
     "after ask": Death(after=False, at=6, words="INSERT INTO trial_intermediate_values"),
     "during a report": Death(after=True, at=7, words="INSERT INTO trial_intermediate_values"),
     "after the last report": Death(after=False, at=2, words="trial_user_attributes", ask="seconds"),
@@ -31,45 +31,45 @@ POINTS = {
     "after the value": Death(after=True, at=2, words="INSERT INTO trial_values"),
 }
 # Where a dead process's trial gets its second attempt.
-TAKE_UP = Death(after=False, words="trial_user_attributes", ask="claim")
+RESTART = Death(after=False, words="trial_user_attributes", ask="claim")
 
 
-def killed_and_resumed(params: Params, place: tuning.StudyLocation | Path, folder: Path, death: Death) -> None:
+def killed_and_resumed(params: Params, location: tuning.StudyLocation | Path, folder: Path, death: Death) -> None:
     """A search killed at one statement ends as one that was not; its journal matches the study."""
 
     def doomed() -> None:
         death.install()
-        recorded(params, place, folder)
+        recorded(params, location, folder)
 
     code = forked(doomed)
     assert code == -signal.SIGKILL, f"{death} was not reached"
-    resumed(params, place, folder)
+    resumed(params, location, folder)
 
 
-def resumed(params: Params, place: tuning.StudyLocation | Path, folder: Path) -> None:
-    """Whatever became of a search, run again it meets its budget and loses nothing; its journal matches the study."""
-    before = trials(place)
-    recorded(params, place, folder)
-    found = trials(place)
-    check_sound(found, before, params.tune.trials)
-    check_journal(folder, found)
+def resumed(params: Params, location: tuning.StudyLocation | Path, folder: Path) -> None:
+    """However a search ended, run again it meets its budget and loses no trial; its journal matches the study."""
+    before = trials(location)
+    recorded(params, location, folder)
+    ended = trials(location)
+    check_sound(ended, before, params.tune.trials)
+    check_journal(folder, ended)
 
 
-def dies_first(params: Params, job: Any, setting: Any, *, on_epoch: Any) -> dict[str, float]:
+def dies_first(params: Params, spec: Any, fit_context: Any, *, on_epoch: Any) -> dict[str, float]:
     """The worker of every other trial dies in its first attempt, and of trial 3 in the second too."""
     marks = Path(os.environ["BOWL_MARKS"])
-    mark = marks / f"{job.number}-{len(list(marks.glob(f'{job.number}-*')))}"
+    mark = marks / f"{spec.number}-{len(list(marks.glob(f'{spec.number}-*')))}"
     mark.touch()
 
     def after(epoch: int, metrics: Mapping[str, float]) -> None:
         on_epoch(epoch, metrics)
-        if (job.number % 2 and mark.name.endswith("-0")) or mark.name == "3-1":
+        if (spec.number % 2 and mark.name.endswith("-0")) or mark.name == "3-1":
             die()
 
-    return bowl(params, job, setting, on_epoch=after)
+    return bowl(params, spec, fit_context, on_epoch=after)
 
 
-# The desk's process with its workers, as a program of its own: argv holds the work.
+# The scheduler's process with its workers, as a program of its own: argv holds the arguments of `program`.
 PROGRAM = """
 import sys
 from pathlib import Path
@@ -111,16 +111,16 @@ def states(database: Path) -> list[str]:
 
     try:
         with sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10) as connection:
-            found = [state for (state,) in connection.execute("SELECT state FROM trials ORDER BY number")]
+            read = [state for (state,) in connection.execute("SELECT state FROM trials ORDER BY number")]
         connection.close()
     except sqlite3.OperationalError:
         return []
-    return found
+    return read
 
 
 def children(process: subprocess.Popen[str]) -> list[int]:
     """Processes of the group of `process`, without itself."""
-    found = []
+    ids = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != process.pid:
             try:
@@ -128,17 +128,17 @@ def children(process: subprocess.Popen[str]) -> list[int]:
             except OSError:
                 continue
             if words[0] != "Z" and int(words[2]) == process.pid:
-                found.append(int(entry.name))
-    return found
+                ids.append(int(entry.name))
+    return ids
 
 
 def killed_at_random(database: Path, folder: Path, budget: int, workers: int, rng: random.Random) -> bool:
-    """Kill the desk's process some time after its first trial; true when it was killed before its end."""
+    """Kill the scheduler's process some time after its first trial; true when it was killed before its end."""
     process = start(database, folder, budget, workers, BOWL_EPOCH_S="0.02")
     try:
         # The number of trials grows from one process to the next until the budget is there.
-        there = len(states(database))
-        until(lambda: process.poll() is not None or len(states(database)) > there or rng.random() < 0.005)
+        count = len(states(database))
+        until(lambda: process.poll() is not None or len(states(database)) > count or rng.random() < 0.005)
         time.sleep(rng.random() * 0.2)
         process.send_signal(signal.SIGKILL)
         process.wait()

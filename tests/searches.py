@@ -1,4 +1,4 @@
-"""Searches for tests: a light stand-in for the fit, a watcher that remembers, and processes killed for real."""
+"""Searches for tests: a light stand-in for the fit, a watcher that records, and processes that are really killed."""
 
 import math
 import os
@@ -51,69 +51,69 @@ def light(**values: Any) -> Params:
 
 
 def nothing() -> None:
-    """What the stand-in needs of device and data."""
+    """Device and data of the stand-in: it needs none."""
 
 
-def bowl(params: Params, job: tuning.TrialSpec, setting: Any, *, on_epoch: Any) -> dict[str, float]:
+def bowl(params: Params, spec: tuning.TrialSpec, fit_context: Any, *, on_epoch: Any) -> dict[str, float]:
     """A loss with its lowest point within the space, some noise from the seed, and epochs that come near it."""
-    values = params.flat() | dict(job.values)
+    values = params.flat() | dict(spec.values)
     rate, dropout = math.log10(values["train.learning_rate"]), values["model.dropout"]
     floor = (rate + 2.5) ** 2 + (dropout - 0.2) ** 2 + 10 / values["model.dense_units"]
-    floor += 0.02 * np.random.default_rng(job.seed).random()
+    floor += 0.02 * np.random.default_rng(spec.seed).random()
     losses = []
-    for epoch in range(job.epochs or params.train.epochs):
+    for epoch in range(spec.epochs or params.train.epochs):
         losses.append(floor + 0.5**epoch)
         on_epoch(epoch, {"loss": losses[-1], "val_loss": losses[-1], "val_accuracy": 1 / (1 + losses[-1])})
     size = float(values["model.dense_units"])
     return {"val_loss": min(losses), "val_accuracy": 0.9, "model_size": size, "latency_ms": size / 100}
 
 
-def slow_bowl(params: Params, job: tuning.TrialSpec, setting: Any, *, on_epoch: Any) -> dict[str, float]:
+def slow_bowl(params: Params, spec: tuning.TrialSpec, fit_context: Any, *, on_epoch: Any) -> dict[str, float]:
     """The same, with epochs that take a while."""
 
     def after(epoch: int, metrics: Mapping[str, float]) -> None:
         time.sleep(float(os.environ.get("BOWL_EPOCH_S", "0.05")))
         on_epoch(epoch, metrics)
 
-    return bowl(params, job, setting, on_epoch=after)
+    return bowl(params, spec, fit_context, on_epoch=after)
 
 
-def hoarder(params: Params, job: tuning.TrialSpec, setting: Any, *, on_epoch: Any) -> dict[str, float]:
-    """The same, and each trial keeps 300 MB for ever, as TensorFlow keeps a few."""
-    _hoard.append(b"\1" * 300_000_000)
-    return bowl(params, job, setting, on_epoch=on_epoch)
+def leaking_bowl(params: Params, spec: tuning.TrialSpec, fit_context: Any, *, on_epoch: Any) -> dict[str, float]:
+    """The same, and each trial leaks 300 MB, as TensorFlow leaks a few."""
+    _leaked.append(b"\1" * 300_000_000)
+    return bowl(params, spec, fit_context, on_epoch=on_epoch)
 
 
-_hoard: list[bytes] = []
+_leaked: list[bytes] = []
 
 
 class Watched:
-    """Remembers what it is told."""
+    """Records the calls that it receives."""
 
     def __init__(self) -> None:
         self.trials: dict[int, dict[str, Any]] = {}
         self.finalists: dict[int, dict[str, Any]] = {}
 
     def begin(self, name: str, number: int, values: Mapping[str, Any], worker: str) -> Any:
-        told = {"values": dict(values), "epochs": [], "end": None, "worker": worker}
-        kept = {"trial": self.trials, "finalist": self.finalists}[name]
-        assert number not in kept, f"{name} {number} is told twice"
-        kept[number] = told
+        record = {"values": dict(values), "epochs": [], "end": None, "worker": worker}
+        records = {"trial": self.trials, "finalist": self.finalists}[name]
+        assert number not in records, f"{name} {number} begins twice"
+        records[number] = record
 
         class Trial:
             def epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
-                told["epochs"].append((epoch, metrics["val_loss"]))
+                record["epochs"].append((epoch, metrics["val_loss"]))
 
-            def end(self, state: str, measured: Mapping[str, float], reason: str | None) -> None:
-                assert told["end"] is None
-                told["end"] = (state, measured.get("val_loss"), reason)
+            def end(self, state: str, metrics: Mapping[str, float], reason: str | None) -> None:
+                assert record["end"] is None
+                record["end"] = (state, metrics.get("val_loss"), reason)
 
         return Trial()
 
 
 def run(
     params: Params,
-    place: tuning.StudyLocation | Path,
+    location: tuning.StudyLocation | Path,
     watcher: Any = None,
     objective: Any = bowl,
     *,
@@ -121,14 +121,14 @@ def run(
     identity: Mapping[str, Any] = IDENTITY,
 ) -> SearchResult:
     """A search in the study `bowls`."""
-    place = tuning.StudyLocation(place) if isinstance(place, Path) else place
+    location = tuning.StudyLocation(location) if isinstance(location, Path) else location
     watcher = watcher or Watched()
-    return tuning.search(params, STUDY, place, watcher, prepare, identity=identity, objective=objective)
+    return tuning.search(params, STUDY, location, watcher, prepare, identity=identity, objective=objective)
 
 
 def recorded(
     params: Params,
-    place: tuning.StudyLocation | Path,
+    location: tuning.StudyLocation | Path,
     folder: Path,
     objective: Any = bowl,
     prepare: Callable[[], Any] = nothing,
@@ -137,9 +137,9 @@ def recorded(
     paths = Paths(work=folder, home=folder)
     with journal.record(params, paths, stage="tune", environ={}, launch=lambda *_: Projector()) as recorder:
         parent = recorder.start(experiment="bars/tuning", name=STUDY)
-        found = run(params, place, TrialRuns(recorder, "bars/tuning", parent), objective, prepare=prepare)
+        result = run(params, location, TrialRuns(recorder, "bars/tuning", parent), objective, prepare=prepare)
         parent.end()
-    return found
+    return result
 
 
 @dataclass(frozen=True)
@@ -155,18 +155,17 @@ class Trial:
     attempt: int = field(compare=False, default=0)
 
 
-def trials(place: tuning.StudyLocation | Path, name: str = STUDY) -> list[Trial]:
+def trials(location: tuning.StudyLocation | Path, name: str = STUDY) -> list[Trial]:
     """All trials that the storage holds; none when there is no study yet."""
-    if isinstance(place, Path) and not place.exists():
+    if isinstance(location, Path) and not location.exists():
         return []
-    url = f"sqlite:///{place}" if isinstance(place, Path) else place.url
+    url = f"sqlite:///{location}" if isinstance(location, Path) else location.url
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         study = optuna.load_study(study_name=name, storage=url)
     except KeyError:
         return []
-    found = study.get_trials(deepcopy=False)
-    return [_plain(trial, TrialClaim.of(trial)) for trial in found]
+    return [_plain(trial, TrialClaim.of(trial)) for trial in study.get_trials(deepcopy=False)]
 
 
 def _plain(trial: Any, claim: TrialClaim | None) -> Trial:
@@ -183,41 +182,41 @@ def _plain(trial: Any, claim: TrialClaim | None) -> Trial:
     )
 
 
-def finished(found: list[Trial]) -> dict[int, Trial]:
-    return {trial.number: trial for trial in found if trial.state in {"COMPLETE", "PRUNED", "FAIL"}}
+def finished(trials: list[Trial]) -> dict[int, Trial]:
+    return {trial.number: trial for trial in trials if trial.state in {"COMPLETE", "PRUNED", "FAIL"}}
 
 
-def check_sound(found: list[Trial], before: list[Trial], budget: int) -> None:
-    """The budget is met exactly, nothing finished is lost or changed, nothing is left open, nothing is double."""
-    assert [trial.number for trial in found] == list(range(budget))
-    assert {trial.state for trial in found} <= {"COMPLETE", "PRUNED", "FAIL"}
-    now = finished(found)
+def check_sound(now: list[Trial], before: list[Trial], budget: int) -> None:
+    """The study has exactly the budget of trials; no ended trial is lost, changed or doubled, and none is left open."""
+    assert [trial.number for trial in now] == list(range(budget))
+    assert {trial.state for trial in now} <= {"COMPLETE", "PRUNED", "FAIL"}
+    ended = finished(now)
     for number, trial in finished(before).items():
-        assert now[number] == trial
+        assert ended[number] == trial
     for trial in before:
-        assert set(trial.params) <= set(now[trial.number].params)
+        assert set(trial.params) <= set(ended[trial.number].params)
 
 
-def check_journal(folder: Path, found: list[Trial]) -> None:
+def check_journal(folder: Path, trials: list[Trial]) -> None:
     """The children of the last journal's parent are the trials of the study, one to one."""
     history = journal_file.read(Paths(work=folder, home=folder).journal("tune"))
     assert history is not None
     parent, *children = history.runs.values()
     assert parent[0].parent is None
     states = {"FINISHED": "COMPLETE", "KILLED": "PRUNED", "FAILED": "FAIL"}
-    told = {}
+    journaled = {}
     for events in children:
         assert events[0].parent == parent[0].run
         number = int(events[0].tags["glyphline.trial"])
-        assert number not in told
+        assert number not in journaled
         end = [event.status for event in events if event.kind == "end"]
         curve = tuple(
             (event.step, event.values["val_loss"])
             for event in events
             if event.kind == "metrics" and "val_loss" in event.values
         )
-        told[number] = (states[end[0]] if len(end) == 1 else end, curve)
-    assert told == {trial.number: (trial.state, trial.curve) for trial in found}
+        journaled[number] = (states[end[0]] if len(end) == 1 else end, curve)
+    assert journaled == {trial.number: (trial.state, trial.curve) for trial in trials}
 
 
 def die() -> None:

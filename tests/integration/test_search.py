@@ -12,10 +12,10 @@ import pytest
 
 from glyphline import tuning
 from glyphline.errors import SearchError, TrainingError
-from glyphline.tuning.launchers import WorkerSetup, launcher
-from glyphline.tuning.overview import names, study_overview
-from glyphline.tuning.storage import refusals
-from tests.searches import STUDY, Watched, bowl, hoarder, light, nothing, run, trials
+from glyphline.tuning.launchers import WorkerSetup, choose_launcher
+from glyphline.tuning.overview import study_names, study_overview
+from glyphline.tuning.storage import storage_errors
+from tests.searches import STUDY, Watched, bowl, leaking_bowl, light, nothing, run, trials
 
 
 @pytest.fixture(scope="module")
@@ -32,29 +32,29 @@ def test_trial_0_is_params_yaml(finished):
 
 
 def test_the_winner_has_the_lowest_loss_and_is_never_worse_than_params_yaml(finished):
-    outcome, watched, _ = finished
+    result, watched, _ = finished
     complete = [trial["end"][1] for trial in watched.trials.values() if trial["end"][0] == "COMPLETE"]
-    assert outcome.val_loss == min(complete) <= watched.trials[0]["end"][1]
-    assert outcome.values == watched.trials[outcome.number]["values"]
+    assert result.val_loss == min(complete) <= watched.trials[0]["end"][1]
+    assert result.values == watched.trials[result.number]["values"]
 
 
 def test_a_worker_that_has_grown_is_replaced_between_two_trials(finished, tmp_path):
-    outcome, _, _ = finished
+    result, _, _ = finished
     watched = Watched()
-    again = run(light(launcher="processes"), tmp_path / "optuna.db", watched, hoarder)
+    again = run(light(launcher="processes"), tmp_path / "optuna.db", watched, leaking_bowl)
     workers = [trial["worker"] for trial in watched.trials.values()]
     # Each leaves after its third trial: 600 MB more than after its first.
     assert [workers.index(name) for name in workers] == [0, 0, 0, 3, 3, 3]
-    assert again.rows == outcome.rows
+    assert again.rows == result.rows
     assert {trial.attempt for trial in trials(tmp_path / "optuna.db")} == {1}
 
 
 @pytest.mark.parametrize(
     ("values", "kind"),
-    [({"trials": 50}, "Inline"), ({"trials": 51}, "Processes"), ({"workers": 2}, "Processes")],
+    [({"trials": 50}, "Inline"), ({"trials": 51}, "ProcessWorkers"), ({"workers": 2}, "ProcessWorkers")],
 )
-def test_a_long_search_runs_beside_this_process_which_would_grow(values, kind):
-    assert type(launcher(WorkerSetup(light(), nothing, bowl), light(**values).tune)).__name__ == kind
+def test_a_long_search_runs_in_another_process_because_this_one_would_grow(values, kind):
+    assert type(choose_launcher(WorkerSetup(light(), nothing, bowl), light(**values).tune)).__name__ == kind
 
 
 def never():
@@ -62,24 +62,24 @@ def never():
 
 
 def test_the_budget_is_a_total_over_all_runs(finished):
-    outcome, _, database = finished
-    assert outcome.complete + outcome.pruned + outcome.failed == 6
+    result, _, database = finished
+    assert result.complete + result.pruned + result.failed == 6
     again = Watched()
-    assert run(light(), database, again, prepare=never) == outcome
+    assert run(light(), database, again, prepare=never) == result
     assert sorted(again.trials) == list(range(6))
     assert {trial["end"][0] for trial in again.trials.values()} == {"COMPLETE", "PRUNED"}
 
 
 def test_the_same_seed_searches_the_same(finished, tmp_path):
-    outcome, _, _ = finished
-    assert run(light(), tmp_path / "optuna.db").rows == outcome.rows
+    result, _, _ = finished
+    assert run(light(), tmp_path / "optuna.db").rows == result.rows
 
 
 def test_a_search_in_parts_is_the_search_in_one(finished, tmp_path):
-    outcome, _, _ = finished
+    result, _, _ = finished
     for budget in (1, 3, 5):
         run(light(trials=budget), tmp_path / "optuna.db")
-    assert run(light(), tmp_path / "optuna.db").rows == outcome.rows
+    assert run(light(), tmp_path / "optuna.db").rows == result.rows
 
 
 @pytest.mark.parametrize("pruner", ["median", "halving", "hyperband", "none"])
@@ -104,29 +104,29 @@ def test_a_lower_budget_chooses_among_its_own_trials(values, tmp_path):
 
 def test_two_workers_meet_the_budget_and_say_which_of_them_ran_a_trial(tmp_path):
     watched = Watched()
-    outcome = run(light(workers=2, trials=8), tmp_path / "optuna.db", watched)
-    assert outcome.complete + outcome.pruned == 8
+    result = run(light(workers=2, trials=8), tmp_path / "optuna.db", watched)
+    assert result.complete + result.pruned == 8
     assert len({trial["worker"] for trial in watched.trials.values()} - {""}) in {1, 2}
 
 
-def diverging(params, job, setting, *, on_epoch):
-    if job.number == 1:
+def diverging(params, spec, fit_context, *, on_epoch):
+    if spec.number == 1:
         raise TrainingError("epoch 1: loss nan, val_loss nan", fix="lower train.learning_rate")
-    if job.number == 2:
+    if spec.number == 2:
         raise MemoryError
-    return bowl(params, job, setting, on_epoch=on_epoch)
+    return bowl(params, spec, fit_context, on_epoch=on_epoch)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_candidate_that_diverges_or_needs_too_much_memory_is_failed_and_the_search_goes_on(workers, tmp_path):
     watched = Watched()
-    outcome = run(light(workers=workers), tmp_path / "optuna.db", watched, diverging)
-    assert (outcome.failed, outcome.complete + outcome.pruned) == (2, 4)
+    result = run(light(workers=workers), tmp_path / "optuna.db", watched, diverging)
+    assert (result.failed, result.complete + result.pruned) == (2, 4)
     assert watched.trials[1]["end"] == ("FAIL", None, "epoch 1: loss nan, val_loss nan")
     assert watched.trials[2]["end"] == ("FAIL", None, "out of memory: MemoryError")
 
 
-def broken(params, job, setting, *, on_epoch):
+def broken(params, spec, fit_context, *, on_epoch):
     raise ZeroDivisionError("ours")
 
 
@@ -141,18 +141,18 @@ def test_a_mistake_of_ours_is_recorded_and_raised_with_its_traceback(workers, er
     assert "RUNNING" not in states
 
 
-class Full(Watched):
-    """Whoever follows the search has no room left at the second epoch of trial 1."""
+class FullDisk(Watched):
+    """A watcher whose disk is full at the second epoch of trial 1."""
 
     def begin(self, name, number, values, worker):
         watched = super().begin(name, number, values, worker)
         if number == 1:
-            told = watched.epoch
+            write = watched.epoch
 
             def epoch(epoch, metrics):
                 if epoch == 1:
                     raise OSError(28, "No space left on device")
-                told(epoch, metrics)
+                write(epoch, metrics)
 
             watched.epoch = epoch
         return watched
@@ -161,26 +161,26 @@ class Full(Watched):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_trial_is_not_lost_when_it_cannot_be_written_down(workers, tmp_path):
     with pytest.raises(OSError, match="No space left"):
-        run(light(workers=workers), tmp_path / "optuna.db", Full())
+        run(light(workers=workers), tmp_path / "optuna.db", FullDisk())
     assert trials(tmp_path / "optuna.db")[1].state == "WAITING"
     assert run(light(), tmp_path / "optuna.db").failed == 0
     assert {trial.attempt for trial in trials(tmp_path / "optuna.db")} == {1}
 
 
-def dying_after_ctrl_c(params, job, setting, *, on_epoch):
-    if job.number == 1 and "BOWL_DESK" in os.environ:
-        os.kill(int(os.environ["BOWL_DESK"]), signal.SIGINT)
+def dying_after_ctrl_c(params, spec, fit_context, *, on_epoch):
+    if spec.number == 1 and "BOWL_SCHEDULER" in os.environ:
+        os.kill(int(os.environ["BOWL_SCHEDULER"]), signal.SIGINT)
         time.sleep(0.5)
         os.kill(os.getpid(), signal.SIGKILL)
-    return bowl(params, job, setting, on_epoch=on_epoch)
+    return bowl(params, spec, fit_context, on_epoch=on_epoch)
 
 
 def test_a_trial_whose_worker_dies_after_ctrl_c_is_not_left_open(tmp_path, monkeypatch):
-    monkeypatch.setenv("BOWL_DESK", str(os.getpid()))
+    monkeypatch.setenv("BOWL_SCHEDULER", str(os.getpid()))
     with pytest.raises(KeyboardInterrupt):
         run(light(launcher="processes"), tmp_path / "optuna.db", objective=dying_after_ctrl_c)
     assert [trial.state for trial in trials(tmp_path / "optuna.db")] == ["COMPLETE", "WAITING"]
-    monkeypatch.delenv("BOWL_DESK")
+    monkeypatch.delenv("BOWL_SCHEDULER")
     whole = run(light(), tmp_path / "optuna.db", objective=dying_after_ctrl_c)
     assert whole.failed == 0
     assert [trial.attempt for trial in trials(tmp_path / "optuna.db")] == [1, 2, 1, 1, 1, 1]
@@ -191,7 +191,7 @@ def refusing():
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_machine_that_cannot_train_is_told_as_it_is_and_costs_no_trial(workers, tmp_path):
+def test_the_error_of_a_machine_that_cannot_train_is_shown_as_raised_and_costs_no_trial(workers, tmp_path):
     with pytest.raises(TrainingError, match="bfloat16") as caught:
         run(light(workers=workers), tmp_path / "optuna.db", prepare=refusing)
     assert caught.value.fix == "set train.precision to auto"
@@ -212,26 +212,26 @@ def test_time_is_a_total_over_all_runs_too(tmp_path):
     assert len(run(light(timeout_s=1e-9), tmp_path / "optuna.db", prepare=never).rows) == 1
 
 
-def never_finite(params, job, setting, *, on_epoch):
-    raise TrainingError("too wide" if job.number == 2 else "the fit diverged", fix="")
+def never_finite(params, spec, fit_context, *, on_epoch):
+    raise TrainingError("too wide" if spec.number == 2 else "the fit diverged", fix="")
 
 
-def test_when_all_trials_fail_the_most_common_reason_is_told(tmp_path):
+def test_when_all_trials_fail_the_error_gives_the_most_common_reason(tmp_path):
     with pytest.raises(SearchError, match=r"none of 6 trials .*6 fail.*5 times\): the fit diverged"):
         run(light(), tmp_path / "optuna.db", objective=never_finite)
 
 
-def too_large(params, job, setting, *, on_epoch):
-    size = params.flat() | dict(job.values)
+def too_large(params, spec, fit_context, *, on_epoch):
+    size = params.flat() | dict(spec.values)
     if size["model.dense_units"] > params.tune.max_parameters:
         surplus = size["model.dense_units"] / params.tune.max_parameters - 1
         raise tuning.TooLargeError("tune.max_parameters", surplus, "too many parameters")
-    return bowl(params, job, setting, on_epoch=on_epoch)
+    return bowl(params, spec, fit_context, on_epoch=on_epoch)
 
 
 def test_a_limit_is_kept_by_the_winner_and_learnt_by_the_sampler(tmp_path):
-    outcome = run(light(max_parameters=64, trials=20), tmp_path / "optuna.db", objective=too_large)
-    assert outcome.values["model.dense_units"] == 64
+    result = run(light(max_parameters=64, trials=20), tmp_path / "optuna.db", objective=too_large)
+    assert result.values["model.dense_units"] == 64
     study = optuna.load_study(study_name=STUDY, storage=f"sqlite:///{tmp_path / 'optuna.db'}")
     beyond = [trial for trial in study.trials if trial.constraints.get("tune.max_parameters", 0) > 0]
     assert beyond
@@ -246,38 +246,38 @@ def test_nothing_within_a_limit_names_the_limit(tmp_path):
 
 
 def test_two_objectives_give_a_front_whose_points_no_other_beats(tmp_path):
-    outcome = run(light(objectives=("val_loss", "model_size"), trials=15), tmp_path / "optuna.db")
-    assert outcome.pruned == 0
-    points = [(row["val_loss"], row["model_size"]) for row in outcome.front]
+    result = run(light(objectives=("val_loss", "model_size"), trials=15), tmp_path / "optuna.db")
+    assert result.pruned == 0
+    points = [(row["val_loss"], row["model_size"]) for row in result.front]
     assert len(points) > 1
     assert points == sorted(points)
     assert [size for _, size in points] == sorted((size for _, size in points), reverse=True)
-    assert outcome.val_loss == points[0][0]
-    everything = [(row["val_loss"], row["model_size"]) for row in outcome.rows]
+    assert result.val_loss == points[0][0]
+    everything = [(row["val_loss"], row["model_size"]) for row in result.rows]
     assert not [p for p in points if any(q[0] <= p[0] and q[1] <= p[1] and q != p for q in everything)]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_finalists_are_fitted_again_with_the_same_fresh_seeds_at_full_length(workers, tmp_path):
     watched = Watched()
-    outcome = run(light(finalists=2, seeds=3, workers=workers), tmp_path / "optuna.db", watched)
+    result = run(light(finalists=2, seeds=3, workers=workers), tmp_path / "optuna.db", watched)
     assert len(watched.finalists) == 6
     assert {len(trial["epochs"]) for trial in watched.finalists.values()} == {light().train.epochs}
-    first, second = outcome.rechecked
+    first, second = result.rechecked
     assert (first.mean, first.finalist.number) <= (second.mean, second.finalist.number)
-    assert outcome.number == first.finalist.number
+    assert result.number == first.finalist.number
     assert first.shrinkage == first.mean - first.finalist.val_loss
     assert first.spread > 0
     again = Watched()
-    assert run(light(finalists=2, seeds=3), tmp_path / "optuna.db", again, prepare=never) == outcome
+    assert run(light(finalists=2, seeds=3), tmp_path / "optuna.db", again, prepare=never) == result
     assert sorted(again.finalists) == list(range(6))
 
 
-def lucky(params, job, setting, *, on_epoch):
+def lucky(params, spec, fit_context, *, on_epoch):
     """Trial 1 looks best in the search, and is not with other seeds."""
-    values = bowl(params, job, setting, on_epoch=on_epoch)
-    is_search = job.epochs is not None
-    return values | {"val_loss": 0.0} if is_search and job.number == 1 else values
+    values = bowl(params, spec, fit_context, on_epoch=on_epoch)
+    is_search = spec.epochs is not None
+    return values | {"val_loss": 0.0} if is_search and spec.number == 1 else values
 
 
 def test_a_lucky_trial_does_not_win_against_its_own_re_check(tmp_path):
@@ -289,16 +289,16 @@ def test_a_lucky_trial_does_not_win_against_its_own_re_check(tmp_path):
 
 
 def test_the_best_of_an_earlier_study_are_tried_after_params_yaml(finished, tmp_path):
-    outcome, _, database = finished
+    result, _, database = finished
     target = tmp_path / "optuna.db"
     with sqlite3.connect(database) as source, sqlite3.connect(target) as copy:
         source.backup(copy)
     params = light(warm_start=STUDY, trials=4)
-    found = tuning.search(
+    result = tuning.search(
         params, "next", tuning.StudyLocation(target), Watched(), never_needed, identity={}, objective=bowl
     )
-    best = sorted((row for row in outcome.rows if row["state"] == "COMPLETE"), key=lambda row: row["val_loss"])[:2]
-    tried = [{key: row[key] for key in params.tune.space} for row in found.rows]
+    best = sorted((row for row in result.rows if row["state"] == "COMPLETE"), key=lambda row: row["val_loss"])[:2]
+    tried = [{key: row[key] for key in params.tune.space} for row in result.rows]
     assert tried[1:3] == [{key: row[key] for key in params.tune.space} for row in best]
 
 
@@ -306,7 +306,7 @@ def never_needed():
     """The stand-in needs no device."""
 
 
-def test_an_earlier_study_that_is_not_there_is_told_with_those_that_are(tmp_path):
+def test_the_error_for_a_missing_earlier_study_lists_the_existing_ones(tmp_path):
     run(light(trials=1), tmp_path / "optuna.db")
     params = light(warm_start="nobody")
     with pytest.raises(SearchError, match="no study of that name") as caught:
@@ -359,12 +359,12 @@ def test_more_objectives_than_a_study_has_are_refused_before_anything_is_written
 
 
 def test_a_study_with_the_word_of_a_re_check_in_its_name_is_shown(tmp_path):
-    place = tuning.StudyLocation(tmp_path / "optuna.db")
+    location = tuning.StudyLocation(tmp_path / "optuna.db")
     names_given = ("mnist-finalists-only", "b-finalists-abcdef")
     for name in names_given:
-        tuning.search(light(trials=1, finalists=1), name, place, Watched(), nothing, identity={}, objective=bowl)
-    assert names(place) == list(names_given)
-    assert study_overview(place, names_given[0]).states == {"complete": 1}
+        tuning.search(light(trials=1, finalists=1), name, location, Watched(), nothing, identity={}, objective=bowl)
+    assert study_names(location) == list(names_given)
+    assert study_overview(location, names_given[0]).states == {"complete": 1}
 
 
 def test_the_settings_of_the_sampler_are_kept_with_the_study(finished):
@@ -398,7 +398,7 @@ def test_a_sound_database_that_refuses_is_not_to_be_moved_away(tmp_path):
     with (
         closing(reader),
         pytest.raises(SearchError, match="readonly") as caught,
-        refusals(tuning.StudyLocation(database)),
+        storage_errors(tuning.StudyLocation(database)),
     ):
         reader.execute("DELETE FROM trials")
     assert "away" not in caught.value.fix
@@ -415,9 +415,9 @@ def test_a_project_may_lie_in_a_folder_with_signs_of_an_address(folder, tmp_path
 
 @pytest.mark.parametrize("name", ["mnist/a", "\u00e4" * 200])
 def test_a_study_may_have_a_name_that_no_file_can_have(name, tmp_path):
-    place = tuning.StudyLocation(tmp_path / "optuna.db")
-    found = tuning.search(light(trials=1), name, place, Watched(), nothing, identity={}, objective=bowl)
-    assert found.study == name
+    location = tuning.StudyLocation(tmp_path / "optuna.db")
+    result = tuning.search(light(trials=1), name, location, Watched(), nothing, identity={}, objective=bowl)
+    assert result.study == name
 
 
 def test_another_programs_database_is_left_alone(tmp_path):
@@ -431,7 +431,7 @@ def test_another_programs_database_is_left_alone(tmp_path):
         assert database.execute("SELECT count(*) FROM sqlite_master").fetchone() == (2,)
 
 
-def test_an_older_schema_is_told_with_the_command_that_lifts_it(tmp_path):
+def test_the_error_for_an_older_schema_gives_the_command_that_upgrades_it(tmp_path):
     database = tmp_path / "optuna.db"
     run(light(trials=1), database)
     with sqlite3.connect(database) as connection:
@@ -471,16 +471,16 @@ def test_a_storage_that_cannot_be_read_is_refused_without_its_password(storage, 
 
 @pytest.mark.parametrize("password", ["s3cr/et", "s3cr%2Fet", "s3cr'et", 's3cr"et', "<s3cr>et", "s3cr:et", "s3cr?et"])
 def test_a_password_with_signs_in_it_is_not_shown(password, tmp_path):
-    place = tuning.study_location(
+    location = tuning.study_location(
         light(storage=f"postgresql://ann:{password}@localhost:1/db"), tmp_path / "optuna.db", {}
     )
     with pytest.raises(SearchError, match="cannot be used") as caught:
-        run(light(), place)
-    assert "s3cr" not in f"{caught.value.problem}{caught.value.fix}{place}{place!r}"
-    assert str(place) == "postgresql://***@localhost:1/db"
+        run(light(), location)
+    assert "s3cr" not in f"{caught.value.problem}{caught.value.fix}{location}{location!r}"
+    assert str(location) == "postgresql://***@localhost:1/db"
 
 
 def test_values_and_rows_can_be_written_as_json(finished):
-    outcome, _, _ = finished
-    assert json.loads(json.dumps(outcome.values)) == outcome.values
-    assert "trial,state,val_loss,epochs,train.learning_rate" in tuning.tables(outcome)["trials.csv"]
+    result, _, _ = finished
+    assert json.loads(json.dumps(result.values)) == result.values
+    assert "trial,state,val_loss,epochs,train.learning_rate" in tuning.tables(result)["trials.csv"]

@@ -12,7 +12,7 @@ from glyphline.tuning.trial_store import TrialClaim
 from tests.forks import forked
 from tests.kills import (
     POINTS,
-    TAKE_UP,
+    RESTART,
     children,
     dies_first,
     killed_and_resumed,
@@ -38,12 +38,12 @@ def test_a_search_killed_at_a_named_point_ends_as_if_it_had_not_been(point, unbr
 
 
 @pytest.mark.parametrize("after", [False, True])
-def test_a_search_killed_as_a_dead_trial_is_taken_up_counts_the_attempt_or_not_but_never_loses_it(
+def test_a_search_killed_while_a_dead_trial_is_restarted_counts_the_attempt_or_not_but_never_loses_it(
     after, unbroken, tmp_path
 ):
     database = tmp_path / "optuna.db"
     first = dataclasses.replace(POINTS["during a report"])
-    second = dataclasses.replace(TAKE_UP, after=after)
+    second = dataclasses.replace(RESTART, after=after)
     for death in (first, second):
 
         def doomed(death=death):
@@ -51,9 +51,9 @@ def test_a_search_killed_as_a_dead_trial_is_taken_up_counts_the_attempt_or_not_b
             run(light(), database)
 
         assert forked(doomed) == -signal.SIGKILL
-    killed = trials(database)
+    before = trials(database)
     run(light(), database)
-    check_sound(trials(database), killed, 6)
+    check_sound(trials(database), before, 6)
     assert trials(database) == unbroken
 
 
@@ -66,8 +66,8 @@ def test_a_trial_whose_process_died_twice_is_failed_and_the_search_goes_on(tmp_p
             run(light(), database)
 
         assert forked(doomed) == -signal.SIGKILL
-    outcome = run(light(), database)
-    assert (outcome.rows[0]["state"], outcome.failed) == ("FAIL", 1)
+    result = run(light(), database)
+    assert (result.rows[0]["state"], result.failed) == ("FAIL", 1)
     with sqlite3.connect(database) as connection:
         reasons = connection.execute("SELECT value_json FROM trial_user_attributes WHERE key = 'reason'").fetchall()
     assert ('"its process died 2 times"',) in reasons
@@ -76,16 +76,16 @@ def test_a_trial_whose_process_died_twice_is_failed_and_the_search_goes_on(tmp_p
 def test_a_worker_that_dies_costs_one_attempt_of_one_trial(tmp_path, monkeypatch):
     monkeypatch.setenv("BOWL_MARKS", str(tmp_path))
     database = tmp_path / "optuna.db"
-    outcome = recorded(light(workers=2, pruner="none"), database, tmp_path, dies_first)
-    found = trials(database)
-    check_sound(found, [], 6)
-    check_journal(tmp_path, found)
+    result = recorded(light(workers=2, pruner="none"), database, tmp_path, dies_first)
+    ended = trials(database)
+    check_sound(ended, [], 6)
+    check_journal(tmp_path, ended)
     attempts = [len(list(tmp_path.glob(f"{number}-*"))) for number in range(6)]
     assert attempts == [1, 2, 1, 2, 1, 2]
-    assert [row["trial"] for row in outcome.rows if row["state"] == "FAIL"] == [3]
+    assert [row["trial"] for row in result.rows if row["state"] == "FAIL"] == [3]
 
 
-def test_workers_do_not_outlive_a_desk_that_is_killed_and_the_next_run_meets_the_budget(tmp_path):
+def test_workers_do_not_outlive_a_killed_scheduler_and_the_next_run_meets_the_budget(tmp_path):
     database, rng = tmp_path / "optuna.db", random.Random(3)
     deaths = sum(killed_at_random(database, tmp_path, 8, 2, rng) for _ in range(2))
     assert deaths
@@ -113,7 +113,7 @@ def test_ctrl_c_lets_running_trials_end_and_begins_no_more(tmp_path, workers):
 
 
 @pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
-def test_a_second_ctrl_c_or_sigterm_stops_at_once_and_gives_the_trials_back(tmp_path, first):
+def test_a_second_ctrl_c_or_sigterm_stops_at_once_and_releases_the_trials(tmp_path, first):
     database = tmp_path / "optuna.db"
     process = start(database, tmp_path, 30, 2, BOWL_EPOCH_S="30")
     until(lambda: states(database).count("RUNNING") == 2)

@@ -40,17 +40,17 @@ def test_a_node_that_is_lost_half_way_costs_no_trial(cluster, tmp_path, monkeypa
 
     killer = threading.Thread(target=lose_a_node)
     killer.start()
-    outcome = run(light(workers=2, launcher="ray", trials=12), database, watched, slow_bowl)
+    result = run(light(workers=2, launcher="ray", trials=12), database, watched, slow_bowl)
     killer.join()
     assert before
-    assert outcome.failed == 0
+    assert result.failed == 0
     check_sound(trials(database), before, 12)
     assert len({trial["worker"] for trial in watched.trials.values()}) >= 2
 
 
 def test_a_worker_asks_for_no_more_than_one_node_has(cluster, tmp_path):
-    outcome = run(light(workers=1, launcher="ray", trials=2), tmp_path / "optuna.db")
-    assert outcome.complete + outcome.pruned == 2
+    result = run(light(workers=1, launcher="ray", trials=2), tmp_path / "optuna.db")
+    assert result.complete + result.pruned == 2
 
 
 def test_more_gpus_per_trial_than_the_cluster_has_are_refused(cluster, tmp_path):
@@ -58,19 +58,22 @@ def test_more_gpus_per_trial_than_the_cluster_has_are_refused(cluster, tmp_path)
         run(light(launcher="ray", gpus_per_trial=1.0), tmp_path / "optuna.db")
 
 
-def test_an_address_without_a_port_is_told(tmp_path, monkeypatch):
+def test_an_address_without_a_port_is_reported(tmp_path, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", "nowhere")
-    with pytest.raises(SearchError, match="no Ray cluster could be reached or begun") as caught:
+    with pytest.raises(SearchError, match="no Ray cluster could be reached or started") as caught:
         run(light(launcher="ray"), tmp_path / "optuna.db")
     assert "RAY_ADDRESS" in caught.value.fix
     assert not ray.is_initialized()
 
 
-def test_an_address_with_nobody_there_is_told_before_ray_looks_for_it(tmp_path, monkeypatch):
+def test_an_address_without_a_cluster_is_reported_before_ray_looks_for_it(tmp_path, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
-    nobody = r"nobody answers at RAY_ADDRESS=127\.0\.0\.1:9"
-    with calls.noted(calls.CONNECT, "subprocess.Popen") as noted, pytest.raises(SearchError, match=nobody) as caught:
+    no_cluster = r"no Ray cluster answers at RAY_ADDRESS=127\.0\.0\.1:9"
+    with (
+        calls.noted(calls.CONNECT, "subprocess.Popen") as made,
+        pytest.raises(SearchError, match=no_cluster) as caught,
+    ):
         run(light(launcher="ray"), tuning.StudyLocation(tmp_path / "optuna.db"))
     assert "ray start" in caught.value.fix
-    assert [call.arguments[1] for call in noted] == [("127.0.0.1", 9)]
+    assert [call.arguments[1] for call in made] == [("127.0.0.1", 9)]
     assert not ray.is_initialized()

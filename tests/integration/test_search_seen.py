@@ -10,8 +10,8 @@ from glyphline import tuning
 from glyphline.commands import study
 from glyphline.errors import SearchError
 from glyphline.paths import Paths
-from glyphline.tuning.overview import names, study_overview
-from glyphline.tuning.progress import shown
+from glyphline.tuning.overview import study_names, study_overview
+from glyphline.tuning.progress import trial_progress
 from tests.searches import IDENTITY, STUDY, Watched, bowl, light, nothing, run
 
 
@@ -52,15 +52,15 @@ def test_a_study_is_drawn_as_pictures_and_as_one_page_that_needs_no_network(tmp_
 
 
 def test_a_front_is_drawn_with_the_names_of_the_objectives(tmp_path):
-    found = drawn(light(trials=6, objectives=("val_loss", "model_size")), tmp_path)
-    assert found == {"timeline.png", "pareto_front.png", "study.html"}
+    files = drawn(light(trials=6, objectives=("val_loss", "model_size")), tmp_path)
+    assert files == {"timeline.png", "pareto_front.png", "study.html"}
     assert "model_size" in (tmp_path / "figures" / "study.html").read_text(encoding="utf-8")
 
 
 def test_a_study_of_one_trial_is_drawn_without_what_needs_more(tmp_path):
-    found = drawn(light(trials=1), tmp_path)
-    assert {"timeline.png", "optimization_history.png", "study.html"} <= found
-    assert "param_importances.png" not in found
+    files = drawn(light(trials=1), tmp_path)
+    assert {"timeline.png", "optimization_history.png", "study.html"} <= files
+    assert "param_importances.png" not in files
 
 
 def test_the_importance_of_parameters_is_left_out_where_it_would_be_a_guess(tmp_path):
@@ -71,18 +71,18 @@ def test_the_importance_of_parameters_is_left_out_where_it_would_be_a_guess(tmp_
 
 def test_an_overview_has_every_trial_and_changes_nothing(database):
     before = database.read_bytes()
-    found = study_overview(tuning.StudyLocation(database), STUDY)
-    assert [row.number for row in found.rows] == list(range(8))
-    assert sum(found.states.values()) == 8
-    assert found.front == (
-        min((row for row in found.rows if row.state == "complete"), key=lambda r: r.val_loss).number,
+    overview = study_overview(tuning.StudyLocation(database), STUDY)
+    assert [row.number for row in overview.rows] == list(range(8))
+    assert sum(overview.states.values()) == 8
+    assert overview.front == (
+        min((row for row in overview.rows if row.state == "complete"), key=lambda r: r.val_loss).number,
     )
-    assert found.seconds > 0
-    assert names(tuning.StudyLocation(database)) == [STUDY]
+    assert overview.seconds > 0
+    assert study_names(tuning.StudyLocation(database)) == [STUDY]
     assert database.read_bytes() == before
 
 
-def test_a_study_that_is_not_there_is_told_with_those_that_are(database, tmp_path):
+def test_the_error_for_a_missing_study_lists_the_existing_ones(database, tmp_path):
     with pytest.raises(SearchError, match=f"there are {STUDY}"):
         study_overview(tuning.StudyLocation(database), "nobody")
     with pytest.raises(SearchError, match="there are none yet"):
@@ -112,8 +112,8 @@ def test_a_terminal_gets_a_bar_with_the_best_value_and_what_was_pruned(database)
 
     trials = optuna.load_study(study_name=STUDY, storage=f"sqlite:///{database}").get_trials()
     out = Terminal()
-    with shown("trial", 8, out) as ended:
-        ended(trials[-1], trials)
+    with trial_progress("trial", 8, out) as on_trial_end:
+        on_trial_end(trials[-1], trials)
     assert "best 0." in out.getvalue()
     assert "8/8" in out.getvalue()
 
@@ -122,7 +122,7 @@ def test_a_log_gets_a_line_per_trial(database, caplog):
     import optuna
 
     trials = optuna.load_study(study_name=STUDY, storage=f"sqlite:///{database}").get_trials()
-    with caplog.at_level("INFO", logger="glyphline"), shown("trial", 8, io.StringIO()) as ended:
-        ended(trials[0], trials)
+    with caplog.at_level("INFO", logger="glyphline"), trial_progress("trial", 8, io.StringIO()) as on_trial_end:
+        on_trial_end(trials[0], trials)
     (line,) = [record.getMessage() for record in caplog.records]
     assert line.startswith("trial 1 of 8: complete, val_loss 0.")

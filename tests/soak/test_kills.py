@@ -29,7 +29,7 @@ def unbroken(tmp_path_factory):
 @pytest.mark.timeout(3000)
 @pytest.mark.parametrize("after", [False, True])
 def test_a_search_killed_at_any_statement_ends_as_if_it_had_not_been(after, unbroken, tmp_path):
-    outcome, found, count = unbroken
+    result, ended, count = unbroken
     assert count > 100
     for at in range(count):
         folder = tmp_path / str(at)
@@ -41,8 +41,8 @@ def test_a_search_killed_at_any_statement_ends_as_if_it_had_not_been(after, unbr
             run(PARAMS, database)
 
         assert forked(doomed) == -signal.SIGKILL
-        assert run(PARAMS, database) == outcome
-        assert trials(database) == found
+        assert run(PARAMS, database) == result
+        assert trials(database) == ended
     print(f"{count} SIGKILLs {'after' if after else 'before'} a statement")
 
 
@@ -79,7 +79,7 @@ def test_processes_killed_at_random_moments_lose_nothing(tmp_path):
             kills += killed_at_random(database, folder, budget, 2, rng)
         resumed(light(trials=budget, workers=2), database, folder)
     assert kills >= 20
-    print(f"{kills} SIGKILLs of a desk with two workers")
+    print(f"{kills} SIGKILLs of a scheduler with two workers")
 
 
 def test_a_journal_matches_after_a_kill_at_every_tenth_statement(tmp_path):
@@ -95,21 +95,21 @@ def test_a_shared_study_killed_at_random_statements_meets_its_budget(postgresql_
     for lap in range(5):
         url = postgresql_server.new_database(f"soak{lap}")
         params = light(trials=12, storage=url)
-        place = tuning.study_location(params, tmp_path / "optuna.db", {})
+        location = tuning.study_location(params, tmp_path / "optuna.db", {})
         folder = tmp_path / str(lap)
         folder.mkdir()
-        recorded(light(trials=1, storage=url), place, folder)
+        recorded(light(trials=1, storage=url), location, folder)
         for _ in range(6):
             death = Death(after=rng.random() < 0.5, at=rng.randrange(20))
 
-            def doomed(death=death, params=params, place=place, folder=folder):
+            def doomed(death=death, params=params, location=location, folder=folder):
                 death.install()
-                recorded(params, place, folder)
+                recorded(params, location, folder)
 
             kills += forked(doomed) == -signal.SIGKILL
-        resumed(params, place, folder)
+        resumed(params, location, folder)
     assert kills >= 20
-    print(f"{kills} SIGKILLs of desks at a PostgreSQL study")
+    print(f"{kills} SIGKILLs of schedulers of a PostgreSQL study")
 
 
 FITS = """
@@ -117,13 +117,13 @@ import sys
 from pathlib import Path
 if __name__ == "__main__":
     from functools import partial
-    from tests.integration.test_search_fits import SMALL, setting
+    from tests.integration.test_search_fits import SMALL, fit_context
     from tests.searches import light, recorded
     from tests.conftest import changed
-    from glyphline.tuning.trial import run_trial
+    from glyphline.tuning.trial import fit_candidate
     database, folder, budget = sys.argv[1:]
     params = changed(light(), SMALL | {"tune.trials": int(budget), "tune.finalists": 0})
-    recorded(params, Path(database), Path(folder), run_trial, partial(setting, params))
+    recorded(params, Path(database), Path(folder), fit_candidate, partial(fit_context, params))
 """
 
 

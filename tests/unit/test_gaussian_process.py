@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
 
-from glyphline.tuning.gaussian_process import FITTED, GaussianProcessSampler, _position, _Seen, _value
+from glyphline.tuning.gaussian_process import FITTED, GaussianProcessSampler, _Observations, _position, _value
 from glyphline.tuning.space import Space
 from tests.conftest import changed
 
@@ -43,8 +43,8 @@ def ended(values, value=None, *, state=TrialState.COMPLETE, space=SPACE, curve=(
     )
 
 
-def drawn(study, seed, space=SPACE, existing=dict, startup_trials=3):
-    sampler = GaussianProcessSampler(seed, startup_trials, space, existing)
+def drawn(study, seed, space=SPACE, active_values=dict, startup_trials=3):
+    sampler = GaussianProcessSampler(seed, startup_trials, space, active_values)
     trial = create_trial(state=TrialState.RUNNING)
     return sampler.sample_relative(study, trial, sampler.infer_relative_search_space(study, trial))
 
@@ -56,7 +56,7 @@ def random_values(number):
 
 
 @given(st.sampled_from(DISTRIBUTIONS), st.floats(0, 1))
-def test_every_place_is_a_value_and_every_value_has_its_place(distribution, position):
+def test_every_position_is_a_value_and_every_value_has_its_position(distribution, position):
     value = _value(distribution, position)
     assert distribution._contains(distribution.to_internal_repr(value))
     assert 0 <= _position(distribution, value) <= 1 + 1e-9
@@ -65,11 +65,11 @@ def test_every_place_is_a_value_and_every_value_has_its_place(distribution, posi
 
 
 def test_numbers_lie_by_their_size_whatever_their_order():
-    places = [_position(CategoricalDistribution((256, 64, 128)), value) for value in (64, 128, 256)]
-    assert places == [0, 0.5, 1]
+    positions = [_position(CategoricalDistribution((256, 64, 128)), value) for value in (64, 128, 256)]
+    assert positions == [0, 0.5, 1]
 
 
-def test_it_draws_blindly_until_it_has_seen_enough():
+def test_it_draws_at_random_until_there_are_enough_trials():
     study = optuna.create_study()
     study.add_trials([ended(random_values(number), 1.0) for number in range(2)])
     study.add_trial(ended(random_values(2), state=TrialState.FAIL))
@@ -84,8 +84,8 @@ def test_the_same_seed_and_trials_draw_the_same():
     assert drawn(study, 1) == drawn(study, 1) != drawn(study, 2)
 
 
-def test_fifteen_trials_find_what_a_hundred_blind_ones_do_not():
-    blind = np.median([min(loss(random_values(100 * run + number)) for number in range(100)) for run in range(10)])
+def test_fifteen_trials_find_what_a_hundred_random_ones_do_not():
+    by_chance = [min(loss(random_values(100 * run + number)) for number in range(100)) for run in range(10)]
     best = []
     for run in range(10):
         study = optuna.create_study()
@@ -93,7 +93,7 @@ def test_fifteen_trials_find_what_a_hundred_blind_ones_do_not():
             values = drawn(study, 1000 * run + number) or random_values(1000 * run + number)
             study.add_trial(ended(values, loss(values)))
         best.append(study.best_value)
-    assert np.median(best) < blind
+    assert np.median(best) < np.median(by_chance)
 
 
 def test_a_pruned_trial_counts_as_if_it_had_gone_on_as_the_others():
@@ -103,7 +103,7 @@ def test_a_pruned_trial_counts_as_if_it_had_gone_on_as_the_others():
         ended(values, 0.5, curve=(1.1, 0.5)),
         ended(values, state=TrialState.PRUNED, curve=(1.0,)),
     ]
-    complete, other, pruned = _Seen(trials, ONE).losses
+    complete, other, pruned = _Observations(trials, ONE).losses
     assert pruned == pytest.approx((complete + other) / 2)
 
 
@@ -115,7 +115,7 @@ def test_a_pruned_trial_is_not_taken_for_better_than_the_best():
         ended(values, state=TrialState.PRUNED, curve=(0.6, 0.7)),
         ended(values, state=TrialState.PRUNED, curve=(0.6, 2.0)),
     ]
-    complete, promising, hopeless = _Seen(trials, ONE).losses
+    complete, promising, hopeless = _Observations(trials, ONE).losses
     assert complete == promising < hopeless
 
 
@@ -127,7 +127,7 @@ def test_what_was_pruned_early_goes_on_as_those_that_were_pruned_late():
         ended(values, state=TrialState.PRUNED, curve=(1.1, 0.9)),
         ended(values, state=TrialState.PRUNED, curve=(1.2,)),
     ]
-    _, late, other, early = _Seen(trials, ONE).losses
+    _, late, other, early = _Observations(trials, ONE).losses
     # Steps of -0.4, -0.2 and -0.2 to the second epoch: from 1.2 to 1.0.
     assert early - other == pytest.approx(other - late)
 
@@ -136,18 +136,18 @@ def test_a_failed_trial_counts_as_the_worst_and_one_that_diverged_does_not_hide_
     values = random_values(0)
     trials = [ended(values, value) for value in (0.1, 0.2, 0.3, 0.4, 1e9)]
     trials.append(ended(values, state=TrialState.FAIL))
-    seen = _Seen(trials, ONE)
-    assert seen.losses[-1] == seen.losses[-2] == max(seen.losses)
-    assert seen.losses[1] - seen.losses[0] > 0.2
+    losses = _Observations(trials, ONE).losses
+    assert losses[-1] == losses[-2] == max(losses)
+    assert losses[1] - losses[0] > 0.2
 
 
 def test_one_pruned_at_a_loss_that_is_no_number_says_nothing():
     values = random_values(0)
     trials = [ended(values, 0.1, curve=(0.2,)), ended(values, state=TrialState.PRUNED, curve=(math.nan,))]
-    assert len(_Seen(trials, ONE).losses) == 1
+    assert len(_Observations(trials, ONE).losses) == 1
 
 
-def test_equal_losses_and_equal_places_are_no_obstacle():
+def test_equal_losses_and_equal_candidates_are_no_obstacle():
     study = optuna.create_study()
     study.add_trials([ended(random_values(0), 0.5) for _ in range(5)])
     assert set(drawn(study, 0)) == set(SPACE)
@@ -179,7 +179,7 @@ def test_two_objectives_are_weighed_anew_for_each_draw():
     assert len({drawn(study, seed)["units"] for seed in range(12)}) > 1
 
 
-def test_a_candidate_has_only_the_values_that_count(default_params):
+def test_a_candidate_has_only_the_values_of_its_kind(default_params):
     searched = {
         "model.kind": {"choices": ["cnn", "resnet"]},
         "model.dense_units": {"choices": [32, 64, 128], "kinds": ["cnn"]},
@@ -188,9 +188,9 @@ def test_a_candidate_has_only_the_values_that_count(default_params):
     space = Space(changed(default_params, {"tune.space": searched}))
     study = optuna.create_study()
     for number in range(12):
-        blind = space.draw(study, optuna.samplers.RandomSampler(seed=number), number)
-        study.add_trial(ended(blind, float(number), space=space.distributions))
+        values = space.draw(study, optuna.samplers.RandomSampler(seed=number), number)
+        study.add_trial(ended(values, float(number), space=space.distributions))
     for seed in range(8):
-        values = space.draw(study, GaussianProcessSampler(seed, 3, space.distributions, space.existing), 12)
+        values = space.draw(study, GaussianProcessSampler(seed, 3, space.distributions, space.active_values), 12)
         assert ("model.dense_units" in values) == (values["model.kind"] == "cnn")
         assert {"model.kind", "train.learning_rate"} <= set(values)

@@ -1,4 +1,4 @@
-"""Workers on the nodes of a cluster: none may ask for more than one node has."""
+"""Workers on the nodes of a cluster: a worker may not need more than one node has."""
 
 import pytest
 from hypothesis import given
@@ -25,7 +25,7 @@ from glyphline.tuning.launchers.ray_nodes import Node
     ],
 )
 def test_a_worker_gets_the_most_processors_with_which_all_of_them_run(nodes, workers, gpus_per_trial, threads):
-    assert ray_nodes.threads([Node(*node) for node in nodes], workers, gpus_per_trial) == threads
+    assert ray_nodes.threads_per_worker([Node(*node) for node in nodes], workers, gpus_per_trial) == threads
 
 
 @given(
@@ -34,9 +34,9 @@ def test_a_worker_gets_the_most_processors_with_which_all_of_them_run(nodes, wor
     st.sampled_from([0.0, 0.25, 0.5, 1.0, 2.0]),
 )
 def test_where_one_worker_has_room_a_worker_with_its_threads_has_too(nodes, workers, gpus_per_trial):
-    fits = any(node.room(1, gpus_per_trial) for node in nodes)
-    each = ray_nodes.threads(nodes, workers, gpus_per_trial)
-    assert any(node.room(each, gpus_per_trial) for node in nodes) == fits
+    fits = any(node.capacity(1, gpus_per_trial) for node in nodes)
+    each = ray_nodes.threads_per_worker(nodes, workers, gpus_per_trial)
+    assert any(node.capacity(each, gpus_per_trial) for node in nodes) == fits
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_where_one_worker_has_room_a_worker_with_its_threads_has_too(nodes, work
 )
 def test_a_worker_that_no_node_could_hold_is_refused(nodes, gpus_per_trial, problem):
     with pytest.raises(SearchError, match=problem):
-        ray_nodes.check([Node(*node) for node in nodes], gpus_per_trial)
+        ray_nodes.check_capacity([Node(*node) for node in nodes], gpus_per_trial)
 
 
 def test_dead_nodes_offer_nothing():
@@ -60,4 +60,4 @@ def test_dead_nodes_offer_nothing():
         {"Alive": True, "Resources": {"memory": 1e9}},
         {"Alive": False, "Resources": {"CPU": 64.0}},
     ]
-    assert ray_nodes.living(offered) == [Node(4, 1), Node(0, 0)]
+    assert ray_nodes.alive_nodes(offered) == [Node(4, 1), Node(0, 0)]

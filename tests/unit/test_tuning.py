@@ -6,24 +6,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glyphline.errors import ParamsError, SearchError, TrainingError
-from glyphline.tuning.finalists import rechecked, usable
+from glyphline.tuning.finalists import recheck_results, usable
 from glyphline.tuning.identity import differences, identity, recheck_seed, sampler_seed, study_name, trial_seed
 from glyphline.tuning.interrupt import Interrupt
-from glyphline.tuning.launchers.choice import launcher
-from glyphline.tuning.launchers.gpus import shares
+from glyphline.tuning.launchers.gpus import visible_devices
+from glyphline.tuning.launchers.launcher import choose_launcher
 from glyphline.tuning.plan import Finalist, RecheckPlan, SearchPlan
 from glyphline.tuning.process_lease import LocalLease
 from glyphline.tuning.report import check_rechecked, check_usable, rows, tables
 from glyphline.tuning.space import Space
 from glyphline.tuning.study import pruner
 from glyphline.tuning.trial import TooLargeError, TrialSpec
-from glyphline.tuning.trial_runner import run_recorded
+from glyphline.tuning.trial_runner import run_trial
 from glyphline.tuning.trial_scheduler import TrialScheduler
-from glyphline.tuning.trial_store import CLAIM, MEASURED, REASON, SECONDS, TrialStore, seconds_spent
+from glyphline.tuning.trial_store import CLAIM, METRICS, REASON, SECONDS, TrialStore, seconds_spent
+from glyphline.tuning.watcher import Notifier
 from tests.conftest import changed
 
 DIGESTS = {"train": "a", "val": "b"}
-JOB = TrialSpec(0, {}, 1, 1)
+SPEC = TrialSpec(0, {}, 1, 1)
 
 
 def name(params, digests=DIGESTS, code="c"):
@@ -37,16 +38,16 @@ def test_a_range_of_a_whole_number_parameter_is_whole(default_params):
     )
 
 
-def test_the_space_reaches_out_to_the_hand_set_value(default_params):
+def test_the_space_is_widened_to_the_value_of_params_yaml(default_params):
     params = changed(default_params, {"train.learning_rate": 0.05, "train.batch_size": 48})
     space = Space(params)
     assert space.dimensions["train.learning_rate"].distribution.high == 0.05
     assert 48 in space.dimensions["train.batch_size"].distribution.choices
-    assert all(space.dimensions[key].holds(value) for key, value in space.hand_set().items())
+    assert all(space.dimensions[key].contains(value) for key, value in space.current_values().items())
 
 
 @pytest.mark.parametrize(
-    ("entry", "now", "expected"),
+    ("entry", "current", "expected"),
     [
         ({"low": 64, "high": 192, "step": 64}, 64, optuna.distributions.IntDistribution(64, 192, step=64)),
         ({"low": 64, "high": 256, "step": 64}, 320, optuna.distributions.IntDistribution(64, 320, step=64)),
@@ -54,10 +55,10 @@ def test_the_space_reaches_out_to_the_hand_set_value(default_params):
         ({"low": 16, "high": 256, "log": True}, 0, optuna.distributions.IntDistribution(0, 256)),
     ],
 )
-def test_a_widened_range_keeps_its_steps_and_trial_0_its_value(default_params, entry, now, expected):
-    space = Space(changed(default_params, {"model.dense_units": now, "tune.space": {"model.dense_units": entry}}))
+def test_a_widened_range_keeps_its_steps_and_trial_0_its_value(default_params, entry, current, expected):
+    space = Space(changed(default_params, {"model.dense_units": current, "tune.space": {"model.dense_units": entry}}))
     assert space.dimensions["model.dense_units"].distribution == expected
-    assert space.dimensions["model.dense_units"].holds(now)
+    assert space.dimensions["model.dense_units"].contains(current)
 
 
 CONDITIONAL = {
@@ -70,16 +71,16 @@ CONDITIONAL = {
 def test_a_parameter_is_searched_only_with_the_networks_that_it_is_for(default_params):
     space = Space(changed(default_params, {"tune.space": CONDITIONAL}))
     study = optuna.create_study()
-    seen = [space.draw(study, optuna.samplers.RandomSampler(seed=number), number) for number in range(20)]
-    assert {("model.kernel_size" in values, values["model.kind"]) for values in seen} == {
+    candidates = [space.draw(study, optuna.samplers.RandomSampler(seed=number), number) for number in range(20)]
+    assert {("model.kernel_size" in values, values["model.kind"]) for values in candidates} == {
         (True, "resnet"),
         (False, "cnn"),
     }
     assert space.is_conditional
-    assert "model.kernel_size" not in space.hand_set()
+    assert "model.kernel_size" not in space.current_values()
 
 
-def test_a_parameter_for_another_network_than_the_hand_set_one_is_left_out(default_params):
+def test_a_parameter_for_another_network_than_that_of_params_yaml_is_left_out(default_params):
     space = Space(changed(default_params, {"tune.space": {key: CONDITIONAL[key] for key in list(CONDITIONAL)[:2]}}))
     assert list(space.draw(optuna.create_study(), optuna.samplers.RandomSampler(), 0)) == ["train.learning_rate"]
     assert not space.is_conditional
@@ -154,7 +155,7 @@ def test_seeds_of_neighbours_differ(seed, number):
 
 
 def raising(error):
-    def objective(params, job, setting, *, on_epoch):
+    def objective(params, spec, fit_context, *, on_epoch):
         raise error
 
     return objective
@@ -175,54 +176,54 @@ class ResourceExhaustedError(Exception):
     ],
 )
 def test_a_candidate_that_cannot_be_fitted_is_failed_with_its_reason(error, reason):
-    ended = run_recorded(raising(error), None, None, JOB, lambda *_: None)
-    assert (ended.state, ended.error) == ("FAIL", None)
-    assert ended.reason.startswith(reason)
+    result = run_trial(raising(error), None, None, SPEC, lambda *_: None)
+    assert (result.state, result.error) == ("FAIL", None)
+    assert result.reason.startswith(reason)
 
 
-def test_a_mistake_of_ours_is_kept_with_its_traceback():
-    ended = run_recorded(raising(ZeroDivisionError("x")), None, None, JOB, lambda *_: None)
-    assert isinstance(ended.error, ZeroDivisionError)
-    assert "raise error" in ended.trace
-    assert ended.without_error().error is None
+def test_a_mistake_of_this_program_is_kept_with_its_traceback():
+    result = run_trial(raising(ZeroDivisionError("x")), None, None, SPEC, lambda *_: None)
+    assert isinstance(result.error, ZeroDivisionError)
+    assert "raise error" in result.traceback
+    assert result.without_error().error is None
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("out of memory")])
-def test_what_the_desk_raises_is_no_fault_of_the_candidate(error):
-    def objective(params, job, setting, *, on_epoch):
+def test_what_the_scheduler_raises_is_no_fault_of_the_candidate(error):
+    def objective(params, spec, fit_context, *, on_epoch):
         on_epoch(0, {"val_loss": 0.5})
 
     def report(epoch, metrics):
         raise error
 
     with pytest.raises(type(error)) as caught:
-        run_recorded(objective, None, None, JOB, report)
+        run_trial(objective, None, None, SPEC, report)
     assert caught.value is error
 
 
 def test_a_candidate_beyond_a_limit_is_pruned_and_says_by_how_much():
-    ended = run_recorded(
-        raising(TooLargeError("tune.max_parameters", 0.5, "too many")), None, None, JOB, lambda *_: None
+    result = run_trial(
+        raising(TooLargeError("tune.max_parameters", 0.5, "too many")), None, None, SPEC, lambda *_: None
     )
-    assert (ended.state, ended.constraint, ended.surplus) == ("PRUNED", "tune.max_parameters", 0.5)
+    assert (result.state, result.constraint, result.surplus) == ("PRUNED", "tune.max_parameters", 0.5)
 
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])
 def test_a_loss_that_is_not_finite_fails_the_candidate_at_its_epoch(loss):
-    def objective(params, job, setting, *, on_epoch):
+    def objective(params, spec, fit_context, *, on_epoch):
         on_epoch(0, {"val_loss": loss})
 
-    ended = run_recorded(objective, None, None, JOB, lambda *_: None)
-    assert (ended.state, ended.reason) == ("FAIL", f"epoch 1: val_loss {loss}")
-    ended = run_recorded(lambda *_, **__: {"val_loss": loss}, None, None, JOB, lambda *_: None)
-    assert (ended.state, ended.reason) == ("FAIL", f"val_loss is {loss}")
+    result = run_trial(objective, None, None, SPEC, lambda *_: None)
+    assert (result.state, result.reason) == ("FAIL", f"epoch 1: val_loss {loss}")
+    result = run_trial(lambda *_, **__: {"val_loss": loss}, None, None, SPEC, lambda *_: None)
+    assert (result.state, result.reason) == ("FAIL", f"val_loss is {loss}")
 
 
 def test_a_candidate_that_reports_no_val_loss_is_a_mistake_and_not_never_pruned():
-    def objective(params, job, setting, *, on_epoch):
+    def objective(params, spec, fit_context, *, on_epoch):
         on_epoch(0, {"loss": 0.5})
 
-    assert isinstance(run_recorded(objective, None, None, JOB, lambda *_: None).error, KeyError)
+    assert isinstance(run_trial(objective, None, None, SPEC, lambda *_: None).error, KeyError)
 
 
 def spent(*spans):
@@ -251,7 +252,7 @@ def ended(number, losses, reason="the fit diverged"):
     trial = optuna.trial.create_trial(
         state=state.FAIL if losses is None else state.COMPLETE,
         value=losses,
-        user_attrs={REASON: reason} if losses is None else {MEASURED: {"val_loss": losses}},
+        user_attrs={REASON: reason} if losses is None else {METRICS: {"val_loss": losses}},
     )
     trial.number = number
     return trial
@@ -259,17 +260,17 @@ def ended(number, losses, reason="the fit diverged"):
 
 def recheck(default_params, *losses):
     """Two finalists, 0 better than 1 in the search, with a loss per trial of the re-check."""
-    of = [Finalist(number, {}, 0.1 + number) for number in (0, 1)]
-    plan = RecheckPlan(changed(default_params, {"tune.seeds": len(losses) // 2}), Space(default_params), of)
-    return rechecked(plan, of, [ended(number, loss) for number, loss in enumerate(losses)])
+    finalists = [Finalist(number, {}, 0.1 + number) for number in (0, 1)]
+    plan = RecheckPlan(changed(default_params, {"tune.seeds": len(losses) // 2}), Space(default_params), finalists)
+    return recheck_results(plan, finalists, [ended(number, loss) for number, loss in enumerate(losses)])
 
 
 def test_a_finalist_that_mostly_diverges_does_not_win(default_params):
-    found = recheck(default_params, 0.1, 0.5, None, 0.5, None, 0.5)
-    assert [(one.finalist.number, one.failed) for one in found] == [(1, 0), (0, 2)]
+    results = recheck(default_params, 0.1, 0.5, None, 0.5, None, 0.5)
+    assert [(one.finalist.number, one.failed) for one in results] == [(1, 0), (0, 2)]
 
 
-def test_a_re_check_that_gave_nothing_is_told_with_its_most_common_reason(default_params):
+def test_the_error_of_a_re_check_without_a_result_gives_the_most_common_reason(default_params):
     trials = [ended(0, None), ended(1, None, "out of memory"), ended(2, None), ended(3, None)]
     with pytest.raises(SearchError, match=r"none of 4 .*\(3 times\): the fit diverged") as caught:
         check_rechecked(recheck(default_params, None, None, None, None), trials)
@@ -300,8 +301,8 @@ def test_a_trial_of_another_program_is_not_usable():
     assert len(usable([theirs, ended(0, 0.5)])) == 1
 
 
-class Nobody:
-    """Follows a search without a word."""
+class SilentWatcher:
+    """Follows a search and ignores every call."""
 
     def begin(self, name, number, values, worker):
         return self
@@ -309,19 +310,20 @@ class Nobody:
     def epoch(self, epoch, metrics):
         pass
 
-    def end(self, state, measured, reason):
+    def end(self, state, metrics, reason):
         pass
 
 
-def test_a_trial_that_is_given_back_after_each_death_is_begun_twice_and_then_failed(default_params):
+def test_a_trial_that_is_released_after_each_death_is_started_twice_and_then_failed(default_params):
     study = optuna.create_study()
     plan = SearchPlan(changed(default_params, {"tune.trials": 1}), Space(default_params))
-    desk = TrialScheduler(TrialStore(study), plan, LocalLease(), Nobody(), Interrupt(), lambda *_: None)
+    notifier = Notifier(SilentWatcher(), plan.name)
+    scheduler = TrialScheduler(TrialStore(study), plan, LocalLease(), notifier, Interrupt(), lambda *_: None)
     for state in ("WAITING", "FAIL"):
-        desk.lost(desk.take(), "signal 9")
-        desk.give_back()
+        scheduler.worker_lost(scheduler.next_trial(), "signal 9")
+        scheduler.release()
         assert study.trials[0].state.name == state
-    assert desk.take() is None
+    assert scheduler.next_trial() is None
     assert study.trials[0].user_attrs[REASON] == "its process died 2 times"
     assert study.trials[0].user_attrs[CLAIM]["attempt"] == 2
 
@@ -343,7 +345,7 @@ def test_tables_of_no_search_have_their_headings():
 
 
 @pytest.mark.parametrize(
-    ("per_trial", "workers", "visible", "given"),
+    ("per_trial", "workers", "visible", "devices"),
     [
         (0.0, 3, "", []),
         (1.0, 2, "", ["0", "1"]),
@@ -352,8 +354,8 @@ def test_tables_of_no_search_have_their_headings():
         (0.5, 4, "0,1", ["0", "1", "0", "1"]),
     ],
 )
-def test_gpus_are_shared_out_among_workers(per_trial, workers, visible, given):
-    assert shares(per_trial, workers, ["A100"] * 4, {"CUDA_VISIBLE_DEVICES": visible}) == given
+def test_gpus_are_shared_out_among_workers(per_trial, workers, visible, devices):
+    assert visible_devices(per_trial, workers, ["A100"] * 4, {"CUDA_VISIBLE_DEVICES": visible}) == devices
 
 
 @pytest.mark.parametrize(
@@ -362,26 +364,26 @@ def test_gpus_are_shared_out_among_workers(per_trial, workers, visible, given):
 )
 def test_more_gpus_than_there_are_are_refused(per_trial, workers, problem):
     with pytest.raises(SearchError, match=problem):
-        shares(per_trial, workers, ["A100"] * 2, {})
+        visible_devices(per_trial, workers, ["A100"] * 2, {})
 
 
 @pytest.mark.parametrize(
-    ("names", "visible", "there"), [([], "0,1", 0), ([], "-1", 0), (["A100"], "0,1", 1), (["A100"] * 4, "2,-1,3", 1)]
+    ("names", "visible", "count"), [([], "0,1", 0), ([], "-1", 0), (["A100"], "0,1", 1), (["A100"] * 4, "2,-1,3", 1)]
 )
-def test_a_gpu_that_is_only_named_is_none(names, visible, there):
-    with pytest.raises(SearchError, match=f"there are {there} GPUs"):
-        shares(2.0, 1, names, {"CUDA_VISIBLE_DEVICES": visible})
+def test_a_gpu_that_is_only_named_is_none(names, visible, count):
+    with pytest.raises(SearchError, match=f"there are {count} GPUs"):
+        visible_devices(2.0, 1, names, {"CUDA_VISIBLE_DEVICES": visible})
 
 
 def test_gpus_may_be_named_by_their_ids():
-    assert shares(1.0, 2, ["A100"] * 2, {"CUDA_VISIBLE_DEVICES": "GPU-1a, MIG-2b"}) == ["GPU-1a", "MIG-2b"]
+    assert visible_devices(1.0, 2, ["A100"] * 2, {"CUDA_VISIBLE_DEVICES": "GPU-1a, MIG-2b"}) == ["GPU-1a", "MIG-2b"]
 
 
 def test_trials_with_gpus_of_their_own_get_processes_and_a_missing_gpu_is_refused(default_params, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     tune = changed(default_params, {"tune.gpus_per_trial": 4.0}).tune
     with pytest.raises(SearchError, match="gpus_per_trial=4, and there are 0 GPUs"):
-        launcher(None, tune)
+        choose_launcher(None, tune)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.records import SplitManifest
 from glyphline.tuning import StudyLocation
-from glyphline.tuning.overview import StudyOverview, TrialRow, names, study_overview
+from glyphline.tuning.overview import StudyOverview, TrialRow, study_names, study_overview
 
 SHOWN_REASON = 60
 PIPE_COLUMNS = 200
@@ -19,42 +19,42 @@ def show(params: Params, paths: Paths, name: str | None = None, console: Console
     """Print a study.
 
     Args:
-        params: say which storage, and which study when none is named.
+        params: they decide the storage, and the study when `name` is None.
         paths: of the project.
-        name: of a study; None for the one that `tune` would go on with.
-        console: where to.
+        name: of a study; None for the study that `tune` would continue.
+        console: to print to.
 
     Raises:
         SearchError: there is no such study.
-        ArtifactError: the data are not there that the study's name depends on.
+        ArtifactError: the study's name depends on the data, and they are missing.
     """
     console = console or Console(highlight=False)
     if not console.is_terminal:
-        # A pipe has no width; a table that is cut to 80 columns cannot be read.
+        # A pipe has no width; a table that is cut to 80 columns is unreadable.
         console.width = max(console.width, PIPE_COLUMNS)
-    place = tuning.study_location(params, paths.study)
-    found = study_overview(place, name or present(params, paths))
-    draw(found, params.tune.trials, place, console)
-    others = [other for other in names(place) if other != found.name]
+    location = tuning.study_location(params, paths.study)
+    overview = study_overview(location, name or current_study(params, paths))
+    draw(overview, params.tune.trials, location, console)
+    others = [other for other in study_names(location) if other != overview.name]
     if others:
         console.print(Text(f"other studies: {', '.join(others[-8:])}", style="dim"))
 
 
-def draw(found: StudyOverview, trials: int, place: StudyLocation, console: Console) -> None:
+def draw(overview: StudyOverview, trials: int, location: StudyLocation, console: Console) -> None:
     """Print the facts of a study and the table of its trials.
 
     Args:
-        found: the study.
-        trials: how many are asked for.
-        place: where it is kept.
-        console: where to.
+        overview: of the study.
+        trials: how many the parameters ask for.
+        location: of the study.
+        console: to print to.
     """
-    console.print(_facts(found, trials, str(place)))
-    console.print(_table(found))
+    console.print(_facts(overview, trials, str(location)))
+    console.print(_table(overview))
 
 
-def present(params: Params, paths: Paths) -> str:
-    """The name of the study that `tune` would begin or go on with now."""
+def current_study(params: Params, paths: Paths) -> str:
+    """The name of the study that `tune` would start or continue now."""
     digests = {
         split: records.read(paths.split(split) / "manifest.json", SplitManifest, stage="preprocess").digest
         for split in ("train", "val")
@@ -62,34 +62,34 @@ def present(params: Params, paths: Paths) -> str:
     return tuning.study_name(params, tuning.identity(params, digests, tuning.code_digest(params, paths.work)))
 
 
-def _facts(found: StudyOverview, trials: int, place: str) -> Table:
+def _facts(overview: StudyOverview, trials: int, location: str) -> Table:
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    states = ", ".join(f"{count} {state}" for state, count in found.states.items()) or "none"
+    states = ", ".join(f"{count} {state}" for state, count in overview.states.items()) or "none"
     for label, value in {
-        "study": found.name,
-        "storage": place,
-        "search": ", ".join(f"{key} {value}" for key, value in found.settings.items()),
+        "study": overview.name,
+        "storage": location,
+        "search": ", ".join(f"{key} {value}" for key, value in overview.settings.items()),
         "trials": f"{states} (tune.trials is {trials})",
-        "so far": found.summary,
-        "seconds": f"{found.seconds:.1f}",
+        "so far": overview.summary,
+        "seconds": f"{overview.seconds:.1f}",
     }.items():
-        # As text: what was logged or named may hold brackets, which rich would take for its markup.
+        # As text: names and reasons may hold brackets, which rich would take for its markup.
         table.add_row(label, Text(value))
     return table
 
 
-def _table(found: StudyOverview) -> Table:
-    keys = list(dict.fromkeys(key for row in found.rows for key in row.values))
+def _table(overview: StudyOverview) -> Table:
+    keys = list(dict.fromkeys(key for row in overview.rows for key in row.values))
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for heading in ("trial", "state", "val_loss", "epochs", "seconds", *(key.partition(".")[2] for key in keys)):
         table.add_column(Text(heading), justify="left" if heading == "state" else "right", overflow="fold")
     table.add_column("worker", overflow="fold")
-    for row in found.rows:
+    for row in overview.rows:
         cells = [str(row.number), row.state, _number(row.val_loss), str(row.epochs), _number(row.seconds, 1)]
         cells += [_value(row.values.get(key)) for key in keys]
-        table.add_row(*map(Text, (*cells, _remark(row))), style="bold green" if row.number in found.front else None)
+        table.add_row(*map(Text, (*cells, _remark(row))), style="bold green" if row.number in overview.front else None)
     return table
 
 

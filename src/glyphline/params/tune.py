@@ -1,4 +1,4 @@
-"""The search: its budget, its space, and where it is done."""
+"""The search: its budget, its space, and where its trials run."""
 
 from fractions import Fraction
 from typing import Annotated, Any, Literal, Self
@@ -22,7 +22,7 @@ NOT_SEARCHABLE = {
     ),
     "train.label_smoothing": "it changes what val_loss means, so trials could not be compared",
 }
-"""Dotted key -> why no search may move it."""
+"""Dotted key -> why the search may not change it."""
 
 
 class SpaceEntry(Section):
@@ -48,7 +48,7 @@ class SpaceEntry(Section):
         """An entry is one or the other, and a range has an order."""
         if self.choices is not None:
             if self.low is not None or self.high is not None or self.step is not None or self.log:
-                raise ValueError("choices cannot stand beside low, high, step or log")
+                raise ValueError("choices cannot be combined with low, high, step or log")
             if not self.choices:
                 raise ValueError("choices is empty")
             return self
@@ -59,7 +59,7 @@ class SpaceEntry(Section):
         if self.log and self.low <= 0:
             raise ValueError(f"log: true needs low above 0, and low is {self.low}")
         if self.log and self.step is not None:
-            raise ValueError("step cannot stand beside log: true")
+            raise ValueError("step cannot be combined with log: true")
         if self.step is not None and self.step <= 0:
             raise ValueError(f"step={self.step} must be above 0")
         if self.step is not None and self.step > self.high - self.low:
@@ -68,7 +68,7 @@ class SpaceEntry(Section):
 
     @property
     def extremes(self) -> tuple[Choice, ...]:
-        """The values that show whether the entry fits its parameter: the ends and the first step, or every choice."""
+        """The values to check against the parameter's own rules: the ends and the first step, or every choice."""
         if self.choices is not None:
             return self.choices
         assert self.low is not None
@@ -79,9 +79,9 @@ class SpaceEntry(Section):
         """True when the value is a whole number of steps from `low`, within the range or beyond it."""
         if self.step is None:
             return True
-        # Of the digits as they are written: in binary, 0.3 is not two steps of 0.1 from 0.1.
-        low, step, wanted = (Fraction(str(number)) for number in (self.low, self.step, value))
-        return ((wanted - low) / step).denominator == 1
+        # From the decimal digits: in binary, 0.3 is not two steps of 0.1 from 0.1.
+        low, step, target = (Fraction(str(number)) for number in (self.low, self.step, value))
+        return ((target - low) / step).denominator == 1
 
 
 class TuneParams(Section):
@@ -90,18 +90,18 @@ class TuneParams(Section):
     trials: int = Field(ge=0, le=100_000, description="Trials of the search in all; 0 uses params.yaml as it is.")
     epochs: int = Field(ge=1, le=10_000, description="Epochs of one trial.")
     timeout_s: float | None = Field(
-        gt=0, description="Seconds of searching, over all runs, after which no new trial is begun. Null: no limit."
+        gt=0, description="Seconds of searching, over all runs, after which no new trial is started. Null: no limit."
     )
     sampler: Literal["tpe", "gp", "random"] = Field(
-        description="How values are chosen: tree-structured Parzen; a Gaussian process, slower and better; or blindly."
+        description="How values are chosen: tree-structured Parzen; a Gaussian process, slower and better; or random."
     )
     startup_trials: int = Field(ge=0, description="Finished trials before the sampler models and the pruner prunes.")
     pruner: Literal["median", "halving", "hyperband", "none"] = Field(
-        description="When a trial is given up: worse than half at its epoch, or each time its epochs have doubled, both"
-        " after the warm-up; Hyperband's brackets; or never."
+        description="When a trial is stopped: worse than half at its epoch, or each time its epochs have doubled, both"
+        " after the warm-up; by Hyperband's brackets; or never."
     )
     objectives: Objectives = Field(
-        description="What is made small: val_loss, or val_loss and model_size or latency_ms, which prunes nothing."
+        description="What is minimised: val_loss, or val_loss and model_size or latency_ms, which prunes nothing."
     )
     max_parameters: int | None = Field(ge=1, description="Weights above which a candidate is not fitted. Null: any.")
     finalists: int = Field(
@@ -121,7 +121,7 @@ class TuneParams(Section):
     )
     workers: int = Field(ge=1, le=1024, description="Trials at the same time.")
     launcher: Literal["auto", "inline", "processes", "ray"] = Field(
-        description="Where trials run: in this process, in processes beside it, on Ray. auto: inline for one worker"
+        description="Where trials run: in this process, in worker processes, on Ray. auto: inline for one worker"
         " without GPUs of its own and at most 50 trials."
     )
     gpus_per_trial: float = Field(
@@ -147,7 +147,7 @@ class TuneParams(Section):
                 f"launcher=inline gives a trial no GPUs of its own, and gpus_per_trial is {self.gpus_per_trial:g}"
             )
         if self.gpus_per_trial > 1 and self.gpus_per_trial != int(self.gpus_per_trial):
-            raise ValueError(f"gpus_per_trial={self.gpus_per_trial:g} must be whole, or a part of one")
+            raise ValueError(f"gpus_per_trial={self.gpus_per_trial:g} must be a whole number, or below 1")
         if self.objectives[0] != "val_loss" or len(set(self.objectives)) < len(self.objectives):
             raise ValueError("objectives must begin with val_loss and name each once")
         return self

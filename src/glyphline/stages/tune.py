@@ -10,7 +10,7 @@ from glyphline.records import Best, Rechecked
 
 
 def run(params: Params, paths: Paths, launch: journal.Launch) -> None:
-    """Run the missing trials of the study; leave the winner's values, tables of the trials and their journal."""
+    """Run the missing trials of the study; write the winner's values, tables of the trials and their journal."""
     train, val = data.load(paths.split("train")), data.load(paths.split("val"))
     with journal.record(params, paths, stage="tune", launch=launch) as recorder:
         if params.tune.trials == 0:
@@ -20,24 +20,24 @@ def run(params: Params, paths: Paths, launch: journal.Launch) -> None:
             params, {"train": train.digest, "val": val.digest}, tuning.code_digest(params, paths.work)
         )
         name = tuning.study_name(params, identity)
-        # Before params.yaml is noted: a URL that nobody can read may hold its password anywhere.
-        place = tuning.study_location(params, paths.study)
+        # Before params.yaml is recorded: in a URL that cannot be read, the password may stand anywhere.
+        location = tuning.study_location(params, paths.study)
         experiment = f"{params.data.dataset}/tuning"
         parent = recorder.start(experiment=experiment, name=name, tags={"glyphline.study": name})
         parent.params(params.flat())
-        found = tuning.search(
+        result = tuning.search(
             params,
             name,
-            place,
+            location,
             TrialRuns(recorder, experiment, parent),
             partial(prepare, params, paths),
             identity=identity,
             figures=paths.stage("tune") / "figures",
         )
-        best = _best(found)
-        _write(paths, best, found)
-        parent.metrics({"best_val_loss": found.val_loss, "best_trial": found.number}, step=0)
-        parent.metrics({"complete": found.complete, "pruned": found.pruned, "failed": found.failed}, step=0)
+        best = _best(result)
+        _write(paths, best, result)
+        parent.metrics({"best_val_loss": result.val_loss, "best_trial": result.number}, step=0)
+        parent.metrics({"complete": result.complete, "pruned": result.pruned, "failed": result.failed}, step=0)
         if best.rechecked is not None:
             parent.metrics(best.rechecked.model_dump(exclude_none=True), step=0)
         for path in sorted(paths.stage("tune").glob("**/*.*")):
@@ -52,25 +52,25 @@ def prepare(params: Params, paths: Paths) -> training.FitContext:
     return training.prepare(params, train, val, project=paths.work)
 
 
-def _best(found: tuning.SearchResult) -> Best:
-    first = next(iter(found.rechecked), None)
+def _best(result: tuning.SearchResult) -> Best:
+    winner = next(iter(result.rechecked), None)
     return Best(
-        values=found.values,
-        trial=found.number,
-        val_loss=found.val_loss,
-        study=found.study,
-        complete=found.complete,
-        pruned=found.pruned,
-        failed=found.failed,
+        values=result.values,
+        trial=result.number,
+        val_loss=result.val_loss,
+        study=result.study,
+        complete=result.complete,
+        pruned=result.pruned,
+        failed=result.failed,
         rechecked=None
-        if first is None
+        if winner is None
         else Rechecked(
-            seeds=len(first.losses), mean_val_loss=first.mean, spread=first.spread, shrinkage=first.shrinkage
+            seeds=len(winner.losses), mean_val_loss=winner.mean, spread=winner.spread, shrinkage=winner.shrinkage
         ),
     )
 
 
-def _write(paths: Paths, best: Best, found: tuning.SearchResult | None = None) -> None:
-    for name, text in tuning.tables(found).items():
+def _write(paths: Paths, best: Best, result: tuning.SearchResult | None = None) -> None:
+    for name, text in tuning.tables(result).items():
         files.write_text(paths.stage("tune") / name, text)
     records.write(paths.best, best)

@@ -5,7 +5,7 @@ from glyphline.tuning.report import SearchResult, tables
 from glyphline.tuning.search import search
 from glyphline.tuning.storage import StudyLocation, study_location
 from glyphline.tuning.trial import Objective, TooLargeError, TrialSpec
-from glyphline.tuning.trial_scheduler import TrialWatcher, Watcher
+from glyphline.tuning.watcher import TrialWatcher, Watcher
 
 __all__ = [
     "Objective",

@@ -1,6 +1,6 @@
-"""Optuna's own figures of a study: still ones for reports and `dvc plots`, and one page to point at and zoom into.
+"""Optuna's own figures of a study: images for reports and `dvc plots`, and one interactive page.
 
-They need matplotlib, and for the page plotly, both through Optuna alone; neither is loaded before it is drawn with.
+Optuna draws them with matplotlib, and the page with plotly; neither is loaded before it is needed.
 """
 
 import html
@@ -26,18 +26,18 @@ PAGE = "study.html"
 
 
 def draw(study: optuna.Study, objectives: Sequence[str], folder: Path) -> None:
-    """Write what can be drawn of a study: PNGs, and a page if plotly is there.
+    """Write the figures of a study: PNGs, and a page if plotly is installed.
 
     Args:
         study: with one or two objectives.
         objectives: their names.
-        folder: is made; files of an earlier call with the same names are replaced.
+        folder: for the files; it is made, and files of the same names are replaced.
     """
-    # A figure is drawn to a file: no window may be looked for.
+    # The figures go to files: matplotlib must not look for a display.
     os.environ.setdefault("MPLBACKEND", "Agg")
-    names = list(wanted(study))
+    names = list(figure_names(study))
     with warnings.catch_warnings():
-        # Optuna marks its matplotlib figures as experimental, and complains of trials without a value.
+        # Optuna marks its matplotlib figures as experimental, and warns of trials without a value.
         warnings.simplefilter("ignore")
         for name, figure in _drawn(study, "optuna.visualization.matplotlib", names, objectives):
             _save(figure, folder / f"{name}.png")
@@ -48,8 +48,8 @@ def draw(study: optuna.Study, objectives: Sequence[str], folder: Path) -> None:
     files.write_text(folder / PAGE, _page(study.study_name, figures))
 
 
-def wanted(study: optuna.Study) -> Iterator[str]:
-    """The names of the figures that say something about a study, as Optuna calls them."""
+def figure_names(study: optuna.Study) -> Iterator[str]:
+    """The figures that are informative for a study, by Optuna's names."""
     complete = [trial for trial in study.get_trials(deepcopy=False) if trial.state == TrialState.COMPLETE]
     searched = {key for trial in complete for key in trial.params}
     yield "timeline"
@@ -59,7 +59,7 @@ def wanted(study: optuna.Study) -> Iterator[str]:
     yield from ("optimization_history", "intermediate_values")
     if searched and len(complete) > 1:
         yield from ("slice", "parallel_coordinate")
-        # From no more trials than parameters their importance is a guess.
+        # With no more trials than parameters, their importance would be a guess.
         if len(complete) > len(searched) and len({trial.value for trial in complete}) > 1:
             yield "param_importances"
 
@@ -87,14 +87,14 @@ def _save(drawn: Any, path: Path) -> None:
     width = INCHES[0] if hasattr(drawn, "figure") else max(INCHES[0], 2.5 * len(drawn))
     figure.set_size_inches(width, INCHES[1])
     with files.whole(path) as partial:
-        # No date in the file: the same study gives the same bytes, as far as it holds no times.
+        # No date in the file: the same study gives the same bytes, but for figures of times.
         figure.savefig(partial, dpi=DPI, bbox_inches="tight", metadata={"Software": None})
     figure.clear()
 
 
 def _page(name: str, figures: dict[str, Any]) -> str:
     parts = [
-        # The library once, in the page: it opens without a network.
+        # The library is in the page, once: the page opens without a network.
         figure.to_html(full_html=False, include_plotlyjs=number == 0, div_id=title)
         for number, (title, figure) in enumerate(figures.items())
     ]

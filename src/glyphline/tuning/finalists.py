@@ -1,4 +1,4 @@
-"""The best trials, looked at again: which of them is good, and which was lucky."""
+"""The best trials, fitted again with fresh seeds: which of them are good, and which were lucky."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,18 +8,18 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from glyphline.tuning.plan import Finalist, RecheckPlan
-from glyphline.tuning.trial_store import MEASURED
+from glyphline.tuning.trial_store import METRICS
 
 
 @dataclass(frozen=True, slots=True)
-class Rechecked:
-    """What fresh seeds say of a finalist.
+class RecheckedFinalist:
+    """A finalist and its results with fresh seeds.
 
     Attributes:
-        finalist: who it is.
-        losses: val_loss of each fresh seed, in nats; without those that failed.
-        accuracies: val_accuracy of each, as fractions.
-        failed: fresh seeds that gave no result.
+        finalist: as the search left it.
+        losses: val_loss of each fresh seed whose fit was completed, in nats.
+        accuracies: val_accuracy of the same fits, as fractions.
+        failed: number of fresh seeds without a result.
     """
 
     finalist: Finalist
@@ -29,7 +29,7 @@ class Rechecked:
 
     @property
     def mean(self) -> float:
-        """Mean val_loss in nats; infinite when no seed gave one."""
+        """Mean val_loss in nats; infinite when no fit was completed."""
         return fmean(self.losses) if self.losses else float("inf")
 
     @property
@@ -39,64 +39,66 @@ class Rechecked:
 
     @property
     def shrinkage(self) -> float:
-        """Mean minus the val_loss that made it a finalist, in nats: above 0, it looked better than it is."""
+        """Mean minus the val_loss in the search, in nats: above 0, the search flattered the finalist."""
         return self.mean - self.finalist.val_loss
 
 
 def usable(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
-    """Trials that were completed and break no limit; of another program's study none."""
+    """The complete trials that break no limit; none of a study that another program made."""
     return [
         trial
         for trial in trials
         if trial.state == TrialState.COMPLETE
-        and MEASURED in trial.user_attrs
+        and METRICS in trial.user_attrs
         and all(surplus <= 0 for surplus in trial.constraints.values())
     ]
 
 
 def pareto_front(study: optuna.Study) -> list[FrozenTrial]:
     """The usable trials that no other is better than in every objective, lowest val_loss first."""
-    found = usable(study.best_trials) if len(study.directions) > 1 else usable(study.get_trials(deepcopy=False))
-    ordered = sorted(found, key=lambda trial: (val_loss(trial), trial.number))
+    trials = study.best_trials if len(study.directions) > 1 else study.get_trials(deepcopy=False)
+    ordered = sorted(usable(trials), key=lambda trial: (val_loss(trial), trial.number))
     return ordered if len(study.directions) > 1 else ordered[:1]
 
 
 def finalists(trials: Iterable[FrozenTrial], count: int) -> list[Finalist]:
     """The `count` best candidates by val_loss, best first; the same values count once."""
-    found: list[Finalist] = []
+    best: list[Finalist] = []
     for trial in sorted(usable(trials), key=lambda trial: (val_loss(trial), trial.number)):
-        if len(found) < count and all(trial.params != one.values for one in found):
-            found.append(Finalist(trial.number, dict(trial.params), val_loss(trial)))
-    return found
+        if len(best) < count and all(trial.params != one.values for one in best):
+            best.append(Finalist(trial.number, dict(trial.params), val_loss(trial)))
+    return best
 
 
 def val_loss(trial: FrozenTrial) -> float:
-    """Of a complete trial, in nats."""
-    return float(trial.user_attrs[MEASURED]["val_loss"])
+    """The val_loss of a complete trial, in nats."""
+    return float(trial.user_attrs[METRICS]["val_loss"])
 
 
-def rechecked(plan: RecheckPlan, of: Sequence[Finalist], trials: Iterable[FrozenTrial]) -> list[Rechecked]:
-    """The finalists with what their fresh seeds gave: fewest failed seeds first, then the lowest mean val_loss.
+def recheck_results(
+    plan: RecheckPlan, finalists: Sequence[Finalist], trials: Iterable[FrozenTrial]
+) -> list[RecheckedFinalist]:
+    """The finalists with their results with fresh seeds: fewest failed seeds first, then the lowest mean val_loss.
 
-    A mean over the seeds that went well says nothing of a candidate that diverges with most.
+    A candidate that diverges with most seeds may have the lowest mean over the others, and is not the best.
 
     Args:
-        plan: tells whose a trial is.
-        of: the finalists.
+        plan: says which finalist a trial fitted.
+        finalists: of the search.
         trials: of the re-check.
     """
-    mine: dict[int, list[FrozenTrial]] = {finalist.number: [] for finalist in of}
+    fits: dict[int, list[FrozenTrial]] = {finalist.number: [] for finalist in finalists}
     for trial in trials:
-        mine[plan.finalist(trial.number).number].append(trial)
-    found = [_rechecked(finalist, mine[finalist.number]) for finalist in of]
-    return sorted(found, key=lambda one: (one.failed, one.mean, one.finalist.number))
+        fits[plan.finalist(trial.number).number].append(trial)
+    results = [_rechecked(finalist, fits[finalist.number]) for finalist in finalists]
+    return sorted(results, key=lambda result: (result.failed, result.mean, result.finalist.number))
 
 
-def _rechecked(finalist: Finalist, trials: Sequence[FrozenTrial]) -> Rechecked:
+def _rechecked(finalist: Finalist, trials: Sequence[FrozenTrial]) -> RecheckedFinalist:
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-    return Rechecked(
+    return RecheckedFinalist(
         finalist=finalist,
         losses=tuple(map(val_loss, complete)),
-        accuracies=tuple(float(trial.user_attrs[MEASURED].get("val_accuracy", float("nan"))) for trial in complete),
+        accuracies=tuple(float(trial.user_attrs[METRICS].get("val_accuracy", float("nan"))) for trial in complete),
         failed=len(trials) - len(complete),
     )

@@ -14,7 +14,8 @@ from glyphline.training.fit import WITHOUT_EFFECT
 from glyphline.tuning.space import KIND
 from glyphline.values import flatten
 
-# What a trial or the choice of it depends on; the others say when to stop, where to work, and what becomes of the best.
+# The fields that change a trial or how its values are drawn; the others say when to stop, where to run, and what to do
+# with the best.
 _TUNE_FIELDS = {
     "epochs",
     "startup_trials",
@@ -55,7 +56,7 @@ def study_name(params: Params, identity: Mapping[str, Any]) -> str:
 
 
 def differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
-    """What is not the same, as `train.batch_size 32 there, 64 now`."""
+    """Each key whose values differ, as `train.batch_size 32 there, 64 now`."""
     keys = [key for key in {**theirs, **ours} if theirs.get(key) != ours.get(key)]
     return [f"{key} {_short(theirs.get(key))} there, {_short(ours.get(key))} now" for key in keys]
 
@@ -63,18 +64,18 @@ def differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]
 def trial_seed(seed: int, number: int) -> int:
     """A seed for one trial.
 
-    Spawned: seed + number would give trial 1 of seed 7 the stream of trial 0 of seed 8.
+    From a spawned stream: seed + number would give trial 1 of seed 7 the stream of trial 0 of seed 8.
     """
-    return _stream(seed, number)
+    return _spawned_seed(seed, number)
 
 
 def sampler_seed(seed: int, number: int) -> int:
-    """A seed for the choice of one trial's parameters.
+    """A seed for the sampler that draws one trial's values.
 
-    The sampler's state is not in the storage. A fresh sampler per trial makes a resumed search draw what an
+    The storage does not keep a sampler's state. With a fresh sampler per trial, a resumed search draws what an
     uninterrupted one would have drawn.
     """
-    return _stream(seed, 1, number)
+    return _spawned_seed(seed, 1, number)
 
 
 def recheck_seed(seed: int, number: int) -> int:
@@ -84,18 +85,18 @@ def recheck_seed(seed: int, number: int) -> int:
         seed: of params.yaml.
         number: from 0, below `tune.seeds`.
     """
-    return _stream(seed, 2, number)
+    return _spawned_seed(seed, 2, number)
 
 
 def code_digest(params: Params, project: Path | None = None) -> str:
     """Digest of the code that a trial runs.
 
     Args:
-        params: `model.kind` and its choices in the space count; a function of the user's own is part of the code.
+        params: `model.kind` and its choices in the space decide; the code of the user's own networks is included.
         project: folder in which such functions are looked for.
 
     Raises:
-        TrainingError: there is no such function's module.
+        TrainingError: the module of such a function is missing.
     """
     digest = hashlib.sha256(Path(__file__).with_name("trial.py").read_bytes())
     for kind in _kinds(params):
@@ -108,7 +109,7 @@ def _kinds(params: Params) -> Iterable[str]:
     return dict.fromkeys((params.model.kind, *map(str, (entry.choices if entry else None) or ())))
 
 
-def _stream(seed: int, *key: int) -> int:
+def _spawned_seed(seed: int, *key: int) -> int:
     return int(np.random.SeedSequence(seed, spawn_key=key).generate_state(1)[0])
 
 

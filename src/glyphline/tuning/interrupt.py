@@ -1,4 +1,4 @@
-"""Ctrl-C once: begin nothing more, and end well. Twice, or SIGTERM: stop at once."""
+"""Ctrl-C once: start no more trials, and end well. Twice, or SIGTERM: stop at once."""
 
 import logging
 import signal
@@ -13,20 +13,20 @@ TERMINATED = 128 + signal.SIGTERM
 
 
 class Interrupt:
-    """Whether somebody wants the search to end.
+    """Whether the search is asked to stop.
 
     Attributes:
-        is_wanted: true from the first Ctrl-C on.
+        is_requested: true from the first Ctrl-C on.
     """
 
     def __init__(self) -> None:
-        self.is_wanted = False
+        self.is_requested = False
         self._is_terminated = False
-        self._holds = 0
-        self._due: BaseException | None = None
+        self._deferrals = 0
+        self._pending: BaseException | None = None
 
     def __call__(self) -> bool:
-        """True when no new trial should be begun.
+        """True when no new trial should be started.
 
         Raises:
             SystemExit: there was a SIGTERM, and Python dropped what its handler raised, as it does within the callback
@@ -34,38 +34,38 @@ class Interrupt:
         """
         if self._is_terminated:
             raise SystemExit(TERMINATED)
-        return self.is_wanted
+        return self.is_requested
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """What a signal raises waits for the end of the block.
+    def deferred(self) -> Iterator[None]:
+        """Raise what a signal raises only at the end of the block.
 
         Raised in the middle of a database driver's or SQLAlchemy's code, it can leave a transaction open, and with it a
-        lock on the file that keeps this very process from writing down how things stand.
+        lock on the file that keeps this very process from recording the state of its trials.
         """
-        self._holds += 1
+        self._deferrals += 1
         try:
             yield
         finally:
-            self._holds -= 1
-            if not self._holds and self._due is not None:
-                due, self._due = self._due, None
-                raise due
+            self._deferrals -= 1
+            if not self._deferrals and self._pending is not None:
+                pending, self._pending = self._pending, None
+                raise pending
 
-    def heard(self, _number: int, _frame: FrameType | None) -> None:
-        """Take a Ctrl-C in.
+    def on_sigint(self, _number: int, _frame: FrameType | None) -> None:
+        """Handle a Ctrl-C.
 
         Raises:
             KeyboardInterrupt: it is the second.
         """
-        if self.is_wanted:
+        if self.is_requested:
             self._raise(KeyboardInterrupt())
         else:
-            self.is_wanted = True
-            log.warning("no new trial is begun; the running ones end first (Ctrl-C again stops them at once)")
+            self.is_requested = True
+            log.warning("no new trial is started; the running trials end first (Ctrl-C again stops them at once)")
 
-    def terminated(self, _number: int, _frame: FrameType | None) -> None:
-        """Take a SIGTERM in.
+    def on_sigterm(self, _number: int, _frame: FrameType | None) -> None:
+        """Handle a SIGTERM.
 
         Raises:
             SystemExit: always.
@@ -74,25 +74,25 @@ class Interrupt:
         self._raise(SystemExit(TERMINATED))
 
     def _raise(self, error: BaseException) -> None:
-        if not self._holds:
+        if not self._deferrals:
             raise error
-        self._due = error
+        self._pending = error
 
 
 @contextmanager
-def listening() -> Iterator[Interrupt]:
-    """Hear Ctrl-C and SIGTERM while the block runs.
+def handled_signals() -> Iterator[Interrupt]:
+    """Handle Ctrl-C and SIGTERM while the block runs.
 
     Raises:
-        KeyboardInterrupt: after a block that was asked to end and ended well.
+        KeyboardInterrupt: after a block that was asked to stop and ended well.
     """
     interrupt = Interrupt()
     if threading.current_thread() is not threading.main_thread():
         yield interrupt
         return
     before = {
-        signal.SIGINT: signal.signal(signal.SIGINT, interrupt.heard),
-        signal.SIGTERM: signal.signal(signal.SIGTERM, interrupt.terminated),
+        signal.SIGINT: signal.signal(signal.SIGINT, interrupt.on_sigint),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, interrupt.on_sigterm),
     }
     try:
         yield interrupt

@@ -1,4 +1,4 @@
-"""What there is to see of a study, running or finished, without touching it."""
+"""The state of a study, running or finished, read without changing it."""
 
 import time
 from collections import Counter
@@ -11,9 +11,9 @@ from optuna.trial import FrozenTrial
 
 from glyphline.errors import SearchError
 from glyphline.tuning.finalists import pareto_front
-from glyphline.tuning.plan import searched_in
+from glyphline.tuning.plan import rechecked_study
 from glyphline.tuning.progress import summary
-from glyphline.tuning.storage import StudyLocation, connect, refusals
+from glyphline.tuning.storage import StudyLocation, connect, storage_errors
 from glyphline.tuning.study import SETTINGS
 from glyphline.tuning.trial_store import REASON, SECONDS, TrialClaim, TrialStore, seconds_spent
 
@@ -25,8 +25,8 @@ class TrialRow:
     Attributes:
         number, state: as Optuna has them, the state in small letters.
         val_loss: the lowest so far, in nats; None before the first epoch.
-        epochs: that it has had.
-        seconds: of its last attempt; None while it runs.
+        epochs: how many it has run.
+        seconds: of its last attempt; None while it is running.
         worker: host and process.
         values: dotted key -> value.
         reason: why it was not completed.
@@ -50,8 +50,8 @@ class StudyOverview:
         name: of the study.
         settings: of its sampler and pruner.
         states: state -> number of trials.
-        summary: the best value and what was lost.
-        seconds: for how long it was worked on.
+        summary: the best value, and how many trials were pruned or failed.
+        seconds: in which at least one trial was running.
         rows: one per trial.
         front: numbers of the best trials: one, or with two objectives the Pareto front.
     """
@@ -65,29 +65,30 @@ class StudyOverview:
     front: tuple[int, ...]
 
 
-def names(place: StudyLocation) -> list[str]:
-    """The studies that are there, in the order in which they were made; without those that re-check one of them."""
-    if place.url is None and not place.database.exists():
+def study_names(location: StudyLocation) -> list[str]:
+    """The studies in the order in which they were made, without those that re-check another study."""
+    if location.url is None and not location.database.exists():
         return []
-    with refusals(place):
-        found = optuna.get_all_study_names(connect(place))
-    return [one for one in found if searched_in(one) not in found]
+    with storage_errors(location):
+        names = optuna.get_all_study_names(connect(location))
+    return [name for name in names if rechecked_study(name) not in names]
 
 
-def study_overview(place: StudyLocation, name: str) -> StudyOverview:
-    """Look at a study.
+def study_overview(location: StudyLocation, name: str) -> StudyOverview:
+    """Read a study.
 
     Raises:
-        SearchError: there is none of that name.
+        SearchError: there is no study of that name.
     """
-    known = names(place)
+    known = study_names(location)
     if name not in known:
         shown = f"there are {', '.join(known[-8:])}" if known else "there are none yet"
         raise SearchError(
-            f"no study {name} in {place}: {shown}", fix="`glyphline tune` begins it; `glyphline study NAME` shows one"
+            f"no study {name} in {location}: {shown}",
+            fix="`glyphline tune` starts one; `glyphline study NAME` shows one",
         )
-    with refusals(place):
-        study = optuna.load_study(study_name=name, storage=connect(place))
+    with storage_errors(location):
+        study = optuna.load_study(study_name=name, storage=connect(location))
         trials = TrialStore(study).trials()
         return StudyOverview(
             name=name,

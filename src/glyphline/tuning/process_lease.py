@@ -1,6 +1,6 @@
-"""A process's place at a study: held as long as it lives, and freed for it by the kernel or the database server.
+"""A process's lease of a study: held as long as the process lives, and freed by the kernel or the database server.
 
-So nobody needs heartbeats to know that a process is dead, and a process that is only slow is never taken for dead.
+So no heartbeats are needed to notice that a process is dead, and a process that is only slow is never taken for dead.
 """
 
 import hashlib
@@ -14,29 +14,28 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from glyphline import files
+from glyphline.tuning.storage import StudyLocation
 
 log = logging.getLogger(__name__)
 
-# A machine that was switched off says no good-bye: the server asks after it, and gives it up after a minute.
+# A machine that is switched off does not close its connection: the server probes it, and gives it up after a minute.
 KEEPALIVE = {"tcp_keepalives_idle": 30, "tcp_keepalives_interval": 10, "tcp_keepalives_count": 3}
 
 
 class ProcessLease(Protocol):
-    """What a process needs to know of the others at its study.
+    """What a process needs to know of the other processes that work on its study.
 
     Attributes:
-        owner: the name under which it takes trials: host, process, and a word that no other process has.
-        is_shared: others may be at the study at the same time.
+        owner: the name under which it claims trials: host, process id, and a random word.
     """
 
     owner: str
-    is_shared: bool
 
-    def is_vacant(self, owner: str) -> bool:
+    def is_dead(self, owner: str) -> bool:
         """True when that process does not live any more."""
 
-    def turn(self) -> AbstractContextManager[None]:
-        """Be the only one who looks at the trials and takes or ends one."""
+    def study_lock(self) -> AbstractContextManager[None]:
+        """Let only one process at a time read the trials and then start or end one."""
 
 
 def new_owner() -> str:
@@ -45,87 +44,92 @@ def new_owner() -> str:
 
 
 class LocalLease:
-    """The only place at a study in a SQLite file: whoever else took trials is dead."""
-
-    is_shared = False
+    """The only lease of a study in a SQLite file: every other process that claimed trials is dead."""
 
     def __init__(self) -> None:
         self.owner = new_owner()
 
-    def is_vacant(self, owner: str) -> bool:
-        """True for everybody else."""
+    def is_dead(self, owner: str) -> bool:
+        """True for every other process."""
         return owner != self.owner
 
-    def turn(self) -> AbstractContextManager[None]:
-        """Nobody else is there."""
+    def study_lock(self) -> AbstractContextManager[None]:
+        """Lock nothing: no other process works on the study."""
         return nullcontext()
 
 
 class PostgresLease:
-    """One of many places at a study in PostgreSQL; an advisory lock of the server's stands for each living process.
+    """One of many leases of a study in PostgreSQL; each living process holds an advisory lock of the server.
 
     Args:
-        connection: SQLAlchemy's, of its own, in autocommit; the locks live and die with it.
+        connection: SQLAlchemy's, used for nothing else, in autocommit; the server frees the locks when it closes.
         study: name of the study.
     """
-
-    is_shared = True
 
     def __init__(self, connection: Any, study: str) -> None:
         self.owner = new_owner()
         self._connection, self._study = connection, f"study {study}"
         for name, value in KEEPALIVE.items():
-            self._ask(f"SET {name} = {value}")
-        self._ask("SELECT pg_advisory_lock(:key)", self.owner)
+            self._query(f"SET {name} = {value}")
+        self._query("SELECT pg_advisory_lock(:key)", self.owner)
 
-    def is_vacant(self, owner: str) -> bool:
-        """True when the server holds no lock for it."""
+    def is_dead(self, owner: str) -> bool:
+        """True when the server holds no lock for that process."""
         if owner == self.owner:
             return False
-        if not self._ask("SELECT pg_try_advisory_lock(:key)", owner):
+        if not self._query("SELECT pg_try_advisory_lock(:key)", owner):
             return False
-        self._ask("SELECT pg_advisory_unlock(:key)", owner)
+        self._query("SELECT pg_advisory_unlock(:key)", owner)
         return True
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def study_lock(self) -> Iterator[None]:
         """Hold the study's own lock."""
-        self._ask("SELECT pg_advisory_lock(:key)", self._study)
+        self._query("SELECT pg_advisory_lock(:key)", self._study)
         try:
             yield
         finally:
-            self._ask("SELECT pg_advisory_unlock(:key)", self._study)
+            self._query("SELECT pg_advisory_unlock(:key)", self._study)
 
-    def _ask(self, statement: str, name: str | None = None) -> Any:
+    def _query(self, statement: str, lock_name: str | None = None) -> Any:
         from sqlalchemy import text
 
-        values = {} if name is None else {"key": _key(name)}
-        found = self._connection.execute(text(statement), values)
-        return found.scalar() if found.returns_rows else None
+        values = {} if lock_name is None else {"key": _key(lock_name)}
+        result = self._connection.execute(text(statement), values)
+        return result.scalar() if result.returns_rows else None
+
+
+def acquire(location: StudyLocation, study: str) -> AbstractContextManager[ProcessLease]:
+    """Hold a lease of a study; of one in a file there is one, and this process waits for it.
+
+    Args:
+        location: of the studies.
+        study: name of the study.
+    """
+    if location.url is not None:
+        return postgres_lease(location.url, study)
+    # A digest: the name of a study may be longer than a file name, and hold a slash.
+    digest = hashlib.sha256(study.encode()).hexdigest()[:12]
+    return _local_lease(location.database.with_name(f".{digest}.lock"))
 
 
 @contextmanager
-def local(lock: Path) -> Iterator[LocalLease]:
-    """Take the only place at a study; wait while another process has it.
-
-    Args:
-        lock: a file that stands for the study.
-    """
-    with files.exclusive(lock, wait=False) as free:
-        if free:
+def _local_lease(lock_file: Path) -> Iterator[LocalLease]:
+    with files.exclusive(lock_file, wait=False) as is_free:
+        if is_free:
             yield LocalLease()
             return
-    log.info("another process is at this study; waiting for it to end")
-    with files.exclusive(lock):
+    log.info("another process is running this study; waiting until it ends")
+    with files.exclusive(lock_file):
         yield LocalLease()
 
 
 @contextmanager
-def shared(url: str, study: str) -> Iterator[PostgresLease]:
-    """Take one of many places at a study in PostgreSQL.
+def postgres_lease(url: str, study: str) -> Iterator[PostgresLease]:
+    """Hold one of many leases of a study in PostgreSQL.
 
     Args:
-        url: SQLAlchemy's, of the database.
+        url: of the database, in SQLAlchemy's form.
         study: name of the study.
     """
     from sqlalchemy import create_engine

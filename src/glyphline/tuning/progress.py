@@ -1,4 +1,4 @@
-"""How far a search has come: a bar on a terminal, a line per trial in a log."""
+"""The progress of a search: a bar on a terminal, a line per trial in a log."""
 
 import logging
 import sys
@@ -18,28 +18,28 @@ OnTrialEnd = Callable[[FrozenTrial, list[FrozenTrial]], None]
 
 
 @contextmanager
-def shown(name: str, total: int, stream: TextIO | None = None) -> Iterator[OnTrialEnd]:
-    """Show how far a search has come while the block runs.
+def trial_progress(name: str, total: int, stream: TextIO | None = None) -> Iterator[OnTrialEnd]:
+    """Show the progress of a search while the block runs.
 
     Args:
         name: of one trial.
-        total: how many there are to be.
-        stream: where to; standard error when it is None.
+        total: how many trials there are to be.
+        stream: to write to; None writes to standard error.
     """
     stream = stream or sys.stderr
     if not stream.isatty():
         yield lambda frozen, trials: _line(name, total, frozen, trials)
         return
-    seen = 0
+    shown = 0
     with progress.bar(f"{name}s", total, stream=stream) as advance:
 
-        def ended(_frozen: FrozenTrial, trials: list[FrozenTrial]) -> None:
-            nonlocal seen
-            done = sum(trial.state.is_finished() for trial in trials)
-            advance(done - seen, note=summary(trials))
-            seen = done
+        def advance_bar(_frozen: FrozenTrial, trials: list[FrozenTrial]) -> None:
+            nonlocal shown
+            finished = sum(trial.state.is_finished() for trial in trials)
+            advance(finished - shown, note=summary(trials))
+            shown = finished
 
-        yield ended
+        yield advance_bar
 
 
 def summary(trials: Iterable[FrozenTrial]) -> str:

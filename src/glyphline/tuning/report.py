@@ -1,4 +1,4 @@
-"""What a search found, and the tables that show it."""
+"""The result of a search, and the tables that show it."""
 
 import csv
 import io
@@ -11,8 +11,8 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from glyphline.errors import SearchError
-from glyphline.tuning.finalists import Rechecked, usable, val_loss
-from glyphline.tuning.trial_store import MEASURED, REASON
+from glyphline.tuning.finalists import RecheckedFinalist, usable, val_loss
+from glyphline.tuning.trial_store import METRICS, REASON
 
 Rows = tuple[dict[str, Any], ...]
 
@@ -31,17 +31,17 @@ FINALIST_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """What a search found.
+    """The result of a search.
 
     Attributes:
         study: name of the study.
         number: of the winning trial.
         values: dotted key -> value of the winner.
         val_loss: of the winner in the search, in nats.
-        complete, pruned, failed: trials of the search by how they ended.
+        complete, pruned, failed: numbers of trials of the search by their end.
         rows: one mapping per trial, for a table.
-        front: the trials of the Pareto front in the same form; with one objective the best alone.
-        rechecked: the finalists, the winner first; empty when none were asked for.
+        front: the trials of the Pareto front in the same form; with one objective only the best.
+        rechecked: the finalists, the winner first; empty when the parameters ask for none.
     """
 
     study: str
@@ -53,17 +53,17 @@ class SearchResult:
     failed: int
     rows: Rows
     front: Rows = ()
-    rechecked: tuple[Rechecked, ...] = ()
+    rechecked: tuple[RecheckedFinalist, ...] = ()
 
 
-def rows(trials: Iterable[FrozenTrial], measures: Sequence[str] = ()) -> Rows:
-    """One mapping per trial: number, state, val_loss, epochs, what else was measured, then the searched parameters.
+def rows(trials: Iterable[FrozenTrial], other_objectives: Sequence[str] = ()) -> Rows:
+    """One mapping per trial: number, state, val_loss, epochs, other objectives, then the searched parameters.
 
     No times: the table is an out of the stage, and the same search must give the same file.
 
     Args:
         trials: of a study.
-        measures: names of measured values to show.
+        other_objectives: names of the objectives besides val_loss.
     """
     return tuple(
         {
@@ -71,14 +71,14 @@ def rows(trials: Iterable[FrozenTrial], measures: Sequence[str] = ()) -> Rows:
             "state": trial.state.name,
             "val_loss": min(trial.intermediate_values.values(), default=""),
             "epochs": len(trial.intermediate_values),
-            **{name: trial.user_attrs.get(MEASURED, {}).get(name, "") for name in measures},
+            **{name: trial.user_attrs.get(METRICS, {}).get(name, "") for name in other_objectives},
             **trial.params,
         }
         for trial in trials
     )
 
 
-def finalist_rows(found: Iterable[Rechecked]) -> Rows:
+def finalist_rows(finalists: Iterable[RecheckedFinalist]) -> Rows:
     """One mapping per finalist: which trial, its first val_loss, mean, spread and shrinkage over fresh seeds."""
     return tuple(
         dict(
@@ -97,21 +97,21 @@ def finalist_rows(found: Iterable[Rechecked]) -> Rows:
                 strict=True,
             )
         )
-        for one in found
+        for one in finalists
     )
 
 
-def tables(found: SearchResult | None) -> dict[str, str]:
+def tables(result: SearchResult | None) -> dict[str, str]:
     """Name of a file -> its text: all trials, the Pareto front, the finalists.
 
     Args:
-        found: None for no search; the files then have only their headings.
+        result: None when there was no search; the files then have only their headings.
     """
-    trials, front, again = (found.rows, found.front, finalist_rows(found.rechecked)) if found else ((), (), ())
+    trials, front, finalists = (result.rows, result.front, finalist_rows(result.rechecked)) if result else ((), (), ())
     return {
         "trials.csv": _csv(trials, TRIAL_COLUMNS),
         "pareto.csv": _csv(front, TRIAL_COLUMNS),
-        "finalists.csv": _csv(again, FINALIST_COLUMNS),
+        "finalists.csv": _csv(finalists, FINALIST_COLUMNS),
     }
 
 
@@ -126,7 +126,7 @@ def _csv(rows: Rows, columns: Sequence[str]) -> str:
 
 
 def check_usable(trials: Sequence[FrozenTrial]) -> None:
-    """See to it that there is something to choose from.
+    """Check that there is a trial to choose.
 
     Raises:
         SearchError: no trial was completed within the limits; with the most common reason.
@@ -136,56 +136,56 @@ def check_usable(trials: Sequence[FrozenTrial]) -> None:
     if not trials:
         raise SearchError("none of 0 trials was completed", fix="raise tune.timeout_s")
     states = Counter(trial.state.name for trial in trials)
-    shown = ", ".join(f"{number} {state.lower()}" for state, number in sorted(states.items()))
+    counts = ", ".join(f"{number} {state.lower()}" for state, number in sorted(states.items()))
     reason, is_limit = _most_common_reason(trials)
     raise SearchError(
-        f"none of {len(trials)} trials was completed ({shown}); {reason}",
+        f"none of {len(trials)} trials was completed ({counts}); {reason}",
         fix="raise tune.max_parameters, or search smaller networks"
         if is_limit
-        else "mend that reason, for example by a lower range of train.learning_rate in tune.space; then tune anew "
-        "with another seed or space",
+        else "remove that cause, for example with a lower range of train.learning_rate in tune.space; then search "
+        "again with another seed or space",
     )
 
 
-def check_rechecked(found: Sequence[Rechecked], trials: Sequence[FrozenTrial]) -> None:
-    """See to it that fresh seeds gave a result for the first of the finalists.
+def check_rechecked(finalists: Sequence[RecheckedFinalist], trials: Sequence[FrozenTrial]) -> None:
+    """Check that the first of the finalists has a result with fresh seeds.
 
     Args:
-        found: the finalists, the best first.
+        finalists: the best first.
         trials: of their re-check.
 
     Raises:
-        SearchError: no fresh seed of any finalist did; with the most common reason.
+        SearchError: no fit of any finalist was completed; with the most common reason.
     """
-    if found and not found[0].losses:
+    if finalists and not finalists[0].losses:
         reason, _ = _most_common_reason(trials)
         raise SearchError(
             f"none of {len(trials)} fits of the finalists with fresh seeds was completed; {reason}",
-            fix="mend that reason; `tune.finalists: 0` takes the best trial of the search unchecked",
+            fix="remove that cause; `tune.finalists: 0` takes the best trial of the search unchecked",
         )
 
 
 def _most_common_reason(trials: Sequence[FrozenTrial]) -> tuple[str, bool]:
-    """In words, and whether it is a limit that the candidates break."""
+    """The reason in words, and whether it is a limit that the candidates break."""
     reasons: dict[str, list[str]] = {}
     for trial in trials:
         reason = str(trial.user_attrs.get(REASON, trial.state.name.lower()))
-        # Of one limit, each candidate's own reason has another number in it.
+        # Grouped by the limit: the reason of each candidate names another number.
         limit = next((name for name, surplus in trial.constraints.items() if surplus > 0), None)
         reasons.setdefault(limit or reason, []).append(reason)
-    kind, given = max(reasons.items(), key=lambda item: len(item[1]))
+    kind, texts = max(reasons.items(), key=lambda item: len(item[1]))
     limits = {name for trial in trials for name in trial.constraints}
-    return f"most often ({len(given)} times): {given[0]}", kind in limits
+    return f"most often ({len(texts)} times): {texts[0]}", kind in limits
 
 
 def search_result(
     study: str,
     trials: Sequence[FrozenTrial],
     front: Sequence[FrozenTrial],
-    rechecked: Sequence[Rechecked],
-    measures: Sequence[str],
+    rechecked: Sequence[RecheckedFinalist],
+    other_objectives: Sequence[str],
 ) -> SearchResult:
-    """What the search found: the finalist with the lowest mean, else the trial with the lowest val_loss."""
+    """The result of a search: the best finalist wins, or without finalists the trial with the lowest val_loss."""
     number = rechecked[0].finalist.number if rechecked else front[0].number
     best = next(trial for trial in trials if trial.number == number)
     states = Counter(trial.state for trial in trials)
@@ -197,7 +197,7 @@ def search_result(
         complete=states[TrialState.COMPLETE],
         pruned=states[TrialState.PRUNED],
         failed=states[TrialState.FAIL],
-        rows=rows(trials, measures),
-        front=rows(front, measures),
+        rows=rows(trials, other_objectives),
+        front=rows(front, other_objectives),
         rechecked=tuple(rechecked),
     )

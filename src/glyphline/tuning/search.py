@@ -1,10 +1,8 @@
-"""A search that is picked up where it was left, by one process or by many."""
+"""A search that continues where it stopped, in one process or in many."""
 
-import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +14,19 @@ from glyphline.errors import SearchError
 from glyphline.params import Params
 from glyphline.tuning import process_lease, study
 from glyphline.tuning.figures import draw
-from glyphline.tuning.finalists import finalists, pareto_front, rechecked
-from glyphline.tuning.interrupt import Interrupt, listening
-from glyphline.tuning.launchers import Launcher, WorkerSetup, launcher
-from glyphline.tuning.plan import RecheckPlan, SearchPlan
+from glyphline.tuning.finalists import finalists, pareto_front, recheck_results
+from glyphline.tuning.interrupt import handled_signals
+from glyphline.tuning.launchers import Launcher, WorkerSetup, choose_launcher
+from glyphline.tuning.plan import RecheckPlan, SearchPlan, TrialPlan
 from glyphline.tuning.process_lease import ProcessLease
-from glyphline.tuning.progress import shown
+from glyphline.tuning.progress import trial_progress
 from glyphline.tuning.report import SearchResult, check_rechecked, check_usable, search_result
 from glyphline.tuning.space import Space
-from glyphline.tuning.storage import StudyLocation, connect, refusals
-from glyphline.tuning.trial import Objective, run_trial
-from glyphline.tuning.trial_scheduler import TrialPlan, TrialScheduler, Watcher
+from glyphline.tuning.storage import StudyLocation, connect, storage_errors
+from glyphline.tuning.trial import Objective, fit_candidate
+from glyphline.tuning.trial_scheduler import TrialScheduler
 from glyphline.tuning.trial_store import TrialStore
+from glyphline.tuning.watcher import Notifier, Watcher
 
 log = logging.getLogger(__name__)
 
@@ -37,12 +36,12 @@ WAIT_FOR_OTHERS_S = 1.0
 def search(
     params: Params,
     name: str,
-    place: StudyLocation,
+    location: StudyLocation,
     watcher: Watcher,
     prepare: Callable[[], Any],
     *,
     identity: Mapping[str, Any],
-    objective: Objective = run_trial,
+    objective: Objective = fit_candidate,
     figures: Path | None = None,
 ) -> SearchResult:
     """Run what is missing of `tune.trials` trials, check the best again, and choose.
@@ -50,74 +49,62 @@ def search(
     Args:
         params: parameters with the search space; trial 0 is params.yaml itself.
         name: of the study.
-        place: where it is.
-        watcher: told of every trial.
-        prepare: gives device and data; called once per process, and only when a trial has to be run. Other processes
+        location: of the studies.
+        watcher: follows every trial.
+        prepare: returns device and data; called once per process, and only when a trial has to be run. Other processes
             get it by pickle.
         identity: dotted key -> value of all that the trials depend on.
-        objective: fits one candidate and returns what was measured; pickled too.
+        objective: fits one candidate and returns its metrics; pickled too.
         figures: folder for figures of the study; None draws none.
 
     Raises:
         SearchError: the study cannot be used, or no trial was completed.
-        KeyboardInterrupt: somebody pressed Ctrl-C; the same call goes on from there.
+        KeyboardInterrupt: somebody pressed Ctrl-C; the same call continues from there.
     """
-    storage = connect(place)
-    with refusals(place), _seat(place, name) as taken:
-        found = _Search(params, name, storage, taken, watcher)
-        with launcher(WorkerSetup(params, prepare, objective), params.tune) as launched:
-            result = found.run(launched, identity)
+    storage = connect(location)
+    with storage_errors(location), process_lease.acquire(location, name) as lease:
+        search_run = _SearchRun(params, name, storage, lease, watcher)
+        with choose_launcher(WorkerSetup(params, prepare, objective), params.tune) as launcher:
+            result = search_run.run(launcher, identity)
         if figures is not None:
-            draw(found.study, params.tune.objectives, figures)
+            draw(search_run.study, params.tune.objectives, figures)
     return result
 
 
-@contextmanager
-def _seat(place: StudyLocation, name: str) -> Iterator[ProcessLease]:
-    if place.url is None:
-        # Digested: a study's name may be longer than a file's, and hold a slash.
-        digest = hashlib.sha256(name.encode()).hexdigest()[:12]
-        with process_lease.local(place.database.with_name(f".{digest}.lock")) as taken:
-            yield taken
-    else:
-        with process_lease.shared(place.url, name) as shared:
-            yield shared
-
-
-class _Search:
-    def __init__(self, params: Params, name: str, storage: RDBStorage, taken: ProcessLease, watcher: Watcher) -> None:
-        self._params, self._name, self._storage, self._seat, self._watcher = params, name, storage, taken, watcher
+class _SearchRun:
+    def __init__(self, params: Params, name: str, storage: RDBStorage, lease: ProcessLease, watcher: Watcher) -> None:
+        self._params, self._name, self._storage, self._lease, self._watcher = params, name, storage, lease, watcher
         self._space = Space(params)
         self.study: optuna.Study | None = None
 
-    def run(self, launched: Launcher, identity: Mapping[str, Any]) -> SearchResult:
+    def run(self, launcher: Launcher, identity: Mapping[str, Any]) -> SearchResult:
         tune = self._params.tune
-        plan = SearchPlan(self._params, self._space, self._warm())
-        searched = self._open(self._name, tune.objectives, study.pruner(self._params), identity)
-        self._work(launched, searched, plan)
+        plan = SearchPlan(self._params, self._space, self._warm_start())
+        opened = self._open(self._name, tune.objectives, study.pruner(self._params), identity)
+        self._run_trials(launcher, opened, plan)
         # An earlier run with a larger budget may have left more; what is chosen must not depend on that.
-        self.study = study.beginning(searched, plan.total)
+        self.study = study.first_trials(opened, plan.total)
         trials = self.study.get_trials(deepcopy=False)
         check_usable(trials)
         front = pareto_front(self.study)
         best = finalists(front if len(tune.objectives) > 1 else trials, tune.finalists)
-        checked = []
+        rechecked = []
         if best:
             recheck = RecheckPlan(self._params, self._space, best)
             again = self._open(
                 recheck.study_name(self._name), recheck.objectives, NopPruner(), {**identity, **recheck.identity}
             )
-            self._work(launched, again, recheck)
+            self._run_trials(launcher, again, recheck)
             fits = TrialStore(again).trials()
-            checked = rechecked(recheck, best, fits)
-            check_rechecked(checked, fits)
-        measures = [name for name in tune.objectives if name != "val_loss"]
-        return search_result(self._name, trials, front, checked, measures)
+            rechecked = recheck_results(recheck, best, fits)
+            check_rechecked(rechecked, fits)
+        other_objectives = [name for name in tune.objectives if name != "val_loss"]
+        return search_result(self._name, trials, front, rechecked, other_objectives)
 
     def _open(
         self, name: str, objectives: Sequence[str], pruner: BasePruner, identity: Mapping[str, Any]
     ) -> optuna.Study:
-        with self._seat.turn():
+        with self._lease.study_lock():
             return study.open_study(
                 self._storage,
                 name,
@@ -127,50 +114,48 @@ class _Search:
                 settings=study.settings(self._params, self._space),
             )
 
-    def _work(self, launched: Launcher, opened: optuna.Study, plan: TrialPlan) -> None:
-        with listening() as interrupt, shown(plan.name, plan.total) as ended:
-            desk = TrialScheduler(TrialStore(opened), plan, self._seat, self._watcher, interrupt, ended)
-            if there := sum(trial.state.is_finished() for trial in desk.book.trials()):
-                log.info("study %s: %d trials are there already", opened.study_name, there)
-            desk.tell_again()
+    def _run_trials(self, launcher: Launcher, opened: optuna.Study, plan: TrialPlan) -> None:
+        with handled_signals() as interrupt, trial_progress(plan.name, plan.total) as on_trial_end:
+            store, notifier = TrialStore(opened), Notifier(self._watcher, plan.name)
+            scheduler = TrialScheduler(store, plan, self._lease, notifier, interrupt, on_trial_end)
+            if finished := sum(trial.state.is_finished() for trial in store.trials()):
+                log.info("study %s already has %d finished trials", opened.study_name, finished)
+            scheduler.notify_ends()
             try:
-                self._take_part(launched, desk, interrupt)
+                launcher.run(scheduler)
+                while not interrupt.is_requested and not scheduler.is_done():
+                    # Other processes run the last trials; one of them may die.
+                    time.sleep(WAIT_FOR_OTHERS_S)
+                    launcher.run(scheduler)
             except BaseException:
-                # Workers first: what they would still say is about trials that are not theirs any more.
-                launched.drop()
-                desk.give_back()
+                # Workers first: after the release their messages would be about trials that are not theirs any more.
+                launcher.kill_workers()
+                scheduler.release()
                 raise
-            if interrupt.is_wanted:
-                # The workers that lived have ended their trials; of one that died, the trial must not stay open.
-                desk.give_back()
-            desk.tell_again()
+            if interrupt.is_requested:
+                # The workers that lived have ended their trials; the trial of a worker that died must not stay open.
+                scheduler.release()
+            scheduler.notify_ends()
 
-    def _take_part(self, launched: Launcher, desk: TrialScheduler, interrupt: Interrupt) -> None:
-        while True:
-            launched.run(desk)
-            if interrupt.is_wanted or desk.is_done():
-                return
-            # Others are at the last trials; one of them may die.
-            time.sleep(WAIT_FOR_OTHERS_S)
-
-    def _warm(self) -> list[dict[str, Any]]:
-        earlier = self._params.tune.warm_start
-        if earlier is None:
+    def _warm_start(self) -> list[dict[str, Any]]:
+        """The best candidates of the study `tune.warm_start` that fit the space of this one."""
+        name = self._params.tune.warm_start
+        if name is None:
             return []
         try:
-            found = optuna.load_study(study_name=earlier, storage=self._storage)
+            earlier = optuna.load_study(study_name=name, storage=self._storage)
         except KeyError:
             known = optuna.get_all_study_names(self._storage)
             raise SearchError(
-                f"tune.warm_start={earlier}, and there is no study of that name",
+                f"tune.warm_start={name}, and there is no study of that name",
                 fix=f"choose one of {', '.join(known[-5:])}" if known else "set it to null; there are no studies yet",
             ) from None
-        if study.IDENTITY not in found.user_attrs:
+        if study.IDENTITY not in earlier.user_attrs:
             raise SearchError(
-                f"tune.warm_start={earlier}, and that study is another program's",
+                f"tune.warm_start={name}, and that study was made by another program",
                 fix="choose one that `glyphline study` shows with its search, or set it to null",
             )
-        best = finalists(TrialStore(found).trials(), self._params.tune.startup_trials)
-        warm = [values for one in best if (values := self._space.adopt(one.values)) is not None]
-        log.info("%d of the best %d trials of %s are tried first", len(warm), len(best), earlier)
-        return warm
+        best = finalists(TrialStore(earlier).trials(), self._params.tune.startup_trials)
+        candidates = [values for one in best if (values := self._space.adopt(one.values)) is not None]
+        log.info("%d of the best %d trials of study %s are tried first", len(candidates), len(best), name)
+        return candidates

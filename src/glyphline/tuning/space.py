@@ -27,15 +27,15 @@ class Dimension:
     """One searched parameter.
 
     Attributes:
-        distribution: where its values come from.
-        kinds: values of `model.kind` with which it counts; None for all.
+        distribution: of its values.
+        kinds: values of `model.kind` with which the parameter is searched; None for all.
     """
 
     distribution: BaseDistribution
     kinds: tuple[str, ...] | None = None
 
-    def holds(self, value: Any) -> bool:
-        """True when the dimension can take the value."""
+    def contains(self, value: Any) -> bool:
+        """True when the value lies in the distribution."""
         try:
             return bool(self.distribution._contains(self.distribution.to_internal_repr(value)))  # noqa: SLF001
         except (ValueError, TypeError):
@@ -46,13 +46,15 @@ class Space:
     """The searched parameters, `model.kind` first, because others may depend on it.
 
     Args:
-        params: the space and the hand-set values, which the space is widened to hold.
+        params: the space, and the current values; the space is widened to contain them.
     """
 
     def __init__(self, params: Params) -> None:
-        self._now = flatten(params.model_dump())
+        self._current = flatten(params.model_dump())
         entries = sorted(params.tune.space.items(), key=lambda item: item[0] != KIND)
-        self.dimensions = {key: Dimension(_distribution(entry, self._now[key]), entry.kinds) for key, entry in entries}
+        self.dimensions = {
+            key: Dimension(_distribution(entry, self._current[key]), entry.kinds) for key, entry in entries
+        }
 
     @property
     def is_conditional(self) -> bool:
@@ -61,62 +63,58 @@ class Space:
 
     @property
     def distributions(self) -> dict[str, BaseDistribution]:
-        """Dotted key -> where its values come from."""
+        """Dotted key -> distribution of its values."""
         return {key: dimension.distribution for key, dimension in self.dimensions.items()}
 
     def draw(self, study: optuna.Study, sampler: BaseSampler, number: int) -> dict[str, Any]:
-        """The values of a candidate, drawn before there is a trial.
+        """The values of a candidate, drawn before its trial exists.
 
         Args:
-            study: what the sampler may learn from.
+            study: the sampler may learn from its trials.
             sampler: fresh, seeded.
-            number: that the trial will have.
+            number: of the future trial.
         """
         trial = create_trial(state=TrialState.RUNNING)
         trial.number = number
-        seen = _unwritten(study)
-        together = sampler.sample_relative(seen, trial, sampler.infer_relative_search_space(seen, trial))
+        read_only = _without_sampler_attrs(study)
+        together = sampler.sample_relative(read_only, trial, sampler.infer_relative_search_space(read_only, trial))
         values: dict[str, Any] = {}
         for key, dimension in self.dimensions.items():
-            if self._counts(dimension, values):
+            if self._is_active(dimension, values):
                 values[key] = (
                     together[key]
-                    if key in together and dimension.holds(together[key])
-                    else sampler.sample_independent(seen, trial, key, dimension.distribution)
+                    if key in together and dimension.contains(together[key])
+                    else sampler.sample_independent(read_only, trial, key, dimension.distribution)
                 )
         return values
 
-    def existing(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The values that count, of a candidate that has all of them."""
-        found: dict[str, Any] = {}
+    def active_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values of the parameters that a candidate's `model.kind` has, from values for all parameters."""
+        active: dict[str, Any] = {}
         for key, dimension in self.dimensions.items():
-            if self._counts(dimension, found):
-                found[key] = values[key]
-        return found
+            if self._is_active(dimension, active):
+                active[key] = values[key]
+        return active
 
-    def hand_set(self) -> dict[str, Any]:
+    def current_values(self) -> dict[str, Any]:
         """The values of params.yaml: trial 0."""
-        return {key: self._now[key] for key, one in self.dimensions.items() if self._counts(one, {})}
+        return self.active_values(self._current)
 
     def adopt(self, values: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Values of another study as a candidate of this one; None when they lie outside or say nothing.
+        """Values of another study as a candidate of this one, with missing values taken from params.yaml.
 
-        What they lack is taken from params.yaml.
+        None when a value lies outside the space, or when there are values only of other parameters.
         """
-        taken: dict[str, Any] = {}
-        for key, dimension in self.dimensions.items():
-            if self._counts(dimension, taken):
-                taken[key] = values.get(key, self._now[key])
-                if not dimension.holds(taken[key]):
-                    return None
-        return taken if set(values) & set(taken) else None
+        candidate = self.active_values({**self._current, **values})
+        is_inside = all(self.dimensions[key].contains(value) for key, value in candidate.items())
+        return candidate if is_inside and set(values) & set(candidate) else None
 
-    def _counts(self, dimension: Dimension, values: Mapping[str, Any]) -> bool:
-        return dimension.kinds is None or values.get(KIND, self._now[KIND]) in dimension.kinds
+    def _is_active(self, dimension: Dimension, values: Mapping[str, Any]) -> bool:
+        return dimension.kinds is None or values.get(KIND, self._current[KIND]) in dimension.kinds
 
 
-class _Unwritten:
-    """A storage that keeps nothing of what a sampler notes about a trial that is not there yet."""
+class _StorageWithoutSamplerAttrs:
+    """A storage that ignores what a sampler writes about a trial that does not exist yet."""
 
     def __init__(self, storage: Any) -> None:
         self._storage = storage
@@ -125,25 +123,25 @@ class _Unwritten:
         return getattr(self._storage, name)
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
-        """What TPE tells others of a half-written trial; ours are written whole."""
+        """Ignore TPE's attributes: they describe half-written trials to other processes, and ours are written whole."""
 
 
-def _unwritten(study: optuna.Study) -> optuna.Study:
-    seen = copy.copy(study)
-    seen._storage = _Unwritten(study._storage)  # noqa: SLF001
-    return seen
+def _without_sampler_attrs(study: optuna.Study) -> optuna.Study:
+    read_only = copy.copy(study)
+    read_only._storage = _StorageWithoutSamplerAttrs(study._storage)  # noqa: SLF001
+    return read_only
 
 
-def _distribution(entry: SpaceEntry, now: Any) -> BaseDistribution:
+def _distribution(entry: SpaceEntry, current: Any) -> BaseDistribution:
     if entry.choices is not None:
-        return CategoricalDistribution(entry.choices if now in entry.choices else (*entry.choices, now))
+        return CategoricalDistribution(entry.choices if current in entry.choices else (*entry.choices, current))
     assert entry.low is not None
     assert entry.high is not None
-    # Widened to the hand-set value, which trial 0 must be able to hold.
-    low, high = min(entry.low, now), max(entry.high, now)
-    # A range is one of whole numbers when the parameter is a whole number, whatever the range's ends look like.
-    if isinstance(now, int):
-        # The hand-set value may be 0, which has no logarithm.
+    # Widened to contain the value of params.yaml, which is trial 0.
+    low, high = min(entry.low, current), max(entry.high, current)
+    # The type of the parameter decides between whole and real numbers, not the type of the range's ends.
+    if isinstance(current, int):
+        # The value of params.yaml may be 0, which has no logarithm.
         return IntDistribution(int(low), int(high), log=entry.log and low >= 1, step=int(entry.step or 1))
     step = None if entry.step is None else float(entry.step)
     return FloatDistribution(float(low), float(high), log=entry.log and low > 0, step=step)

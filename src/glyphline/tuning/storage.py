@@ -1,4 +1,4 @@
-"""Where studies are kept: a SQLite file with one writer, or a PostgreSQL database that several machines share."""
+"""The storage of studies: a SQLite file with one writer, or a PostgreSQL database that several machines share."""
 
 import os
 import sqlite3
@@ -16,27 +16,27 @@ from glyphline.errors import SearchError
 from glyphline.params import Params
 from glyphline.redaction import redact
 
-VARIABLE = "GLYPHLINE_STUDY_URL"
+URL_VARIABLE = "GLYPHLINE_STUDY_URL"
 CONNECT_TIMEOUT_S = 10
 SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
-# Tables of Optuna's that no other program has; `alembic_version` is everybody's.
-MARK = "version_info"
+# A table that only Optuna has; other programs have a table `alembic_version` too.
+OPTUNA_TABLE = "version_info"
 
 
 @dataclass(frozen=True, slots=True)
 class StudyLocation:
-    """Where the studies are.
+    """The location of the studies.
 
     Attributes:
-        database: the SQLite file, which also names the folder for locks.
-        url: SQLAlchemy's, of a PostgreSQL database; None for the file. It may hold a password.
+        database: the SQLite file; lock files lie in its folder.
+        url: of a PostgreSQL database, in SQLAlchemy's form; None for the file. It may hold a password.
     """
 
     database: Path
     url: str | None = None
 
     def __repr__(self) -> str:
-        return f"Place({str(self)!r})"
+        return f"StudyLocation({str(self)!r})"
 
     def __str__(self) -> str:
         if self.url is None:
@@ -44,21 +44,21 @@ class StudyLocation:
         from sqlalchemy.engine import make_url
 
         shown = make_url(self.url).set(drivername="postgresql").render_as_string(hide_password=True)
-        # Once more: a password may also stand behind the question mark.
+        # Redacted again: a password may also stand behind the question mark.
         return redact(shown)
 
-    def fix(self, error: BaseException) -> str:
-        """What to do when it cannot be used.
+    def fix_for(self, error: BaseException) -> str:
+        """What a person can do about an error of the storage.
 
         Args:
-            error: what the database's driver says.
+            error: raised by the database's driver.
         """
         if self.url is not None:
-            return f"start the server or correct tune.storage or {VARIABLE}; nothing of the study is lost"
-        # A lock, a full disk or a lack of rights is an OperationalError; only a file that holds no sound database gives
-        # an error of this very class.
+            return f"start the server or correct tune.storage or {URL_VARIABLE}; nothing of the study is lost"
+        # A lock, a full disk or missing rights raise an OperationalError; only a file that is no sound database raises
+        # exactly this class.
         if type(error) is sqlite3.DatabaseError:
-            return f"move {self.database.name} away; the search then starts anew"
+            return f"move {self.database.name} away; the search then starts from the beginning"
         return "remove that cause and run the same command again; nothing of the study is lost"
 
 
@@ -66,14 +66,14 @@ def study_location(params: Params, database: Path, environ: Mapping[str, str] = 
     """`tune.storage`, else GLYPHLINE_STUDY_URL, else the SQLite file.
 
     Raises:
-        SearchError: it names no PostgreSQL database, or cannot be read. The message does not quote it: where the
-            password ends is what is not known.
+        SearchError: the setting names no PostgreSQL database, or cannot be read. The message does not quote it, because
+            it is not known where the password ends.
     """
-    named = params.tune.storage or environ.get(VARIABLE)
-    if not named:
+    setting = params.tune.storage or environ.get(URL_VARIABLE)
+    if not setting:
         return StudyLocation(database)
-    source = "tune.storage" if params.tune.storage else VARIABLE
-    scheme, separator, rest = named.partition("://")
+    source = "tune.storage" if params.tune.storage else URL_VARIABLE
+    scheme, separator, rest = setting.partition("://")
     if not separator or scheme not in SCHEMES:
         raise SearchError(
             f"{source} names no PostgreSQL database",
@@ -93,7 +93,7 @@ def _is_readable(url: str) -> bool:
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 
-    # SQLAlchemy ends the password at the first @: its rest would be part of the host, which messages name.
+    # SQLAlchemy ends the password at the first @: the rest would be part of the host, which messages show.
     if url.count("@") > 1 or any(sign.isspace() for sign in url):
         return False
     try:
@@ -107,12 +107,12 @@ def connect(location: StudyLocation) -> RDBStorage:
     """Open the storage; a new database gets its tables.
 
     Raises:
-        SearchError: it cannot be reached or used, holds another program's tables, or an older Optuna's.
+        SearchError: the storage cannot be reached or used, or holds tables of another program or of an older Optuna.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     location.database.parent.mkdir(parents=True, exist_ok=True)
     # Two processes that make the tables at once fail with "UNIQUE constraint failed: alembic_version".
-    with files.exclusive(location.database.with_suffix(".lock")), refusals(location):
+    with files.exclusive(location.database.with_suffix(".lock")), storage_errors(location):
         if location.url is None:
             _check_file(location.database)
             url, options = _file_url(location.database), {"timeout": 60}
@@ -120,15 +120,15 @@ def connect(location: StudyLocation) -> RDBStorage:
             _load_driver()
             url, options = location.url, {"connect_timeout": CONNECT_TIMEOUT_S}
         engine_kwargs = {"connect_args": options}
-        with _one_at_a_time(url, engine_kwargs, location):
+        with _checked_tables(url, engine_kwargs, location):
             storage = RDBStorage(url, engine_kwargs=engine_kwargs, skip_compatibility_check=True)
         _check_version(storage, location)
     return storage
 
 
 @contextmanager
-def refusals(location: StudyLocation) -> Iterator[None]:
-    """Turn what SQLite, PostgreSQL and Optuna raise about the storage into a SearchError without the password."""
+def storage_errors(location: StudyLocation) -> Iterator[None]:
+    """Turn the errors of SQLite, PostgreSQL and Optuna about the storage into a SearchError without the password."""
     from optuna.exceptions import StorageInternalError
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -138,8 +138,10 @@ def refusals(location: StudyLocation) -> Iterator[None]:
         cause = error.__cause__ if isinstance(error, StorageInternalError) and error.__cause__ else error
         cause = getattr(cause, "orig", None) or cause
         reason = redact(" ".join(str(cause).split()))[:300]
-        # From None: the chain below holds the URL, and a log would show it.
-        raise SearchError(f"the study storage {location} cannot be used: {reason}", fix=location.fix(cause)) from None
+        # From None: the error's cause holds the URL, and a log would show it.
+        raise SearchError(
+            f"the study storage {location} cannot be used: {reason}", fix=location.fix_for(cause)
+        ) from None
 
 
 def _file_url(database: Path) -> str:
@@ -150,26 +152,26 @@ def _file_url(database: Path) -> str:
 
 def _check_file(database: Path) -> None:
     if database.exists() and database.stat().st_size:
-        # As a URI, which quotes the signs that would end the path, such as % and ?.
+        # As a URI, which escapes signs such as % and ?.
         with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            verdict = connection.execute("PRAGMA quick_check").fetchone()[0]
-        if verdict != "ok":
-            raise sqlite3.DatabaseError(verdict)
+            result = connection.execute("PRAGMA quick_check").fetchone()[0]
+        if result != "ok":
+            raise sqlite3.DatabaseError(result)
 
 
 @contextmanager
-def _one_at_a_time(url: str, engine_kwargs: dict[str, Any], location: StudyLocation) -> Iterator[None]:
-    """See that the tables are Optuna's or nobody's; on a shared server let one process make them."""
+def _checked_tables(url: str, engine_kwargs: dict[str, Any], location: StudyLocation) -> Iterator[None]:
+    """Check that no other program has tables there; on a shared server let one process at a time make Optuna's."""
     from sqlalchemy import create_engine, inspect, text
 
     engine = create_engine(url, **engine_kwargs)
     try:
         with engine.connect() as connection:
             if location.url is not None:
-                # Freed when the connection is closed, whatever happens.
+                # The server frees the lock when the connection closes.
                 connection.execute(text("SELECT pg_advisory_lock(hashtext('glyphline studies'))"))
             tables = inspect(connection).get_table_names()
-            if tables and MARK not in tables:
+            if tables and OPTUNA_TABLE not in tables:
                 shown = ", ".join(sorted(tables)[:4])
                 raise SearchError(
                     f"{location} holds another program's tables ({shown}, ...)",
@@ -183,11 +185,11 @@ def _one_at_a_time(url: str, engine_kwargs: dict[str, Any], location: StudyLocat
 
 
 def _check_version(storage: RDBStorage, location: StudyLocation) -> None:
-    there, here = storage.get_current_version(), storage.get_head_version()
-    if there != here:
+    stored, installed = storage.get_current_version(), storage.get_head_version()
+    if stored != installed:
         raise SearchError(
-            f"{location} has the schema {there}, and Optuna {optuna.__version__} has {here}",
-            fix="keep a copy, then `optuna storage upgrade --storage "
+            f"{location} has the schema {stored}, and Optuna {optuna.__version__} has {installed}",
+            fix="make a copy, then run `optuna storage upgrade --storage "
             f"{'URL' if location.url else _file_url(location.database)}`",
         )
 

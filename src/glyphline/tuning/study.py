@@ -1,4 +1,4 @@
-"""Open a study: made when it is missing, refused when it is another one of the same name."""
+"""Open a study: it is made when it is missing, and refused when its trials were made from other parameters."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,6 +20,12 @@ from glyphline.tuning.space import Space
 IDENTITY, SETTINGS = "identity", "settings"
 REDUCTION_FACTOR, HALVES = 3, 2
 SHOWN_DIFFERENCES = 6
+PRUNERS: dict[str, type[BasePruner]] = {
+    "median": MedianPruner,
+    "halving": SuccessiveHalvingPruner,
+    "hyperband": HyperbandPruner,
+    "none": NopPruner,
+}
 
 
 def open_study(
@@ -34,107 +40,115 @@ def open_study(
     """The study `name`, made when it is missing.
 
     Args:
-        storage: where it is.
+        storage: of the studies.
         name: of the study.
-        objectives: what is made small.
+        objectives: names of the metrics that are minimised.
         pruner: stops hopeless trials.
         identity: dotted key -> value of all that its trials depend on.
-        settings: of sampler and pruner, kept with a new study.
+        settings: of sampler and pruner, stored with a new study.
 
     Raises:
-        SearchError: a study of this name is there, and its trials depend on something else, or another program made it.
-            Nothing has been written to it then.
+        SearchError: the study of this name depends on something else, or another program made it. Nothing has been
+            written to it then.
     """
     study = optuna.create_study(
         study_name=name, storage=storage, directions=["minimize"] * len(objectives), pruner=pruner, load_if_exists=True
     )
-    there = study.user_attrs
-    if IDENTITY in there:
-        _refuse_other(name, there[IDENTITY], identity)
-    elif set(study.directions) != {StudyDirection.MINIMIZE} or study.get_trials(deepcopy=False):
+    _check_is_ours(study, objectives, identity)
+    if IDENTITY not in study.user_attrs:
+        study.set_user_attr(SETTINGS, dict(settings))
+        study.set_user_attr(IDENTITY, dict(identity))
+    return study
+
+
+def _check_is_ours(study: optuna.Study, objectives: Sequence[str], identity: Mapping[str, Any]) -> None:
+    name, stored = study.study_name, study.user_attrs.get(IDENTITY)
+    if stored is None:
+        if set(study.directions) != {StudyDirection.MINIMIZE} or study.get_trials(deepcopy=False):
+            raise SearchError(
+                f"the study {name} was made by another program",
+                fix="give tune.study another name, or null for a name of its own; that study is not changed",
+            )
+    elif changes := differences(stored, identity):
+        more = f"; and {len(changes) - SHOWN_DIFFERENCES} more" if len(changes) > SHOWN_DIFFERENCES else ""
         raise SearchError(
-            f"the study {name} is another program's",
-            fix="give tune.study another name, or null for a name of its own; the other one stays as it is",
+            f"the trials of study {name} were made from something else: {'; '.join(changes[:SHOWN_DIFFERENCES])}{more}",
+            fix="give tune.study another name for a new study, or null for a name of its own; the old study stays",
         )
     if len(study.directions) != len(objectives):
         raise SearchError(
             f"the study {name} has {len(study.directions)} objectives, and tune.objectives {len(objectives)}",
             fix="give tune.study another name, or null for a name of its own",
         )
-    if IDENTITY not in there:
-        study.set_user_attr(SETTINGS, dict(settings))
-        study.set_user_attr(IDENTITY, dict(identity))
-    return study
 
 
-def beginning(study: optuna.Study, count: int) -> optuna.Study:
-    """The study with its first trials alone: what a search of so many would have left.
+def first_trials(study: optuna.Study, count: int) -> optuna.Study:
+    """The study with only its first trials: what a search of so many would have left.
 
     Args:
-        study: all of whose trials have ended.
-        count: how many trials are kept; they have their numbers.
+        study: all its trials have ended.
+        count: how many trials are kept, with their numbers.
     """
     trials = study.get_trials(deepcopy=False)
     if len(trials) <= count:
         return study
-    first = optuna.create_study(study_name=study.study_name, directions=study.directions, pruner=study.pruner)
-    first.add_trials(trials[:count])
-    return first
-
-
-def _refuse_other(name: str, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
-    found = differences(theirs, ours)
-    if found:
-        more = f"; and {len(found) - SHOWN_DIFFERENCES} more" if len(found) > SHOWN_DIFFERENCES else ""
-        raise SearchError(
-            f"the study {name} is another one: {'; '.join(found[:SHOWN_DIFFERENCES])}{more}",
-            fix="give tune.study another name for a new study, or null for a name of its own; the old one stays",
-        )
+    shorter = optuna.create_study(study_name=study.study_name, directions=study.directions, pruner=study.pruner)
+    shorter.add_trials(trials[:count])
+    return shorter
 
 
 def sampler(tune: TuneParams, seed: int, number: int, space: Space) -> BaseSampler:
     """A fresh sampler for one trial.
 
     Args:
-        tune: sampler and startup_trials count.
+        tune: its sampler and startup_trials.
         seed: of params.yaml.
         number: of the trial.
         space: that is searched.
     """
-    drawn = sampler_seed(seed, number)
+    trial_seed = sampler_seed(seed, number)
     if tune.sampler == "random":
-        return RandomSampler(seed=drawn)
+        return RandomSampler(seed=trial_seed)
     if tune.sampler == "gp":
         # scikit-learn and SciPy take a second to import.
         from glyphline.tuning.gaussian_process import GaussianProcessSampler
 
-        return GaussianProcessSampler(drawn, tune.startup_trials, space.distributions, space.existing)
-    return TPESampler(
-        seed=drawn,
-        n_startup_trials=tune.startup_trials,
+        return GaussianProcessSampler(trial_seed, tune.startup_trials, space.distributions, space.active_values)
+    return TPESampler(seed=trial_seed, **_tpe_options(tune, space))
+
+
+def _tpe_options(tune: TuneParams, space: Space) -> dict[str, Any]:
+    return {
+        "n_startup_trials": tune.startup_trials,
         # Optuna 5's defaults, written out: its next version may have others, and the study would not be the same.
-        multivariate=True,
-        # Parameters together only where they occur together.
-        group=space.is_conditional,
-        constant_liar=True,
-    )
+        "multivariate": True,
+        # Parameters are drawn together only where they occur together.
+        "group": space.is_conditional,
+        "constant_liar": True,
+    }
 
 
 def pruner(params: Params) -> BasePruner:
-    """What stops hopeless trials; with two objectives nothing does, because "worse" is not defined."""
-    tune = params.tune
-    if tune.pruner == "none" or len(tune.objectives) > 1:
-        return NopPruner()
-    if tune.pruner == "hyperband":
-        return HyperbandPruner(min_resource=1, max_resource=tune.epochs, reduction_factor=REDUCTION_FACTOR)
-    silent = _silent_epochs(params)
-    if tune.pruner == "halving":
-        return SuccessiveHalvingPruner(min_resource=max(silent, 1), reduction_factor=HALVES)
-    return MedianPruner(n_startup_trials=tune.startup_trials, n_warmup_steps=silent)
+    """Stops hopeless trials; with two objectives it stops none, because "worse" is not defined."""
+    return PRUNERS[_pruner_kind(params.tune)](**_pruner_options(params))
 
 
-def _silent_epochs(params: Params) -> int:
-    """Epochs whose loss says little about the last one: the learning rate has not come to its peak.
+def _pruner_kind(tune: TuneParams) -> str:
+    return tune.pruner if len(tune.objectives) == 1 else "none"
+
+
+def _pruner_options(params: Params) -> dict[str, Any]:
+    tune, warm_up = params.tune, _warm_up_epochs(params)
+    return {
+        "median": {"n_startup_trials": tune.startup_trials, "n_warmup_steps": warm_up},
+        "halving": {"min_resource": max(warm_up, 1), "reduction_factor": HALVES},
+        "hyperband": {"min_resource": 1, "max_resource": tune.epochs, "reduction_factor": REDUCTION_FACTOR},
+        "none": {},
+    }[_pruner_kind(tune)]
+
+
+def _warm_up_epochs(params: Params) -> int:
+    """First epochs whose loss says little about the last one, because the learning rate still rises.
 
     Of 56 candidates of nine epochs on MNIST, the rank after the first and second epoch and the final one correlate with
     0.52 and 0.59; after the third, the first one after the warm-up, with 0.75 (docs/experiments.md).
@@ -145,27 +159,15 @@ def _silent_epochs(params: Params) -> int:
 
 
 def settings(params: Params, space: Space) -> dict[str, Any]:
-    """What sampler and pruner are, for the record."""
+    """The sampler and the pruner with their options, to be stored with the study."""
     tune = params.tune
-    found: dict[str, Any] = {
+    options = _tpe_options(tune, space) if tune.sampler == "tpe" else {}
+    if tune.sampler == "gp":
+        options = {"startup_trials": tune.startup_trials, "scikit-learn": version("scikit-learn")}
+    return {
         "optuna": optuna.__version__,
         "sampler": tune.sampler,
         "seed": params.seed,
-        "pruner": tune.pruner if len(tune.objectives) == 1 else "none",
+        "pruner": _pruner_kind(tune),
+        **{name.removeprefix("n_"): value for name, value in {**options, **_pruner_options(params)}.items()},
     }
-    if tune.sampler == "tpe":
-        found |= {
-            "startup_trials": tune.startup_trials,
-            "multivariate": True,
-            "group": space.is_conditional,
-            "constant_liar": True,
-        }
-    if tune.sampler == "gp":
-        found |= {"startup_trials": tune.startup_trials, "scikit-learn": version("scikit-learn")}
-    if found["pruner"] == "halving":
-        found |= {"min_resource": max(_silent_epochs(params), 1), "reduction_factor": HALVES}
-    if found["pruner"] == "median":
-        found |= {"startup_trials": tune.startup_trials, "warmup_steps": _silent_epochs(params)}
-    if found["pruner"] == "hyperband":
-        found |= {"min_resource": 1, "max_resource": tune.epochs, "reduction_factor": REDUCTION_FACTOR}
-    return found

@@ -1,4 +1,4 @@
-"""One trial: pure in its parameters, its seed and the data; Optuna and MLflow are strangers to it."""
+"""One trial: it depends on its parameters, its seed and the data alone, and knows neither Optuna nor MLflow."""
 
 import time
 from collections.abc import Mapping
@@ -17,13 +17,13 @@ LATENCY_WARM_UP, LATENCY_CALLS = 5, 50
 
 @dataclass(frozen=True, slots=True)
 class TrialSpec:
-    """A trial as whoever runs it knows it.
+    """What the process that runs a trial needs to know of it.
 
     Attributes:
         number: in its study.
         values: dotted key -> value of the candidate.
         seed: of the fit.
-        epochs: of the fit; None fits as the train stage does, `train.epochs` with early stopping.
+        epochs: of the fit; None fits as the train stage does: `train.epochs` with early stopping.
     """
 
     number: int
@@ -37,7 +37,7 @@ class TooLargeError(Exception):
 
     Args:
         constraint: dotted key of the limit.
-        surplus: how far beyond the limit, as a part of it.
+        surplus: how far beyond the limit, as a fraction of it.
         reason: in words.
     """
 
@@ -47,47 +47,49 @@ class TooLargeError(Exception):
 
 
 class Objective(Protocol):
-    """`run_trial`, or something of its shape."""
+    """The signature of `fit_candidate`."""
 
-    def __call__(self, params: Params, job: TrialSpec, setting: Any, *, on_epoch: EpochHook) -> Mapping[str, float]:
-        """Fit one candidate; return what was measured, `val_loss` in nats among it."""
+    def __call__(
+        self, params: Params, spec: TrialSpec, fit_context: Any, /, *, on_epoch: EpochHook
+    ) -> Mapping[str, float]:
+        """Fit one candidate; return its metrics, `val_loss` in nats among them."""
 
 
-def run_trial(params: Params, job: TrialSpec, setting: FitContext, *, on_epoch: EpochHook) -> dict[str, float]:
+def fit_candidate(params: Params, spec: TrialSpec, fit_context: FitContext, *, on_epoch: EpochHook) -> dict[str, float]:
     """Fit one candidate.
 
     Args:
         params: what the candidate starts from.
-        job: the candidate.
-        setting: device and data.
+        spec: the candidate.
+        fit_context: device and data.
         on_epoch: receives every epoch; it may raise to end the trial.
 
     Returns:
-        Of the epoch with the lowest val_loss: `val_loss` in nats and `val_accuracy`. `model_size`, the number of
-        weights. `latency_ms`, the median of one image's prediction, where `tune.objectives` asks for it.
+        `val_loss` in nats and `val_accuracy` of the epoch with the lowest val_loss; `model_size`, the number of
+        weights; `latency_ms`, the median time of predicting one image, where `tune.objectives` asks for it.
 
     Raises:
         TooLargeError: the network has more weights than `tune.max_parameters`.
     """
-    candidate = overlay(params, job.values)
-    _check_size(candidate, setting)
-    fitted = fit(candidate, setting, seed=job.seed, epochs=job.epochs, on_epoch=on_epoch)
-    measured = {
+    candidate = overlay(params, spec.values)
+    _check_size(candidate, fit_context)
+    fitted = fit(candidate, fit_context, seed=spec.seed, epochs=spec.epochs, on_epoch=on_epoch)
+    metrics = {
         "val_loss": fitted.best["val_loss"],
         "val_accuracy": fitted.best["val_accuracy"],
         "model_size": float(fitted.parameters),
     }
     if "latency_ms" in params.tune.objectives:
-        measured["latency_ms"] = _latency_ms(fitted.model, setting.val.images[:1])
-    return measured
+        metrics["latency_ms"] = _latency_ms(fitted.model, fit_context.val.images[:1])
+    return metrics
 
 
-def _check_size(candidate: Params, setting: FitContext) -> None:
+def _check_size(candidate: Params, fit_context: FitContext) -> None:
     limit = candidate.tune.max_parameters
     if limit is None:
         return
-    train = setting.train.split
-    network = build(candidate, train.image_shape, len(train.classes), project=setting.project)
+    train = fit_context.train.split
+    network = build(candidate, train.image_shape, len(train.classes), project=fit_context.project)
     size = int(network.model.count_params())
     if size > limit:
         raise TooLargeError(

@@ -1,4 +1,4 @@
-"""Run one trial and say how it ended: what is a result, what is a failed candidate, what is a mistake of ours."""
+"""Run one trial and tell its ends apart: a result, a failed candidate, a mistake of this program."""
 
 import math
 import traceback
@@ -10,10 +10,10 @@ from glyphline.errors import ParamsError, TrainingError
 from glyphline.params import Params
 from glyphline.tuning.trial import Objective, TooLargeError, TrialSpec
 
-State = Literal["COMPLETE", "PRUNED", "FAIL"]
+EndState = Literal["COMPLETE", "PRUNED", "FAIL"]
 
 Report = Callable[[int, Mapping[str, float]], str | None]
-"""Told of each epoch; returns the reason to stop the trial, or None to go on."""
+"""Receives each epoch; returns the reason to prune the trial, or None to continue it."""
 
 # What Keras' backends raise when a device has no memory left; the classes differ, the words do not.
 OUT_OF_MEMORY = ("ResourceExhausted", "RESOURCE_EXHAUSTED", "out of memory", "OOM when allocating")
@@ -25,46 +25,46 @@ class TrialResult:
 
     Attributes:
         state: Optuna's name for it.
-        measured: name -> value of a complete trial; empty for others.
+        metrics: name -> value of a complete trial; empty for others.
         reason: why a trial was not completed.
         constraint, surplus: the limit that the candidate breaks, and by how much as a part of it.
-        error, trace: of a mistake in this program, which stops the study; the exception stays in its process.
+        error, traceback: of a mistake in this program, which stops the study; the exception stays in its process.
     """
 
-    state: State
-    measured: Mapping[str, float]
+    state: EndState
+    metrics: Mapping[str, float]
     reason: str | None = None
     constraint: str | None = None
     surplus: float = 0.0
     error: Exception | None = None
-    trace: str | None = None
+    traceback: str | None = None
 
     def without_error(self) -> Self:
-        """As it can be sent to another process."""
+        """The result in a form that can be sent to another process."""
         return replace(self, error=None)
 
 
-class _StopError(Exception):
-    """The study does not want the rest of the trial."""
+class _PrunedError(Exception):
+    """The pruner stops the trial."""
 
 
 class _ReportError(Exception):
-    """What `report` raised, on its way through the candidate: a full disk where the study lies is no fault of it."""
+    """Carries an error of `report` through the candidate's code, which is not to blame for a full disk at the study."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(error)
         self.error = error
 
 
-def run_recorded(objective: Objective, params: Params, setting: Any, job: TrialSpec, report: Report) -> TrialResult:
-    """Run a trial to whatever end it has.
+def run_trial(objective: Objective, params: Params, fit_context: Any, spec: TrialSpec, report: Report) -> TrialResult:
+    """Run a trial, and turn whatever ends it into a result.
 
     Args:
         objective: fits one candidate.
         params: what the candidate starts from.
-        setting: device and data.
-        job: the candidate.
-        report: told of each epoch.
+        fit_context: device and data.
+        spec: the candidate.
+        report: receives each epoch.
 
     Raises:
         Exception: whatever `report` raises; the trial has not ended then.
@@ -80,30 +80,30 @@ def run_recorded(objective: Objective, params: Params, setting: Any, job: TrialS
         except Exception as error:
             raise _ReportError(error) from error
         if reason is not None:
-            raise _StopError(reason)
+            raise _PrunedError(reason)
 
     try:
-        measured = dict(objective(params, job, setting, on_epoch=on_epoch))
-    except _StopError as stop:
-        return TrialResult("PRUNED", {}, str(stop))
+        metrics = dict(objective(params, spec, fit_context, on_epoch=on_epoch))
+    except _PrunedError as pruned:
+        return TrialResult("PRUNED", {}, str(pruned))
     except _ReportError as failed:
         raise failed.error from None
     except TooLargeError as large:
         return TrialResult("PRUNED", {}, large.reason, large.constraint, large.surplus)
     except Exception as error:
-        return _failed(error)
-    unfit = [name for name, value in measured.items() if not math.isfinite(value)]
-    if unfit:
-        return TrialResult("FAIL", {}, f"{unfit[0]} is {measured[unfit[0]]}")
-    return TrialResult("COMPLETE", measured)
+        return _failure(error)
+    not_finite = [name for name, value in metrics.items() if not math.isfinite(value)]
+    if not_finite:
+        return TrialResult("FAIL", {}, f"{not_finite[0]} is {metrics[not_finite[0]]}")
+    return TrialResult("COMPLETE", metrics)
 
 
-def _failed(error: Exception) -> TrialResult:
+def _failure(error: Exception) -> TrialResult:
     if isinstance(error, TrainingError | ParamsError):
         return TrialResult("FAIL", {}, error.problem)
     if is_out_of_memory(error):
         return TrialResult("FAIL", {}, f"out of memory: {_first_line(error)}")
-    return TrialResult("FAIL", {}, repr(error), error=error, trace=traceback.format_exc())
+    return TrialResult("FAIL", {}, repr(error), error=error, traceback=traceback.format_exc())
 
 
 def is_out_of_memory(error: Exception) -> bool:

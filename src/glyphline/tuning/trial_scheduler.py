@@ -1,300 +1,222 @@
-"""Where trials are handed out and taken back: the one place in a process that writes to the study."""
+"""Starts trials for workers and records their ends: the one place in a process that writes to the study."""
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
-import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from glyphline.tuning.interrupt import Interrupt
+from glyphline.tuning.plan import TrialPlan
 from glyphline.tuning.process_lease import ProcessLease
-from glyphline.tuning.space import Space
+from glyphline.tuning.progress import OnTrialEnd
 from glyphline.tuning.trial import TrialSpec
 from glyphline.tuning.trial_runner import TrialResult
-from glyphline.tuning.trial_store import MEASURED, REASON, SECONDS, TrialClaim, TrialStore, seconds_spent
+from glyphline.tuning.trial_store import TrialClaim, TrialStore, seconds_spent
+from glyphline.tuning.watcher import Notifier
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 log = logging.getLogger(__name__)
 
-# A trial whose process died is begun again once: the machine may have been switched off. A second death is its own.
-ATTEMPTS = 2
+# A trial whose process died is started once more: the machine may have been switched off. The second death is taken for
+# the trial's own fault.
+MAX_ATTEMPTS = 2
 
 
-def died(times: int) -> str:
-    """Why a trial has failed that nobody was left to end."""
-    return f"its process died {times} times"
+def death_reason(attempts: int) -> str:
+    """Why a trial failed when each of its processes died before it could record an end."""
+    return f"its process died {attempts} times"
 
 
-class TrialWatcher(Protocol):
-    """Whoever follows one trial."""
-
-    def epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        """An epoch ended."""
-
-    def end(self, state: str, measured: Mapping[str, float], reason: str | None) -> None:
-        """The trial ended as COMPLETE, PRUNED or FAIL."""
-
-
-class Watcher(Protocol):
-    """Whoever follows a search."""
-
-    def begin(self, name: str, number: int, values: Mapping[str, Any], worker: str) -> TrialWatcher:
-        """A trial begins, or one that ended elsewhere or in an earlier run of the stage is told again."""
-
-
-class TrialPlan(Protocol):
-    """Which trials a study is to have.
-
-    Attributes:
-        name: of one trial, for people: `trial` or `finalist`.
-        total: how many there are to be.
-        timeout_s: after how many seconds of work no new one is begun; None for no limit.
-        objectives: what is made small, names of measured values.
-        prunes: a hopeless trial may be stopped.
-        space: that the candidates come from.
-    """
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def total(self) -> int: ...  # noqa: D102
-    @property
-    def timeout_s(self) -> float | None: ...  # noqa: D102
-    @property
-    def objectives(self) -> Sequence[str]: ...  # noqa: D102
-    @property
-    def prunes(self) -> bool: ...  # noqa: D102
-    @property
-    def space(self) -> Space: ...  # noqa: D102
-
-    def values(self, study: optuna.Study, number: int) -> Mapping[str, Any]:
-        """The candidate that a new trial is to be."""
-
-    def job(self, number: int, values: Mapping[str, Any]) -> TrialSpec:
-        """The trial as whoever runs it knows it."""
-
-
-@dataclass
-class _Told:
-    """A trial that the watcher knows of."""
-
-    watched: TrialWatcher
-    told: int = 0
-    is_over: bool = False
-
-    def epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Tell an epoch, unless it was told: an attempt that follows another has the first epochs a second time."""
-        if epoch >= self.told:
-            self.watched.epoch(epoch, metrics)
-            self.told = epoch + 1
-
-
-def _whole(method: Callable[Concatenate["TrialScheduler", P], R]) -> Callable[Concatenate["TrialScheduler", P], R]:
-    """No signal breaks into the method; see `Interrupt.held`."""
+def _uninterrupted(
+    method: Callable[Concatenate["TrialScheduler", P], R],
+) -> Callable[Concatenate["TrialScheduler", P], R]:
+    """No signal interrupts the method; see `Interrupt.deferred`."""
 
     @wraps(method)
-    def held(self: "TrialScheduler", /, *args: P.args, **kwargs: P.kwargs) -> R:
-        with self.interrupt.held():
+    def deferring(self: "TrialScheduler", /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with self.interrupt.deferred():
             return method(self, *args, **kwargs)
 
-    return held
+    return deferring
 
 
 @dataclass
 class TrialScheduler:
-    """Hands out jobs, and writes down what comes of them.
+    """Gives trials to workers, and writes their epochs and results to the study.
 
     Attributes:
-        book: the study's trials.
-        plan: which trials there are to be.
-        seat: this process's place among others.
-        watcher: told of everything.
-        interrupt: asked before a trial is handed out, and held off while the study is written to.
-        ended: told of each trial that ended, with all there are.
+        store: the study's trials.
+        plan: which trials the study is to have.
+        lease: tells this process from others that work on the study.
+        notifier: hears of every trial.
+        interrupt: asked before a trial is started, and deferred while the study is written to.
+        on_trial_end: called with each trial that ended, and with all trials.
     """
 
-    book: TrialStore
+    store: TrialStore
     plan: TrialPlan
-    seat: ProcessLease
-    watcher: Watcher
+    lease: ProcessLease
+    notifier: Notifier
     interrupt: Interrupt
-    ended: Callable[[FrozenTrial, list[FrozenTrial]], None]
-    _held: set[int] = field(default_factory=set)
+    on_trial_end: OnTrialEnd
+    _running: set[int] = field(default_factory=set)
     _lost: set[int] = field(default_factory=set)
-    _told: dict[int, _Told] = field(default_factory=dict)
 
     def is_stopping(self) -> bool:
-        """True when no trial is handed out any more."""
+        """True when no trial is started any more."""
         return self.interrupt()
 
-    @_whole
-    def take(self, worker: str = "") -> TrialSpec | None:
-        """The next trial to run; None when there is none now.
+    @_uninterrupted
+    def next_trial(self, worker: str = "") -> TrialSpec | None:
+        """Start a trial; None when there is none to start now.
 
         Args:
-            worker: who will run it.
+            worker: will run it.
         """
         if self.interrupt():
             return None
-        with self.seat.turn():
-            number = self._begin(worker)
+        with self.lease.study_lock():
+            number = self._start(worker)
             if number is None:
                 return None
-            values = self.book.trial(number).params
-        self._held.add(number)
+            values = self.store.trial(number).params
+        self._running.add(number)
         self._lost.discard(number)
-        self._tell_begin(number, values, worker)
-        return self.plan.job(number, values)
+        self.notifier.begin(number, values, worker)
+        return self.plan.spec(number, values)
 
-    @_whole
-    def epoch(self, job: TrialSpec, epoch: int, metrics: Mapping[str, float]) -> str | None:
-        """Write an epoch down; the reason to stop the trial, or None to go on."""
-        self._told[job.number].epoch(epoch, metrics)
+    @_uninterrupted
+    def report(self, spec: TrialSpec, epoch: int, metrics: Mapping[str, float]) -> str | None:
+        """Record an epoch; return the reason to prune the trial, or None to continue it."""
+        self.notifier.epoch(spec.number, epoch, metrics)
         loss = metrics["val_loss"]
-        self.book.report(job.number, epoch, loss)
-        is_last = job.epochs is not None and epoch + 1 >= job.epochs
-        # After its last epoch there is nothing left to save, and a whole trial says more than a pruned one.
-        if self.plan.prunes and not is_last and self.book.should_prune(job.number, epoch):
+        self.store.report(spec.number, epoch, loss)
+        is_last = spec.epochs is not None and epoch + 1 >= spec.epochs
+        # Pruning after the last epoch would save nothing, and a complete trial says more than a pruned one.
+        if self.plan.prunes and not is_last and self.store.should_prune(spec.number, epoch):
             return f"epoch {epoch + 1}: val_loss {loss:.4f}"
         return None
 
-    @_whole
-    def end(self, job: TrialSpec, ended: TrialResult) -> None:
-        """Write down how a trial ended.
+    @_uninterrupted
+    def end(self, spec: TrialSpec, result: TrialResult) -> None:
+        """Record how a trial ended.
 
         Raises:
-            Exception: it ended by a mistake of this program, which must not look like a bad candidate.
+            Exception: the trial ended by a mistake of this program, which must not look like a bad candidate.
         """
-        values = [ended.measured[name] for name in self.plan.objectives] if ended.state == "COMPLETE" else None
-        self._held.discard(job.number)
-        with self.seat.turn():
-            if not self._is_mine(job.number):
-                log.warning("%s %d was taken over by another process", self.plan.name, job.number)
+        values = [result.metrics[name] for name in self.plan.objectives] if result.state == "COMPLETE" else None
+        self._running.discard(spec.number)
+        with self.lease.study_lock():
+            if not self._is_own(spec.number):
+                log.warning("%s %d was taken over by another process", self.plan.name, spec.number)
                 return
-            if ended.constraint is not None:
-                self.book.constrain(job.number, ended.constraint, ended.surplus)
-            self._end(job.number, TrialState[ended.state], values, reason=ended.reason, measured=ended.measured)
-        if ended.error is not None:
-            raise ended.error
-        if ended.trace is not None:
-            raise RuntimeError(f"{self.plan.name} {job.number} failed in its worker:\n{ended.trace}")
+            if result.constraint is not None:
+                self.store.set_constraint(spec.number, result.constraint, result.surplus)
+            self._finish(spec.number, TrialState[result.state], values, reason=result.reason, metrics=result.metrics)
+        if result.error is not None:
+            raise result.error
+        if result.traceback is not None:
+            raise RuntimeError(f"{self.plan.name} {spec.number} failed in its worker:\n{result.traceback}")
 
-    @_whole
-    def lost(self, job: TrialSpec, reason: str) -> None:
-        """The worker of a trial died; somebody will begin the trial again, if it was its first death."""
-        log.warning("the worker of %s %d died (%s)", self.plan.name, job.number, reason)
-        self._held.discard(job.number)
-        self._lost.add(job.number)
+    @_uninterrupted
+    def worker_lost(self, spec: TrialSpec, reason: str) -> None:
+        """Record that the worker of a trial died; the trial is started again if this was its first death."""
+        log.warning("the worker of %s %d died (%s)", self.plan.name, spec.number, reason)
+        self._running.discard(spec.number)
+        self._lost.add(spec.number)
 
-    @_whole
-    def give_back(self) -> None:
-        """Let others, or a later run, have the trials that this process has taken and not ended.
+    @_uninterrupted
+    def release(self) -> None:
+        """Let other processes, or a later run, have the trials that this process started and did not end.
 
-        One whose workers have died as often as they may has failed.
+        A trial whose workers have died as often as they may has failed.
         """
-        with self.seat.turn():
+        with self.lease.study_lock():
             # From the study, not from memory: an interruption may fall between the two.
-            for frozen in self.book.trials():
+            for frozen in self.store.trials():
                 claim = TrialClaim.of(frozen)
-                if frozen.state != TrialState.RUNNING or (claim is not None and claim.owner != self.seat.owner):
+                if frozen.state != TrialState.RUNNING or (claim is not None and claim.owner != self.lease.owner):
                     continue
                 is_lost = frozen.number in self._lost
-                if is_lost and claim is not None and claim.attempt >= ATTEMPTS:
-                    # The watcher is told later: it may be the very one that failed.
-                    self.book.end(frozen.number, TrialState.FAIL, None, reason=died(claim.attempt), measured={})
+                if is_lost and claim is not None and claim.attempt >= MAX_ATTEMPTS:
+                    # The watcher is not called here: its own failure may be what ends this run.
+                    reason = death_reason(claim.attempt)
+                    self.store.end(frozen.number, TrialState.FAIL, None, reason=reason, metrics={})
                 else:
-                    self.book.give_back(frozen.number, counts=is_lost)
-        self._held.clear()
+                    self.store.release(frozen.number, counts=is_lost)
+        self._running.clear()
 
-    @_whole
+    @_uninterrupted
     def is_done(self) -> bool:
-        """True when nothing is left to hand out and nobody runs anything."""
-        trials = self.book.trials()
-        return all(trial.state.is_finished() for trial in trials) and not self._has_room(trials)
+        """True when no trial is left to start and none is running anywhere."""
+        trials = self.store.trials()
+        return all(trial.state.is_finished() for trial in trials) and not self._is_within_budget(trials)
 
-    @_whole
-    def tell_again(self) -> None:
-        """Tell the watcher of the trials that it has not seen end."""
-        for frozen in self.book.trials():
+    @_uninterrupted
+    def notify_ends(self) -> None:
+        """Tell the watcher of the trials that ended elsewhere or in an earlier run."""
+        for frozen in self.store.trials():
             if frozen.state.is_finished():
-                self._tell_end(frozen)
+                self.notifier.end(frozen)
 
-    def _begin(self, worker: str) -> int | None:
-        """Begin a trial that was left, or that waits, or a new one; its number, or None when there is none."""
-        trials = self.book.trials()
+    def _start(self, worker: str) -> int | None:
+        """Start an abandoned or a waiting trial, or a new one; its number, or None when there is none."""
+        trials = self.store.trials()
         for frozen in trials:
             if not frozen.state.is_finished() and (attempt := self._next_attempt(frozen)) is not None:
-                self.book.take_up(frozen.number, self.seat.owner, attempt, worker)
+                self.store.restart(frozen.number, self.lease.owner, attempt, worker)
                 return int(frozen.number)
-        if not self._has_room(trials):
+        if not self._is_within_budget(trials):
             return None
-        values = self.plan.values(self.book.study, len(trials))
-        return self.book.add(values, self.plan.space.distributions, self.seat.owner, worker)
+        values = self.plan.values(self.store.study, len(trials))
+        return self.store.add(values, self.plan.space.distributions, self.lease.owner, worker)
 
-    def _has_room(self, trials: list[FrozenTrial]) -> bool:
+    def _is_within_budget(self, trials: list[FrozenTrial]) -> bool:
         if len(trials) >= self.plan.total:
             return False
         return self.plan.timeout_s is None or seconds_spent(trials, time.time()) < self.plan.timeout_s
 
     def _next_attempt(self, frozen: FrozenTrial) -> int | None:
-        """Which attempt at a trial is due; None when it runs, or has had all of them."""
+        """The number of the attempt that is due; None when the trial is running or has had all its attempts."""
         claim = TrialClaim.of(frozen)
-        done = 0 if claim is None else claim.attempt
+        attempts = 0 if claim is None else claim.attempt
         if frozen.state == TrialState.WAITING:
-            return done + 1
-        if claim is not None and not self._is_dead(frozen.number, claim):
+            return attempts + 1
+        if claim is not None and not self._is_abandoned(frozen.number, claim):
             return None
-        if done >= ATTEMPTS:
-            self._end(frozen.number, TrialState.FAIL, None, reason=died(done))
+        if attempts >= MAX_ATTEMPTS:
+            self._finish(frozen.number, TrialState.FAIL, None, reason=death_reason(attempts), metrics={})
             return None
-        log.warning("%s %d was interrupted; it is begun again", self.plan.name, frozen.number)
-        return done + 1
+        log.warning("%s %d was interrupted and is started again", self.plan.name, frozen.number)
+        return attempts + 1
 
-    def _is_dead(self, number: int, claim: TrialClaim) -> bool:
-        if claim.owner == self.seat.owner:
-            return number not in self._held
-        return claim.owner is None or self.seat.is_vacant(claim.owner)
+    def _is_abandoned(self, number: int, claim: TrialClaim) -> bool:
+        if claim.owner == self.lease.owner:
+            return number not in self._running
+        return claim.owner is None or self.lease.is_dead(claim.owner)
 
-    def _is_mine(self, number: int) -> bool:
-        """False when a trial was taken for dead by somebody else, for example after the database was restarted."""
-        frozen = self.book.trial(number)
+    def _is_own(self, number: int) -> bool:
+        """False when another process took this one for dead, for example after the database was restarted."""
+        frozen = self.store.trial(number)
         claim = TrialClaim.of(frozen)
-        return frozen.state == TrialState.RUNNING and claim is not None and claim.owner == self.seat.owner
+        return frozen.state == TrialState.RUNNING and claim is not None and claim.owner == self.lease.owner
 
-    def _end(
+    def _finish(
         self,
         number: int,
         state: TrialState,
         values: list[float] | None,
         *,
-        reason: str | None = None,
-        measured: Mapping[str, float] | None = None,
+        reason: str | None,
+        metrics: Mapping[str, float],
     ) -> None:
-        self.book.end(number, state, values, reason=reason, measured=measured or {})
-        frozen = self.book.trial(number)
-        self._tell_end(frozen)
-        self.ended(frozen, self.book.trials())
-
-    def _tell_begin(self, number: int, values: Mapping[str, Any], worker: str) -> _Told:
-        if number not in self._told:
-            self._told[number] = _Told(self.watcher.begin(self.plan.name, number, values, worker))
-        return self._told[number]
-
-    def _tell_end(self, frozen: FrozenTrial) -> None:
-        claim = TrialClaim.of(frozen)
-        told = self._tell_begin(frozen.number, frozen.params, claim.worker if claim else "")
-        if told.is_over:
-            return
-        for epoch, val_loss in sorted(frozen.intermediate_values.items()):
-            told.epoch(epoch, {"val_loss": val_loss})
-        measured = dict(frozen.user_attrs.get(MEASURED, {}))
-        if (seconds := frozen.user_attrs.get(SECONDS)) is not None:
-            measured["duration_s"] = seconds
-        told.watched.end(frozen.state.name, measured, frozen.user_attrs.get(REASON))
-        told.is_over = True
+        self.store.end(number, state, values, reason=reason, metrics=metrics)
+        frozen = self.store.trial(number)
+        self.notifier.end(frozen)
+        self.on_trial_end(frozen, self.store.trials())

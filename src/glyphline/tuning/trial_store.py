@@ -1,4 +1,4 @@
-"""The trials of a study as this program keeps them: Optuna's own records, with who runs a trial and since when."""
+"""The trials of a study: Optuna's own records, and beside them which process runs a trial and since when."""
 
 import time
 from collections.abc import Iterable, Mapping
@@ -9,21 +9,22 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
-# Optuna's study cannot go on with a trial or give one back; its storage can, and has no public name.
+# Optuna's study can neither restart a trial nor return one to the queue; its storage can, and has no public name.
 # ruff: noqa: SLF001
 
-CLAIM, REASON, SECONDS, MEASURED = "claim", "reason", "seconds", "measured"
+CLAIM, REASON, SECONDS, METRICS = "claim", "reason", "seconds", "measured"
+"""Names of the user attributes of a trial."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrialClaim:
-    """Who runs a trial. Written in one transaction, so that a kill leaves the one before or the one after.
+    """Which process runs a trial. Written in one transaction: a kill leaves the old claim or the new one, whole.
 
     Attributes:
-        owner: the process; None when it gave the trial back.
-        attempt: how many times the trial was begun.
-        began: when this attempt began, in seconds since 1970.
-        worker: which of the owner's workers has it.
+        owner: the process; None when it released the trial.
+        attempt: how many times the trial was started.
+        began: when this attempt started, in seconds since 1970.
+        worker: the worker of the owner that runs the trial.
     """
 
     owner: str | None
@@ -33,16 +34,16 @@ class TrialClaim:
 
     @classmethod
     def of(cls, trial: FrozenTrial) -> Self | None:
-        """The claim on a trial; None when it was begun by something else, such as Optuna's own command."""
-        found = trial.user_attrs.get(CLAIM)
-        return cls(**found) if isinstance(found, dict) else None
+        """The claim on a trial; None when another program started the trial, such as Optuna's own command."""
+        claim = trial.user_attrs.get(CLAIM)
+        return cls(**claim) if isinstance(claim, dict) else None
 
 
 class TrialStore:
     """Reads and writes the trials of one study.
 
     Args:
-        study: Optuna's, opened.
+        study: an open study of Optuna.
     """
 
     def __init__(self, study: optuna.Study) -> None:
@@ -51,7 +52,7 @@ class TrialStore:
 
     def trials(self) -> list[FrozenTrial]:
         """All trials, as they are now."""
-        # Optuna keeps an older list for the length of a choice.
+        # Optuna caches an older list while a sampler draws.
         self.study._thread_local.cached_all_trials = None
         return list(self.study.get_trials(deepcopy=False))
 
@@ -60,10 +61,10 @@ class TrialStore:
         return self._storage.get_trial(self._id(number))
 
     def add(self, values: Mapping[str, Any], space: Mapping[str, BaseDistribution], owner: str, worker: str) -> int:
-        """Begin a trial more; returns its number.
+        """Start a new trial; return its number.
 
-        One transaction: a kill leaves a trial with all its values and its owner, or none. Optuna's own `ask` writes
-        value by value, and whoever goes on with a half-drawn candidate draws another one.
+        One transaction: a kill leaves a trial with all its values and its owner, or no trial. Optuna's own `ask` writes
+        value by value, and a resumed search would draw other values for the rest of the candidate.
         """
         claim = TrialClaim(owner, 1, time.time(), worker)
         number = len(self.trials())
@@ -77,24 +78,24 @@ class TrialStore:
         )
         return number
 
-    def take_up(self, number: int, owner: str, attempt: int, worker: str) -> None:
-        """Begin a trial that waits, or that its owner has left, under its own number: it has its own random stream."""
+    def restart(self, number: int, owner: str, attempt: int, worker: str) -> None:
+        """Start a waiting or abandoned trial under its old number, which decides its random stream."""
         if self.trial(number).state == TrialState.WAITING:
             self._storage.set_trial_state_values(self._id(number), TrialState.RUNNING)
         self._set(number, CLAIM, asdict(TrialClaim(owner, attempt, time.time(), worker)))
 
     def report(self, number: int, epoch: int, value: float) -> None:
-        """Note the loss of an epoch; a second attempt writes over the first."""
+        """Record the loss of an epoch; a second attempt overwrites the first."""
         self._storage.set_trial_intermediate_value(self._id(number), epoch, value)
 
     def should_prune(self, number: int, epoch: int) -> bool:
-        """What the pruner thinks of a trial after an epoch."""
+        """True when the pruner would stop the trial after this epoch."""
         frozen = self.trial(number)
-        # A second attempt is judged where the first had come to: before that, the first has passed already.
+        # A second attempt is judged from the last epoch of the first on: the first was not pruned before it.
         return frozen.last_step == epoch and bool(self.study.pruner.prune(self.study, frozen))
 
-    def constrain(self, number: int, name: str, surplus: float) -> None:
-        """Note how far a trial is from a limit: above 0 is beyond it."""
+    def set_constraint(self, number: int, name: str, surplus: float) -> None:
+        """Record how far a trial is beyond a limit; 0 or less is within it."""
         trial = Trial(self.study, self._id(number))
         if name not in trial.constraints:
             trial.set_constraint(name, surplus)
@@ -106,24 +107,24 @@ class TrialStore:
         values: list[float] | None,
         *,
         reason: str | None,
-        measured: Mapping[str, float],
+        metrics: Mapping[str, float],
     ) -> None:
-        """End a trial for good; all that is said of it is there before its state changes."""
+        """End a trial for good; its attributes are written before its state changes."""
         claim = TrialClaim.of(self.trial(number))
         if claim is not None:
             self._set(number, SECONDS, round(time.time() - claim.began, 3))
         if reason is not None:
             self._set(number, REASON, reason[:500])
-        if measured:
-            self._set(number, MEASURED, dict(measured))
+        if metrics:
+            self._set(number, METRICS, dict(metrics))
         self.study.tell(number, values, state=state)
 
-    def give_back(self, number: int, *, counts: bool) -> None:
-        """Let somebody else run a trial.
+    def release(self, number: int, *, counts: bool) -> None:
+        """Return a trial to the queue, for any process to start.
 
         Args:
             number: of the trial.
-            counts: the attempt was one; else it is as if the trial had not been begun.
+            counts: this attempt counts; otherwise the trial is as if it had not been started.
         """
         claim = TrialClaim.of(self.trial(number))
         attempt = (claim.attempt - (not counts)) if claim else 0
@@ -134,16 +135,16 @@ class TrialStore:
         self._storage.set_trial_user_attr(self._id(number), key, value)
 
     def _id(self, number: int) -> int:
-        found: int = self._storage.get_trial_id_from_study_id_trial_number(self.study._study_id, number)
-        return found
+        trial_id: int = self._storage.get_trial_id_from_study_id_trial_number(self.study._study_id, number)
+        return trial_id
 
 
 def seconds_spent(trials: Iterable[FrozenTrial], now: float) -> float:
-    """For how long at least one trial was run, over all runs and machines.
+    """Seconds in which at least one trial was running, over all runs and machines.
 
     Args:
         trials: of a study.
-        now: seconds since 1970; trials that are not over count until then.
+        now: seconds since 1970; a running trial counts until then.
     """
     spans = sorted(span for trial in trials if (span := _span(trial, now)))
     total, reached = 0.0, float("-inf")

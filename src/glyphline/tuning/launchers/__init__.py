@@ -1,6 +1,8 @@
-"""Where trials are run: in this process, in warm processes beside it, on a Ray cluster; all take them from a desk."""
+"""Where trials run: in this process, in worker processes on this machine, or on a Ray cluster.
 
-from glyphline.tuning.launchers.choice import launcher
-from glyphline.tuning.launchers.launcher import Launcher, WorkerSetup
+Every launcher takes its trials from one trial scheduler.
+"""
 
-__all__ = ["Launcher", "WorkerSetup", "launcher"]
+from glyphline.tuning.launchers.launcher import Launcher, WorkerSetup, choose_launcher
+
+__all__ = ["Launcher", "WorkerSetup", "choose_launcher"]

@@ -6,37 +6,37 @@ from typing import Self
 
 from glyphline.tuning.launchers.launcher import WorkerSetup
 from glyphline.tuning.process_lease import new_owner
-from glyphline.tuning.trial_runner import run_recorded
+from glyphline.tuning.trial_runner import run_trial
 from glyphline.tuning.trial_scheduler import TrialScheduler
 
 
 class Inline:
-    """The smallest launcher.
+    """A launcher without workers.
 
     Args:
-        work: what a trial needs.
+        setup: what a trial needs.
     """
 
-    def __init__(self, work: WorkerSetup) -> None:
-        self._work = work
-        self._setting = cache(work.prepare)
+    def __init__(self, setup: WorkerSetup) -> None:
+        self._setup = setup
+        self._prepare = cache(setup.prepare)
         self._name = new_owner().rpartition("/")[0]
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Nothing is left behind."""
+        """There is nothing to clean up."""
 
-    def drop(self) -> None:
-        """There is nobody to send home."""
+    def kill_workers(self) -> None:
+        """There are no workers to end."""
 
-    def run(self, desk: TrialScheduler) -> None:
-        """Take jobs and run them until there are none."""
-        if desk.is_done():
+    def run(self, scheduler: TrialScheduler) -> None:
+        """Run trials until there are none to start."""
+        if scheduler.is_done():
             return
-        # Before a trial begins: what no trial could run with is no fault of its values.
-        setting = self._setting()
-        while (job := desk.take(self._name)) is not None:
-            report = partial(desk.epoch, job)
-            desk.end(job, run_recorded(self._work.objective, self._work.params, setting, job, report))
+        # Before a trial starts: an error here would stop every trial, so it is no fault of a trial's values.
+        fit_context = self._prepare()
+        while (spec := scheduler.next_trial(self._name)) is not None:
+            report = partial(scheduler.report, spec)
+            scheduler.end(spec, run_trial(self._setup.objective, self._setup.params, fit_context, spec, report))

@@ -1,21 +1,27 @@
-"""What every launcher is given, and what it can do."""
+"""What every launcher receives and can do, and which of them params.yaml asks for."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from glyphline.params import Params
+from glyphline.params.tune import TuneParams
+from glyphline.training import hardware
 from glyphline.tuning.trial import Objective
 from glyphline.tuning.trial_scheduler import TrialScheduler
+
+# This process grows with every trial; a worker process that has grown is replaced (`worker.GROWTH_MB`).
+INLINE_TRIALS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerSetup:
-    """What a worker needs beside the jobs; it is sent to other processes.
+    """What a worker needs besides the trials; it is sent to other processes.
 
     Attributes:
         params: what the candidates start from.
-        prepare: gives device and data, once per process; not called where nothing is run.
+        prepare: returns device and data, called once per process; not called where no trial is run.
         objective: fits one candidate.
     """
 
@@ -27,8 +33,34 @@ class WorkerSetup:
 class Launcher(Protocol):
     """Runs trials; its workers stay warm from one call to the next."""
 
-    def run(self, desk: TrialScheduler) -> None:
-        """Take jobs and run them until the desk has none and all that were taken are over."""
+    def run(self, scheduler: TrialScheduler) -> None:
+        """Run trials until the scheduler has none to start and all that were started have ended."""
 
-    def drop(self) -> None:
-        """End the workers at once, whatever they are at."""
+    def kill_workers(self) -> None:
+        """End the workers at once, in the middle of their trials."""
+
+
+def choose_launcher(setup: WorkerSetup, tune: TuneParams) -> AbstractContextManager[Launcher]:
+    """The launcher that `tune.launcher` and `tune.workers` ask for; leaving its context ends its workers.
+
+    Raises:
+        SearchError: the parameters ask for GPUs, a cluster or a library that is not there.
+    """
+    kind = tune.launcher
+    if kind == "auto":
+        is_small = tune.workers == 1 and tune.trials <= INLINE_TRIALS
+        # Which GPUs this process sees is settled when it starts; a worker process can be given its share.
+        kind = "inline" if is_small and not tune.gpus_per_trial else "processes"
+    if kind == "inline":
+        from glyphline.tuning.launchers.inline import Inline
+
+        return Inline(setup)
+    if kind == "ray":
+        from glyphline.tuning.launchers.ray_workers import RayWorkers
+
+        return RayWorkers(setup, tune)
+    from glyphline.tuning.launchers.gpus import visible_devices
+    from glyphline.tuning.launchers.processes import ProcessWorkers
+
+    gpus = visible_devices(tune.gpus_per_trial, tune.workers)
+    return ProcessWorkers(setup, tune.workers, threads=max(1, hardware.threads() // tune.workers), gpus=gpus)

@@ -1,4 +1,4 @@
-"""A worker's side of a launcher: jobs come in, epochs and ends go out, and after each epoch it is told to go on."""
+"""What a worker does: it receives trials, sends their epochs and results, and after each epoch waits for the reply."""
 
 import math
 import traceback
@@ -11,84 +11,88 @@ import psutil
 from glyphline.errors import PipelineError
 from glyphline.tuning.launchers.launcher import WorkerSetup
 from glyphline.tuning.trial import TrialSpec
-from glyphline.tuning.trial_runner import TrialResult, run_recorded
+from glyphline.tuning.trial_runner import TrialResult, run_trial
 
-# TensorFlow never gives back what a compiled function took, 9 MB for a small CNN (docs/experiments.md); to begin anew
-# costs the seconds of its import.
+# TensorFlow never frees what a compiled function took, 9 MB for a small CNN (docs/experiments.md); a new worker costs
+# the seconds of its import.
 GROWTH_MB = 512.0
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The worker waits for a job."""
+    """The worker waits for a trial."""
 
 
 @dataclass(frozen=True, slots=True)
-class Epoch:
-    """An epoch ended; the worker waits for the reason to stop, or None."""
+class EpochReport:
+    """An epoch ended; the worker waits for the reason to prune the trial, or None."""
 
     epoch: int
     metrics: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerRestart:
-    """A trial ended, and the worker has grown too large for another."""
+class WorkerExit:
+    """A trial ended, and the worker exits, because it has grown too large for another."""
 
-    ended: TrialResult
+    result: TrialResult
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """The worker cannot work here, and the person can do something about it."""
+class SetupFailure:
+    """The worker cannot run trials here, and the person can act on it."""
 
     kind: type[PipelineError]
     problem: str
     fix: str
 
     def error(self) -> PipelineError:
-        """As it was raised."""
+        """The error as it was raised in the worker."""
         return self.kind(self.problem, fix=self.fix)
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerCrash:
-    """The worker cannot work here, and it is a mistake of this program."""
+    """The worker cannot run trials here because of a mistake in this program."""
 
-    trace: str
-
-
-Message = Ready | Epoch | TrialResult | WorkerRestart | Refused | WorkerCrash
-
-Ask = Callable[[Message], Any]
-"""Sends a message and waits for its answer."""
+    traceback: str
 
 
-def serve(work: WorkerSetup, ask: Ask) -> None:
-    """Work until the answer to `Ready` is None, or until this process has grown by `GROWTH_MB` since its first trial.
+Message = Ready | EpochReport | TrialResult | WorkerExit | SetupFailure | WorkerCrash
+
+Request = Callable[[Message], Any]
+"""Sends a message and waits for its reply."""
+
+
+def serve(setup: WorkerSetup, request: Request) -> None:
+    """Run trials until the reply to `Ready` is None, or this process has grown by `GROWTH_MB` since its first trial.
 
     Args:
-        work: what a trial needs.
-        ask: the line to the desk.
+        setup: what a trial needs.
+        request: reaches the process that has the scheduler.
     """
     try:
-        setting = work.prepare()
+        fit_context = setup.prepare()
     except PipelineError as error:
-        ask(Refused(type(error), error.problem, error.fix))
+        request(SetupFailure(type(error), error.problem, error.fix))
         return
     except Exception:
-        ask(WorkerCrash(traceback.format_exc()))
+        request(WorkerCrash(traceback.format_exc()))
         return
     message: Message = Ready()
     limit = math.inf
-    while not isinstance(message, WorkerRestart):
-        job: TrialSpec | None = ask(message)
-        if job is None:
+    while not isinstance(message, WorkerExit):
+        spec: TrialSpec | None = request(message)
+        if spec is None:
             return
-        ended = run_recorded(
-            work.objective, work.params, setting, job, lambda epoch, metrics: ask(Epoch(epoch, metrics))
-        )
+        result = run_trial(
+            setup.objective,
+            setup.params,
+            fit_context,
+            spec,
+            lambda epoch, metrics: request(EpochReport(epoch, metrics)),
+        ).without_error()
         size = psutil.Process().memory_info().rss / 2**20
         limit = min(limit, size + GROWTH_MB)
-        message = ended.without_error() if size < limit else WorkerRestart(ended.without_error())
-    ask(message)
+        message = result if size < limit else WorkerExit(result)
+    request(message)

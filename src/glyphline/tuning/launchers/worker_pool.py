@@ -1,20 +1,19 @@
-"""The desk's side of a launcher with workers elsewhere: one loop, whatever carries the messages."""
+"""The scheduler's side of a launcher with workers in other processes: one loop for every kind of worker."""
 
-import logging
-from collections.abc import Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from types import TracebackType
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from glyphline.errors import SearchError
-from glyphline.tuning.launchers.worker import Epoch, Message, Ready, Refused, WorkerCrash, WorkerRestart
+from glyphline.tuning.launchers.worker import EpochReport, Message, Ready, SetupFailure, WorkerCrash, WorkerExit
 from glyphline.tuning.trial import TrialSpec
 from glyphline.tuning.trial_runner import TrialResult
 from glyphline.tuning.trial_scheduler import TrialScheduler
 
-log = logging.getLogger(__name__)
-
-# Others may die or leave a trial at any time, and tell nobody.
-LOOK_AGAIN_S = 2.0
+# Other processes may die or release a trial at any time, and send no message about it.
+POLL_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +24,7 @@ class WorkerLost:
 
 
 class WorkerConnection(Protocol):
-    """The line to one worker.
+    """The connection to one worker.
 
     Attributes:
         name: of the worker, for people.
@@ -33,118 +32,123 @@ class WorkerConnection(Protocol):
 
     name: str
 
-    def answer(self, content: Any) -> None:
-        """Answer its last message; nothing happens when it is dead, which its line will say."""
+    def reply(self, content: Any) -> None:
+        """Reply to the last message; does nothing when the worker is dead, which `receive` reports."""
 
-    def hang_up(self) -> None:
+    def kill(self) -> None:
         """End the worker at once."""
 
 
-class WorkerTransport(Protocol):
-    """Begins workers and listens to them."""
-
-    def hire(self, place: int) -> WorkerConnection:
-        """Begin a worker; it will say `Ready`.
-
-        Args:
-            place: its own among the places of living workers, from 0.
-        """
-
-    def listen(
-        self, lines: Iterable[WorkerConnection], timeout_s: float
-    ) -> list[tuple[WorkerConnection, Message | WorkerLost]]:
-        """What workers said; empty when nobody said anything for so long."""
+C = TypeVar("C", bound=WorkerConnection)
 
 
 @dataclass
-class _Worker:
-    line: WorkerConnection
-    place: int
-    job: TrialSpec | None = None
+class _Worker(Generic[C]):
+    connection: C
+    slot: int
+    spec: TrialSpec | None = None
     is_idle: bool = False
     was_ready: bool = False
 
 
-class WorkerPool:
-    """Some workers of one kind.
+class WorkerPool(ABC, Generic[C]):
+    """A launcher with workers of one kind.
 
     Args:
-        exchange: reaches them.
-        size: how many there should be.
+        size: how many workers there should be.
     """
 
-    def __init__(self, exchange: WorkerTransport, size: int) -> None:
-        self._exchange, self._size = exchange, size
-        self._workers: list[_Worker] = []
-        self._stillborn = 0
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._workers: list[_Worker[C]] = []
+        self._failed_starts = 0
 
-    def run(self, desk: TrialScheduler) -> None:
-        """Hand jobs out and take results in, until there are no jobs and all workers are idle."""
+    @abstractmethod
+    def start_worker(self, slot: int) -> C:
+        """Start a worker; it will send `Ready`.
+
+        Args:
+            slot: from 0; no other living worker has the same.
+        """
+
+    @abstractmethod
+    def receive(self, connections: Sequence[C], timeout_s: float) -> list[tuple[C, Message | WorkerLost]]:
+        """The messages that arrived; empty when none arrived in time."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.kill_workers()
+
+    def run(self, scheduler: TrialScheduler) -> None:
+        """Give out trials and record results, until there are no trials to start and all workers are idle."""
         while True:
-            has_more = self._hand_out(desk)
-            if not has_more and not any(worker.job for worker in self._workers):
+            may_start_more = self._assign_trials(scheduler)
+            if not may_start_more and not any(worker.spec for worker in self._workers):
                 return
-            lines = [worker.line for worker in self._workers if not worker.is_idle]
-            for line, message in self._exchange.listen(lines, LOOK_AGAIN_S):
-                self._hear(next(worker for worker in self._workers if worker.line is line), message, desk)
+            connections = [worker.connection for worker in self._workers if not worker.is_idle]
+            for connection, message in self.receive(connections, POLL_S):
+                sender = next(worker for worker in self._workers if worker.connection is connection)
+                self._handle(sender, message, scheduler)
 
-    def close(self) -> None:
-        """End all workers at once; what they were at is lost."""
+    def kill_workers(self) -> None:
+        """End all workers at once; the rest of their trials is lost."""
         for worker in self._workers:
-            worker.line.hang_up()
+            worker.connection.kill()
         self._workers.clear()
 
-    def _hand_out(self, desk: TrialScheduler) -> bool:
-        """Give every idle worker a job; true when a worker that is on its way may still get one."""
+    def _assign_trials(self, scheduler: TrialScheduler) -> bool:
+        """Give every idle worker a trial; true when a worker that is starting may still get one."""
         for worker in self._workers:
             if worker.is_idle:
-                job = desk.take(worker.line.name)
-                if job is None:
+                spec = scheduler.next_trial(worker.connection.name)
+                if spec is None:
                     return False
-                worker.job, worker.is_idle = job, False
-                worker.line.answer(job)
-        free = sorted(set(range(self._size)) - {worker.place for worker in self._workers})
-        if free and not desk.is_stopping() and not desk.is_done():
-            self._workers += [_Worker(self._exchange.hire(place), place) for place in free]
-        return not desk.is_stopping() and any(worker.job is None for worker in self._workers)
+                worker.spec, worker.is_idle = spec, False
+                worker.connection.reply(spec)
+        free_slots = sorted(set(range(self._size)) - {worker.slot for worker in self._workers})
+        if free_slots and not scheduler.is_stopping() and not scheduler.is_done():
+            self._workers += [_Worker(self.start_worker(slot), slot) for slot in free_slots]
+        return not scheduler.is_stopping() and any(worker.spec is None for worker in self._workers)
 
-    def _hear(self, worker: _Worker, message: Message | WorkerLost, desk: TrialScheduler) -> None:
-        job = worker.job
+    def _handle(self, worker: _Worker[C], message: Message | WorkerLost, scheduler: TrialScheduler) -> None:
+        spec = worker.spec
         match message:
             case WorkerLost(reason):
-                self._bury(worker, reason, desk)
-            case Refused():
+                self._handle_loss(worker, reason, scheduler)
+            case SetupFailure():
                 raise message.error()
-            case WorkerCrash(trace):
-                raise RuntimeError(f"a worker failed as it began:\n{trace}")
-            case Epoch(epoch, metrics):
-                assert job is not None
-                worker.line.answer(desk.epoch(job, epoch, metrics))
+            case WorkerCrash(traceback):
+                raise RuntimeError(f"a worker failed before its first trial:\n{traceback}")
+            case EpochReport(epoch, metrics):
+                assert spec is not None
+                worker.connection.reply(scheduler.report(spec, epoch, metrics))
             case Ready():
                 worker.is_idle, worker.was_ready = True, True
-                self._stillborn = 0
+                self._failed_starts = 0
             case TrialResult():
-                assert job is not None
-                # Idle first: a mistake of ours is raised here, and the job is over nevertheless.
-                worker.job, worker.is_idle = None, True
-                desk.end(job, message)
-            case WorkerRestart(ended):
-                assert job is not None
-                self._dismiss(worker)
-                desk.end(job, ended)
+                assert spec is not None
+                # Idle first: `end` raises mistakes of this program, and the trial is over all the same.
+                worker.spec, worker.is_idle = None, True
+                scheduler.end(spec, message)
+            case WorkerExit(result):
+                assert spec is not None
+                self._remove(worker)
+                scheduler.end(spec, result)
 
-    def _dismiss(self, worker: _Worker) -> None:
-        worker.line.hang_up()
+    def _remove(self, worker: _Worker[C]) -> None:
+        worker.connection.kill()
         self._workers.remove(worker)
 
-    def _bury(self, worker: _Worker, reason: str, desk: TrialScheduler) -> None:
-        self._dismiss(worker)
-        if worker.job is not None:
-            desk.lost(worker.job, reason)
+    def _handle_loss(self, worker: _Worker[C], reason: str, scheduler: TrialScheduler) -> None:
+        self._remove(worker)
+        if worker.spec is not None:
+            scheduler.worker_lost(worker.spec, reason)
         elif not worker.was_ready:
-            self._stillborn += 1
-            if self._stillborn > self._size:
+            self._failed_starts += 1
+            if self._failed_starts > self._size:
                 raise SearchError(
-                    f"{self._stillborn} workers died before they could begin, the last with {reason}",
+                    f"{self._failed_starts} workers died before their first trial, the last with {reason}",
                     fix="lower tune.workers if memory is short; tune.launcher=inline shows what is wrong",
                 )

@@ -34,9 +34,9 @@ def main(folder: Path, *, seed: int, test: bool) -> None:
         "cpu_s": time.process_time() - cpu,
         # The first epoch also compiles.
         "later_epoch_s": float(np.median(np.diff(ends))) if len(ends) > 1 else None,
-        "val_accuracy": fitted.best["val_accuracy"],
+        "val_accuracy": fitted.best_metrics["val_accuracy"],
         "parameters": fitted.parameters,
-        "epochs": len(fitted.rows),
+        "epochs": len(fitted.history),
         "weights_digest": fitted.weights_digest(),
         "device": str(setting.device),
     }

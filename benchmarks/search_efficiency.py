@@ -141,7 +141,7 @@ def keras_tuner(values: Params, fit_context: training.FitContext, epochs: int, t
             spent["trials"] += 1
             spent["epochs"] += length - done
             spent["seconds"] += seconds
-            loss = float(fitted.best["val_loss"])
+            loss = float(fitted.best_metrics["val_loss"])
             best = min(best, loss)
             if reached is None and best <= target:
                 reached = dict(spent)

@@ -1,6 +1,6 @@
 """From labelled images to a registered, explained, comparable classifier.
 
-Nothing is imported here: every command pays only for the rooms that it enters.
+Nothing is imported here: each command imports only what it needs.
 """
 
 import importlib
@@ -10,9 +10,9 @@ __version__ = "0.1.0"
 
 
 def load(reference: str) -> Any:
-    """A registered model, opened only if its files are what was registered and hold nothing but a model.
+    """A registered model, opened only if its files are unchanged since the registration and hold nothing but a model.
 
-    To be called in the project's folder: its params.yaml says in which store the versions are.
+    To be called in the project's folder: its params.yaml names the store of the versions.
 
     Args:
         reference: `models:/NAME@champion` or `models:/NAME/3`.
@@ -25,5 +25,5 @@ def load(reference: str) -> Any:
     """
     from pathlib import Path
 
-    # By its name: rooms below import this package for its version, and must not come to stand on the commands.
+    # By its name: rooms below import this package for its version, and must not depend on the commands.
     return importlib.import_module("glyphline.commands.load_model").run(reference, Path.cwd())

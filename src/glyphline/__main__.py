@@ -7,15 +7,15 @@ import sys
 
 
 def main() -> None:
-    """Run the command and leave at once.
+    """Run the command and exit at once.
 
-    TensorFlow takes half a second to take itself down, after everything is written; the process ends without it.
+    TensorFlow's own shutdown takes half a second after everything is written; the process ends without it.
     """
     from glyphline.cli import run
 
     code = run(sys.argv[1:])
     logging.shutdown()
-    # What does not fit has been told by now.
+    # A full disk has been reported by now.
     with contextlib.suppress(OSError):
         sys.stdout.flush()
     sys.stderr.flush()

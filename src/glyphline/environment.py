@@ -1,4 +1,4 @@
-"""Environment variables for as long as they are needed: some libraries and new processes are told in no other way."""
+"""Environment variables for the time of a block: some libraries and new processes take settings in no other way."""
 
 import os
 from collections.abc import Iterator, Mapping

@@ -1,17 +1,17 @@
-"""The course of a fit, one row per epoch, as a CSV file that `dvc plots` reads too."""
+"""The metrics of a fit, one row per epoch, as a CSV file that `dvc plots` reads too."""
 
 import csv
-import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from glyphline import files
+from glyphline.csv_text import csv_text
 from glyphline.errors import ArtifactError
 
 
 def write(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
-    """Write the rows whole; the same rows give the same bytes.
+    """Write the rows atomically; the same rows give the same bytes.
 
     Args:
         path: the file.
@@ -23,14 +23,14 @@ def write(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
     if not rows:
         raise ValueError("a history needs at least one epoch")
     columns = list(rows[0])
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
     for number, row in enumerate(rows):
         if row.keys() != rows[0].keys():
             raise ValueError(f"row {number} has the columns {list(row)}, the first has {columns}")
-        writer.writerow([_shown(row[column]) for column in columns])
-    files.write_text(path, text.getvalue())
+    # float(): a float32 of numpy would be written with fewer digits than it has.
+    cells = [
+        [value if isinstance(value, int) else float(value) for value in map(row.__getitem__, columns)] for row in rows
+    ]
+    files.write_text(path, csv_text(columns, cells))
 
 
 def read(path: Path) -> list[dict[str, float]]:
@@ -51,11 +51,6 @@ def read(path: Path) -> list[dict[str, float]]:
         raise ArtifactError(f"{path} holds no epoch", fix=fix)
     columns, *epochs = rows
     return [_row(path, columns, cells, line, fix) for line, cells in enumerate(epochs, start=2)]
-
-
-def _shown(value: float) -> str:
-    # float() first: the repr of a numpy number names its type.
-    return str(value) if isinstance(value, int) else repr(float(value))
 
 
 def _row(path: Path, columns: list[str], cells: list[str], line: int, fix: str) -> dict[str, float]:

@@ -1,18 +1,18 @@
-"""Errors that a person can mend, one exit code per kind.
+"""Errors that a person can correct, one exit code per kind.
 
     PipelineError
-    ├── ParamsError      2   params.yaml holds something that cannot be meant
+    ├── ParamsError      2   params.yaml cannot be read or holds a value that is not allowed
     ├── DataError        3   a source, a download or an array is not what it should be
     ├── ArtifactError    4   the output of an earlier stage is missing, old or damaged
-    ├── TrackingError    5   the tracking store cannot be reached or refuses what it is sent
-    │   └── DriverMissingError   no package here speaks to its kind of database
+    ├── TrackingError    5   the tracking store cannot be reached or refuses a request
+    │   └── DriverMissingError   the driver of its database is not installed
     ├── SearchError      6   the study cannot be opened, or it holds no finished trial
-    ├── RegistryError    7   the model registry cannot do what it was asked for
-    │   └── ReadOnlyError    it can be read, and not written
-    └── TrainingError    8   the network and the data do not go together, or the fit diverged
+    ├── RegistryError    7   the model registry refuses a request
+    │   └── ReadOnlyError    it can be read but not written
+    └── TrainingError    8   the network cannot be built for these images, or the fit diverged
 
-Anything else that is raised is a mistake of this program and is shown with its traceback, but for a full disk and for a
-file that may not be touched: those are two lines as well, and 9.
+Any other error is a bug of this program and is shown with its traceback, except for a full disk and for a file without
+permission: these are two lines as well, with exit code 9.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from typing import ClassVar
 
 
 class PipelineError(Exception):
-    """Something that the person at the terminal can put right.
+    """An error that the user can correct.
 
     Args:
         problem: what is wrong, with the value received.
@@ -35,8 +35,8 @@ class PipelineError(Exception):
         self.fix = fix
 
     def __reduce__(self) -> tuple[Callable[..., "PipelineError"], tuple[object, ...]]:
-        """For pickle, which knows no arguments with names."""
-        return _again, (type(self), self.problem, self.fix)
+        """For pickle, which passes no keyword arguments."""
+        return _restored, (type(self), self.problem, self.fix)
 
 
 class ParamsError(PipelineError):
@@ -46,7 +46,7 @@ class ParamsError(PipelineError):
 
 
 class DataError(PipelineError):
-    """A data set cannot be had, or it is not what its digests say."""
+    """A data set cannot be read, or it does not match its digests."""
 
     exit_code = 3
 
@@ -64,7 +64,7 @@ class TrackingError(PipelineError):
 
 
 class DriverMissingError(TrackingError):
-    """The package that speaks to the tracking store's kind of database is missing.
+    """The driver of the tracking store's database is not installed.
 
     Args:
         store: the URI, without credentials.
@@ -79,7 +79,7 @@ class DriverMissingError(TrackingError):
 
 
 class SearchError(PipelineError):
-    """The search cannot start, or ended without one finished trial."""
+    """The search cannot start, or it ended without a finished trial."""
 
     exit_code = 6
 
@@ -100,8 +100,8 @@ class TrainingError(PipelineError):
     exit_code = 8
 
 
-def _again(kind: type[PipelineError], problem: str, fix: str) -> PipelineError:
-    # Some kinds make their problem of other arguments.
+def _restored(kind: type[PipelineError], problem: str, fix: str) -> PipelineError:
+    # Some kinds have a constructor with other arguments.
     error = kind.__new__(kind)
     PipelineError.__init__(error, problem, fix=fix)
     return error

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, their digests, and a lock between processes."""
+"""Files that are written atomically, their digests, and a lock between processes."""
 
 import errno
 import fcntl
@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 CHUNK_BYTES = 1 << 20
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-"""What the system says where a disk is full, a quota used up or a file as large as it may be."""
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""The system's error numbers for a full disk, a used-up quota and a file at its size limit."""
 
 
 def sha256(path: Path) -> str:
@@ -22,14 +22,14 @@ def sha256(path: Path) -> str:
 
 
 @contextmanager
-def whole(target: Path) -> Iterator[Path]:
+def atomic_file(target: Path) -> Iterator[Path]:
     """Yield a temporary path beside `target`; rename it to `target` when the block ends without an error.
 
     The temporary file keeps the suffix of `target`, because writers such as `np.save` add their own to a name
     that lacks it.
 
     Raises:
-        OSError: the file cannot be made, or there is no room for it; `target` is named.
+        OSError: the file cannot be made, or the disk is full; the error names `target`.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -43,12 +43,12 @@ def whole(target: Path) -> Iterator[Path]:
         yield partial
         with partial.open("rb") as stream:
             os.fsync(stream.fileno())
-        # mkstemp makes files that only their owner can read; a product of the pipeline is for everybody.
+        # mkstemp makes files that only their owner can read; the outs of the pipeline are for everybody.
         partial.chmod(0o666 & ~_umask())
         partial.replace(target)
         _sync_folder(target.parent)
     except OSError as error:
-        if error.errno in NO_ROOM:
+        if error.errno in DISK_FULL:
             # Python does not say which file it was writing.
             error.filename = str(target)
         raise
@@ -57,20 +57,20 @@ def whole(target: Path) -> Iterator[Path]:
 
 
 def write_text(target: Path, text: str) -> None:
-    """Write `text` to `target`, whole."""
-    with whole(target) as partial:
+    """Write `text` to `target` atomically."""
+    with atomic_file(target) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
 def write_bytes(target: Path, content: bytes) -> None:
-    """Write `content` to `target`, whole."""
-    with whole(target) as partial:
+    """Write `content` to `target` atomically."""
+    with atomic_file(target) as partial:
         partial.write_bytes(content)
 
 
 @contextmanager
-def whole_folder(target: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `target`; put it in the place of `target` when the block ends without an error."""
+def atomic_folder(target: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `target`; replace `target` by it when the block ends without an error."""
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
     try:
@@ -89,8 +89,8 @@ def exclusive(lock: Path, *, wait: bool = True) -> Iterator[bool]:
     """Hold a lock between processes; it is freed by the kernel however the process ends.
 
     Args:
-        lock: a file that stands for the thing that is locked; it is made when it is missing and never removed.
-        wait: wait for the lock; when false, yield false if another process has it.
+        lock: the lock file; it is made when it is missing and never removed.
+        wait: wait for the lock; when false, yield false if another process holds it.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("a") as stream:

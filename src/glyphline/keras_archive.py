@@ -1,7 +1,7 @@
-"""What a `.keras` archive may hold: looked at without loading it, because loading is what an attacker waits for.
+"""Check a `.keras` archive without loading it, because loading a hostile one would run its code.
 
 An archive is a zip of a description, a configuration and an HDF5 file of weights. The configuration names classes that
-loading would import and call, and may hold Python code; HDF5 may point at other files. None of that is let through.
+loading would import and call, and may hold Python code; HDF5 may point at other files. All of that is refused.
 """
 
 import json
@@ -19,7 +19,7 @@ MAX_UNPACKED_BYTES = 1 << 30
 MAX_MEMBERS = 64
 METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 MEMBERS = ("metadata.json", "config.json", "model.weights.h5")
-# What zipfile, json and h5py raise for bytes that they cannot make out; a RuntimeError is also nesting without end.
+# What zipfile, json and h5py raise for bytes that they cannot read; endless nesting raises a RuntimeError.
 DAMAGE = (
     zipfile.BadZipFile, zlib.error, NotImplementedError, KeyError, RuntimeError, ValueError, OSError, EOFError,
 )  # fmt: skip
@@ -34,7 +34,7 @@ def check(path: Path, fix: str) -> None:
         fix: what to do about it, for the error.
 
     Raises:
-        ArtifactError: the file is missing, is no .keras archive, or is not let through; the problem says why.
+        ArtifactError: the file is missing, is no .keras archive, or is refused; the problem says why.
     """
     if not path.exists():
         raise ArtifactError(f"{path} does not exist", fix=fix)
@@ -68,7 +68,7 @@ def _check_members(archive: zipfile.ZipFile, path: Path, fix: str) -> None:
 
 
 def _refusals(node: Any) -> Iterator[str]:
-    """Why a configuration is not let through: one reason per part that is not of Keras."""
+    """Why a configuration is refused: one reason per part that is not of Keras."""
     if isinstance(node, list):
         for part in node:
             yield from _refusals(part)
@@ -96,37 +96,37 @@ def _check_weights(archive: zipfile.ZipFile, path: Path, fix: str) -> None:
     import h5py
 
     with archive.open("model.weights.h5") as stream, h5py.File(stream, "r") as weights:
-        for reason in _escapes(weights, h5py):
+        for reason in _weight_refusals(weights, h5py):
             raise ArtifactError(f"{path} is refused: {reason}", fix=fix)
 
 
-def _escapes(weights: Any, h5py: Any) -> Iterator[str]:
-    unpacked, seen, left = 0, set(), [weights]
-    while left:
-        group = left.pop()
+def _weight_refusals(weights: Any, h5py: Any) -> Iterator[str]:
+    unpacked, addresses, groups = 0, set(), [weights]
+    while groups:
+        group = groups.pop()
         # Names as bytes: one that is no text would come as bytes all the same.
         for name in group.id:
             if group.id.links.get_info(name).type != h5py.h5l.TYPE_HARD:
                 yield f"its weights point elsewhere ({name.decode(errors='replace')})"
                 return
             item = group[name]
-            place = h5py.h5o.get_info(item.id).addr
-            # A group that holds itself would be walked for ever.
-            if place in seen:
+            address = h5py.h5o.get_info(item.id).addr
+            # A group that contains itself would never end.
+            if address in addresses:
                 yield f"its weights name one object twice ({item.name})"
                 return
-            seen.add(place)
+            addresses.add(address)
             if isinstance(item, h5py.Group):
-                left.append(item)
+                groups.append(item)
                 continue
-            yield from _faults(item, h5py)
-            # The sum and not each: arrays that nothing was written to take no place in the file, however many.
+            yield from _item_refusals(item, h5py)
+            # The sum and not each: arrays without content take no space in the file, however many they are.
             unpacked += math.prod(item.shape or ()) * item.id.get_type().get_size()
             if unpacked > MAX_UNPACKED_BYTES:
                 yield f"weights of more than {MAX_UNPACKED_BYTES:,} bytes ({item.name})"
 
 
-def _faults(item: Any, h5py: Any) -> Iterator[str]:
+def _item_refusals(item: Any, h5py: Any) -> Iterator[str]:
     h5t = h5py.h5t
     # Keras writes bfloat16 as opaque bytes and truth values as an enumeration.
     kinds = {h5t.INTEGER, h5t.FLOAT, h5t.ENUM, h5t.OPAQUE, h5t.STRING}

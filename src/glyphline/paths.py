@@ -21,7 +21,7 @@ MODEL_CARD = "model_card.md"
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """Where things lie.
+    """The paths of a project.
 
     Attributes:
         work: the folder with `dvc.yaml` that the stage works in.
@@ -86,10 +86,6 @@ class Paths:
         return self.stage("tune") / "best.json"
 
     @property
-    def trials(self) -> Path:
-        return self.stage("tune") / "trials.csv"
-
-    @property
     def model(self) -> Path:
         return self.stage("train") / "model.keras"
 
@@ -122,10 +118,6 @@ class Paths:
         return self.evaluate / COST
 
     @property
-    def metrics(self) -> Path:
-        return self.evaluate / "metrics.json"
-
-    @property
     def decision(self) -> Path:
         return self.stage("register") / "decision.json"
 
@@ -135,7 +127,7 @@ class Paths:
 
     @property
     def mlruns(self) -> Path:
-        """What is not reproducible: the stores of MLflow and Optuna."""
+        """What is not reproducible: the artifacts of MLflow and the studies of Optuna."""
         return self.home / "mlruns"
 
     @property

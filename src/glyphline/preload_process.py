@@ -1,135 +1,100 @@
-"""A second process for work that needs none of the first one's libraries: its imports are done while those are loaded.
+"""A child process that loads some libraries while this one loads others, and then runs what needs the former.
 
-It runs what it is told, one call after the other, dies with the process that began it, and may be lost: the work is
-then done where it was wanted.
+It runs one call after the other. When it is lost, its calls run in this process instead.
 """
 
 import logging
-import multiprocessing
-import os
-import signal
-import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import connection
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
+from glyphline import child_process
+
 log = logging.getLogger(__name__)
 
-OURS = logging.getLogger("glyphline")
+PACKAGE_LOGGER = logging.getLogger("glyphline")
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
-    """A line for the log."""
+class _LogMessage:
+    """A log record of the child."""
 
     record: logging.LogRecord
 
 
 @dataclass(frozen=True, slots=True)
-class _Gave:
-    """What a call returned."""
+class _Returned:
+    """The value that a call returned."""
 
     value: Any
 
 
 @dataclass(frozen=True, slots=True)
 class _Raised:
-    """What a call raised, and where."""
+    """The error that a call raised, and its traceback."""
 
     error: Exception
     trace: str
 
 
 class PreloadProcess:
-    """The near end of a second process.
+    """The parent's side of the child process.
 
     Args:
-        pipe: to it; None when it could not be begun.
+        pipe: to the child; None when it could not be started.
     """
 
     def __init__(self, pipe: Connection | None) -> None:
         self._pipe = pipe
 
     def call(self, function: Callable[..., T], *args: Any) -> T:
-        """What `function` gives or raises, there; all of it must be picklable, and calling it twice must do no harm."""
+        """Return or raise what `function(*args)` does in the child.
+
+        All of it must be picklable, and calling it twice must do no harm.
+        """
         if self._pipe is None:
             return function(*args)
         try:
             self._pipe.send((function, args))
-            answer = self._pipe.recv()
-            while isinstance(answer, _Said):
-                _log(answer.record)
-                answer = self._pipe.recv()
+            message = self._pipe.recv()
+            while isinstance(message, _LogMessage):
+                _log(message.record)
+                message = self._pipe.recv()
         except (EOFError, OSError):
-            log.info("the process beside this one was lost; its work is done here")
+            log.info("the preload process was lost; its work is done in this process")
             self._pipe = None
             return function(*args)
-        if isinstance(answer, _Raised):
-            answer.error.add_note(f"in a process beside this one:\n{answer.trace}")
-            raise answer.error
-        value: T = answer.value
+        if isinstance(message, _Raised):
+            message.error.add_note(f"in the preload process:\n{message.trace}")
+            raise message.error
+        value: T = message.value
         return value
 
 
 @contextmanager
-def preload_process(begin: Callable[[], object]) -> Iterator[PreloadProcess]:
-    """Begin a second process, which goes when the block ends.
+def preload_process(preload: Callable[[], object]) -> Iterator[PreloadProcess]:
+    """Start the child process, and end it with the block.
 
     Args:
-        begin: what it does first, for example importing what will be called.
+        preload: what the child does first, for example importing the libraries of the functions that it will run.
     """
-    # Spawned: a fork of a process that has threads may never wake up.
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_main, args=(theirs, begin, OURS.getEffectiveLevel()), daemon=True)
     try:
-        with deaf_to_interrupts():
-            process.start()
+        process, pipe = child_process.spawn(_main, preload, PACKAGE_LOGGER.getEffectiveLevel())
     except OSError as error:
-        log.info("no process could be begun beside this one (%s); its work is done here", error)
-        ours.close()
+        log.info("no preload process could be started (%s); its work is done in this process", error)
         yield PreloadProcess(None)
         return
-    finally:
-        theirs.close()
     try:
-        yield PreloadProcess(ours)
+        yield PreloadProcess(pipe)
     finally:
-        ours.close()
+        pipe.close()
         process.kill()
         process.join()
-
-
-@contextmanager
-def deaf_to_interrupts() -> Iterator[None]:
-    """Let a child be born deaf to Ctrl-C; one that comes meanwhile reaches this process afterwards."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def live_as_child() -> None:
-    """In a child: leave Ctrl-C, which every process of a terminal hears, to the parent, and die when it does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
-
-
-def _leave_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    connection.wait([parent.sentinel])
-    os._exit(1)
 
 
 def _log(record: logging.LogRecord) -> None:
@@ -138,30 +103,29 @@ def _log(record: logging.LogRecord) -> None:
         logger.handle(record)
 
 
-class _Lines(logging.Handler):
-    """Sends what is logged to the parent, which knows where it goes."""
+class _PipeHandler(logging.Handler):
+    """Sends log records to the parent, which knows where they go."""
 
     def __init__(self, pipe: Connection) -> None:
         super().__init__()
         self._pipe = pipe
 
     def emit(self, record: logging.LogRecord) -> None:
-        # As text: what a line is made of need not be picklable.
+        # As text: the arguments of a record need not be picklable.
         record.msg, record.args, record.exc_info = record.getMessage(), None, None
-        self._pipe.send(_Said(record))
+        self._pipe.send(_LogMessage(record))
 
 
-def _main(pipe: Connection, begin: Callable[[], object], level: int) -> None:
-    live_as_child()
-    logging.basicConfig(handlers=[_Lines(pipe)])
-    OURS.setLevel(level)
-    begin()
+def _main(pipe: Connection, preload: Callable[[], object], level: int) -> None:
+    logging.basicConfig(handlers=[_PipeHandler(pipe)])
+    PACKAGE_LOGGER.setLevel(level)
+    preload()
     while True:
         try:
             function, args = pipe.recv()
         except EOFError:
             return
         try:
-            pipe.send(_Gave(function(*args)))
+            pipe.send(_Returned(function(*args)))
         except Exception as error:
             pipe.send(_Raised(error, traceback.format_exc()))

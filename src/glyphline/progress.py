@@ -1,4 +1,4 @@
-"""How far long work has come: a bar on a terminal, a plain line now and then in a log."""
+"""The progress of long work: a bar on a terminal, a line every few seconds in a log."""
 
 import logging
 import sys
@@ -22,7 +22,7 @@ def bar(description: str, total: int | None, unit: str = "", stream: TextIO | No
 
     Args:
         description: what is being done, for example `mnist/train-images`.
-        total: how much there is to do; None when nobody knows.
+        total: how much there is to do; None when it is unknown.
         unit: what is counted, for example `images`; `B` shows bytes as MB.
         stream: where to show it; standard error when it is None.
 
@@ -55,14 +55,14 @@ def _drawn(description: str, total: int | None, unit: str, stream: TextIO) -> It
 @contextmanager
 def _logged(description: str, total: int | None, unit: str) -> Iterator[Advance]:
     done = 0
-    began = said = time.monotonic()
+    began = last_line = time.monotonic()
 
     def advance(n: int = 1, note: str = "") -> None:  # noqa: ARG001
-        nonlocal done, said
+        nonlocal done, last_line
         done += n
         now = time.monotonic()
-        if now - said >= SECONDS_BETWEEN_LINES:
-            said = now
+        if now - last_line >= SECONDS_BETWEEN_LINES:
+            last_line = now
             log.info("%s: %s", description, _amount(done, total, unit))
 
     yield advance

@@ -1,4 +1,4 @@
-"""How long each stage took when it last ran: a file beside the stores, because times are no reproducible outs."""
+"""How long each stage took when it last ran: no out of the stages, because times are not reproducible."""
 
 import json
 import time
@@ -22,14 +22,14 @@ def measured(path: Path, stage: str) -> Iterator[None]:
 def read(path: Path) -> dict[str, float]:
     """Stage -> wall seconds; empty when nothing was recorded."""
     try:
-        seen = json.loads(path.read_text(encoding="utf-8"))
+        times = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):
         return {}
-    return {stage: float(seconds) for stage, seconds in seen.items()} if isinstance(seen, dict) else {}
+    return {stage: float(seconds) for stage, seconds in times.items()} if isinstance(times, dict) else {}
 
 
 def _process_age_s() -> float:
-    """Seconds since the process began, or 0 where the system does not tell."""
+    """Seconds since the process began, or 0 where the system does not say."""
     try:
         ticks = int(Path("/proc/self/stat").read_text(encoding="ascii").rpartition(")")[2].split()[19])
         up = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])

@@ -1,4 +1,4 @@
-"""Values that rooms hand to one another; no room is named here."""
+"""Types of the values that rooms hand to one another."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ EpochHook = Callable[[int, Mapping[str, float]], None]
 """Called after each epoch with its number, from 0, and the metrics of that epoch."""
 
 Predict = Callable[[Images], Probs]
-"""What a model says of images: uint8 (n, h, w, c) -> float32 (n, classes), rows sum to 1."""
+"""A model's prediction: images uint8 (n, h, w, c) -> float32 (n, classes), rows sum to 1."""
 
 Gradients = Callable[[Pixels, Labels], Pixels]
 """How a probability changes with each pixel: float32 (n, h, w, c), one class per image -> float32 (n, h, w, c)."""
@@ -26,7 +26,7 @@ Gradients = Callable[[Pixels, Labels], Pixels]
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """One part of a data set.
+    """One split of a data set.
 
     Attributes:
         name: `train`, `val` or `test`.
@@ -52,9 +52,9 @@ class Split:
         return len(self.labels)
 
     def __reduce__(self) -> tuple[Callable[..., "Split"], tuple[Any, ...]]:
-        """For pickle: a whole file that is mapped travels by its name, since it may be larger than memory."""
+        """For pickle: an array that is mapped from a file is sent as the file's name; it may be larger than memory."""
         images, rest = self.images, (self.labels, self.classes, self.digest)
-        # A part of a mapped array calls itself mapped too, with the offset of the whole.
+        # A slice of a mapped array is a memmap too, with the offset of the whole array.
         if isinstance(images, np.memmap) and images.filename is not None and not isinstance(images.base, np.ndarray):
             return _mapped, (self.name, os.fspath(images.filename), images.offset, images.shape, *rest)
         return Split, (self.name, np.asarray(images), *rest)

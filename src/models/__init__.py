@@ -1,1 +1,1 @@
-"""Networks of your own: `model.kind: models.<file>:<function>`; what lies here is a dependency of tune and train."""
+"""Networks of your own: `model.kind: models.<file>:<function>`; all files here are dependencies of tune and train."""

@@ -31,8 +31,8 @@ def saved(request, default_params, val, tmp_path_factory):
     """A small fitted network of each kind, also one of several members, and its archive."""
     kind, members = request.param
     small = changed(default_params, SMALL | {"model.kind": kind, "model.members": members})
-    setting = training.prepare(small, made_split("train", 160, seed=1), val)
-    fitted = training.fit(small, setting, seed=0)
+    context = training.prepare(small, made_split("train", 160, seed=1), val)
+    fitted = training.fit(small, context, seed=0)
     path = tmp_path_factory.mktemp("saved") / "model.keras"
     fitted.save(path)
     return fitted, path
@@ -99,12 +99,12 @@ def test_the_gradient_is_the_slope_that_small_steps_find(model, val):
 def test_integrated_gradients_add_up_to_the_difference_of_the_probability(model, val):
     images, classes = val.images[:20], val.labels[:20]
     # Many steps: what is left then is no error of the quadrature, and a wrong gradient would not go away with it.
-    found = explain(images, classes, model.probabilities, model.gradients, steps=512)
+    explanation = explain(images, classes, model.probabilities, model.gradients, steps=512)
     black = model.probabilities(np.zeros_like(images[:1]))[0]
-    differences = found.probabilities - black[classes]
+    differences = explanation.probabilities - black[classes]
     assert np.abs(differences).max() > 0.3
-    assert np.abs(found.gaps).max() < 0.005
-    assert np.allclose(found.pixels.sum(axis=(1, 2)), differences, atol=0.005)
+    assert np.abs(explanation.gaps).max() < 0.005
+    assert np.allclose(explanation.pixels.sum(axis=(1, 2)), differences, atol=0.005)
 
 
 def test_more_steps_leave_a_smaller_gap(model, val):
@@ -116,7 +116,7 @@ def test_more_steps_leave_a_smaller_gap(model, val):
 
 
 def test_occlusion_agrees_with_integrated_gradients_on_what_made_the_class(model, val):
-    found = explain(val.images[:20], val.labels[:20], model.probabilities, model.gradients, steps=32)
-    agreements = [value for value in found.agreements if value is not None]
+    explanation = explain(val.images[:20], val.labels[:20], model.probabilities, model.gradients, steps=32)
+    agreements = [value for value in explanation.agreements if value is not None]
     assert len(agreements) > 10
     assert np.mean(agreements) > 0.3

@@ -55,7 +55,7 @@ def project(tmp_path, monkeypatch):
     return paths
 
 
-def told(paths):
+def events(paths):
     """The events of the one run in the stage's journal."""
     (run,) = journal_file.read(paths.journal("train")).runs.values()
     return run
@@ -66,7 +66,7 @@ def test_the_run_and_the_record_say_what_was_chosen_and_why(project, capfd):
     trained = records.read(project.training, Training, stage="train")
     tags = {
         key: value
-        for event in told(project)
+        for event in events(project)
         if isinstance(event, run_events.Tags)
         for key, value in event.values.items()
     }
@@ -75,7 +75,7 @@ def test_the_run_and_the_record_say_what_was_chosen_and_why(project, capfd):
     assert trained.precision in trained.why
     assert "XLA off: slower on a processor" in trained.why
     assert tags["glyphline.xla"] == "off"
-    assert told(project)[-1].status == "FINISHED"
+    assert events(project)[-1].status == "FINISHED"
 
 
 def test_a_finished_stage_leaves_no_checkpoint(project, capfd):
@@ -104,12 +104,12 @@ def test_what_cannot_be_trained_is_refused_in_two_lines_and_its_run_is_closed_as
 ):
     set_params(project.work, values)
     assert cli.run(["train"]) == 8
-    said = capfd.readouterr().err.splitlines()
-    (error,) = [line for line in said if line.startswith("error: ")]
-    (advice,) = [line for line in said if line.startswith("fix: ") and fix in line]
+    lines = capfd.readouterr().err.splitlines()
+    (error,) = [line for line in lines if line.startswith("error: ")]
+    (advice,) = [line for line in lines if line.startswith("fix: ") and fix in line]
     assert problem in error
     assert advice
-    assert told(project)[-1].status == "FAILED"
+    assert events(project)[-1].status == "FAILED"
     assert not project.model.exists()
 
 

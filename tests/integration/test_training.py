@@ -9,7 +9,7 @@ from glyphline import training
 from glyphline.errors import ArtifactError, TrainingError
 from glyphline.training import archive, objective
 from glyphline.training.networks import build
-from glyphline.training.predict import probabilities
+from glyphline.training.prediction import probabilities
 from glyphline.training.schedule import schedule
 from glyphline.training.validation import Validation, cross_entropy
 from tests.conftest import changed, made_split
@@ -31,27 +31,29 @@ def small(default_params):
 
 
 @pytest.fixture(scope="module")
-def setting(small):
+def context(small):
     return training.prepare(small, made_split("train", 90), made_split("val", 45, seed=1))
 
 
-def test_the_same_seed_gives_the_same_weights_and_another_seed_gives_others(small, setting):
-    first, second, other = (training.fit(small, setting, seed=seed) for seed in (3, 3, 4))
+def test_the_same_seed_gives_the_same_weights_and_another_seed_gives_others(small, context):
+    first, second, other = (training.fit(small, context, seed=seed) for seed in (3, 3, 4))
     assert first.weights_digest() == second.weights_digest() != other.weights_digest()
-    assert first.rows == second.rows
+    assert first.history == second.history
 
 
-def test_it_learns_what_is_there_to_learn(small, setting):
-    fitted = training.fit(changed(small, {"train.epochs": 12}), setting, seed=0)
-    assert fitted.best["val_accuracy"] > 0.9
+def test_it_learns_what_is_there_to_learn(small, context):
+    fitted = training.fit(changed(small, {"train.epochs": 12}), context, seed=0)
+    assert fitted.best_metrics["val_accuracy"] > 0.9
 
 
-def test_the_weights_are_those_of_the_best_epoch(small, setting):
-    fitted = training.fit(changed(small, {"train.epochs": 6, "train.learning_rate": 0.5}), setting, seed=0)
-    probs = probabilities(fitted.model, setting.val.images, 64)
+def test_the_weights_are_those_of_the_best_epoch(small, context):
+    fitted = training.fit(changed(small, {"train.epochs": 6, "train.learning_rate": 0.5}), context, seed=0)
+    probs = probabilities(fitted.model, context.val.images, 64)
     smoothing = small.train.label_smoothing
-    assert cross_entropy(probs, setting.val.labels, smoothing) == pytest.approx(fitted.best["val_loss"], rel=1e-5)
-    assert fitted.best["val_loss"] == min(row["val_loss"] for row in fitted.rows)
+    assert cross_entropy(probs, context.val.labels, smoothing) == pytest.approx(
+        fitted.best_metrics["val_loss"], rel=1e-5
+    )
+    assert fitted.best_metrics["val_loss"] == min(row["val_loss"] for row in fitted.history)
 
 
 class Settling:
@@ -73,14 +75,14 @@ class Settling:
         return probs
 
 
-def test_the_best_epoch_is_the_one_with_the_lowest_loss_of_the_kind_that_is_minimised(setting):
+def test_the_best_epoch_is_the_one_with_the_lowest_loss_of_the_kind_that_is_minimised(context):
     plain, smoothed = (
-        Validation(Settling(setting.val.labels), setting.val, label_smoothing=smoothing, patience=2, hook=None)
+        Validation(Settling(context.val.labels), context.val, label_smoothing=smoothing, patience=2, hook=None)
         for smoothing in (0.0, 0.1)
     )
-    for course in (plain, smoothed):
-        course.finished(0.1, 0.9, 0.01)
-        course.finished(0.1, 0.9, 0.01)
+    for validation in (plain, smoothed):
+        validation.end_epoch(0.1, 0.9, 0.01)
+        validation.end_epoch(0.1, 0.9, 0.01)
     assert (plain.best_epoch, smoothed.best_epoch) == (0, 1)
 
 
@@ -110,17 +112,17 @@ class Fading:
         return probs
 
 
-def test_it_stops_after_patience_epochs_without_a_better_loss(setting):
-    course = Validation(Fading(setting.val.labels), setting.val, patience=2, hook=None)
+def test_it_stops_after_patience_epochs_without_a_better_loss(context):
+    validation = Validation(Fading(context.val.labels), context.val, patience=2, hook=None)
     hopeless = []
     for _ in range(3):
-        course.finished(0.1, 0.9, 0.01)
-        hopeless.append(course.hopeless)
+        validation.end_epoch(0.1, 0.9, 0.01)
+        hopeless.append(validation.should_stop)
     assert hopeless == [False, False, True]
-    assert course.best_epoch == 0
+    assert validation.best_epoch == 0
 
 
-def test_the_hook_sees_every_epoch_in_order_and_may_end_the_fit(small, setting):
+def test_the_hook_sees_every_epoch_in_order_and_may_end_the_fit(small, context):
     class EnoughError(Exception):
         pass
 
@@ -133,11 +135,11 @@ def test_the_hook_sees_every_epoch_in_order_and_may_end_the_fit(small, setting):
             raise EnoughError
 
     with pytest.raises(EnoughError):
-        training.fit(small, setting, seed=0, on_epoch=hook)
+        training.fit(small, context, seed=0, on_epoch=hook)
     assert epochs == [0, 1]
 
 
-def test_a_validation_loss_that_is_no_number_is_a_training_error_with_advice(small, setting):
+def test_a_validation_loss_that_is_no_number_is_a_training_error_with_advice(small, context):
     class Broken:
         def get_weights(self):
             return []
@@ -145,16 +147,16 @@ def test_a_validation_loss_that_is_no_number_is_a_training_error_with_advice(sma
         def predict_on_batch(self, images):
             return np.full((len(images), 3), np.nan, dtype=np.float32)
 
-    course = Validation(Broken(), setting.val, patience=1, hook=None)
+    validation = Validation(Broken(), context.val, patience=1, hook=None)
     with pytest.raises(TrainingError, match="epoch 1") as caught:
-        course.finished(0.1, 0.9, 0.01)
+        validation.end_epoch(0.1, 0.9, 0.01)
     assert "learning_rate" in caught.value.fix
 
 
 @pytest.mark.parametrize("damage", ["truncate", "flip", "text", "missing"])
-def test_a_damaged_archive_is_refused_before_keras_reads_it(small, setting, tmp_path, damage):
+def test_a_damaged_archive_is_refused_before_keras_reads_it(small, context, tmp_path, damage):
     path = tmp_path / "model.keras"
-    training.fit(changed(small, {"train.epochs": 1, "train.patience": 1}), setting, seed=0).save(path)
+    training.fit(changed(small, {"train.epochs": 1, "train.patience": 1}), context, seed=0).save(path)
     content = bytearray(path.read_bytes())
     if damage == "truncate":
         path.write_bytes(content[: len(content) // 2])
@@ -172,12 +174,12 @@ def test_a_damaged_archive_is_refused_before_keras_reads_it(small, setting, tmp_
     assert "dvc repro train" in caught.value.fix
 
 
-def test_pixels_are_gathered_from_the_variable_itself_for_which_gpus_have_a_kernel(setting):
+def test_pixels_are_gathered_from_the_variable_itself_for_which_gpus_have_a_kernel(context):
     import keras
     import tensorflow as tf
     from tensorflow.python.framework import kernels
 
-    model = keras.Model(*setting.train.pixels())
+    model = keras.Model(*context.train.pixels())
     traced = tf.function(model).get_concrete_function(tf.TensorSpec((None,), tf.int32))
     types = {operation.type for operation in traced.graph.get_operations()}
     assert "ResourceGather" in types
@@ -213,15 +215,15 @@ def test_label_smoothing_spreads_its_part_over_all_classes(default_params):
     log_probs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
     for part in (0.0, 0.3):
         target = np.eye(3)[labels] * (1 - part) + part / 3
-        found = objective.loss(changed(default_params, {"train.label_smoothing": part}).train, 3)(
+        value = objective.loss(changed(default_params, {"train.label_smoothing": part}).train, 3)(
             labels, logits[:, None]
         )
-        assert float(found) == pytest.approx(-(target * log_probs).sum(axis=1).mean(), rel=1e-5)
+        assert float(value) == pytest.approx(-(target * log_probs).sum(axis=1).mean(), rel=1e-5)
 
 
-def test_biases_and_normalisations_do_not_decay(default_params, setting):
+def test_biases_and_normalisations_do_not_decay(default_params, context):
     params = changed(default_params, {**SMALL, "train.weight_decay": 0.1}).train
-    network = build(changed(default_params, SMALL), setting.val.image_shape, 3)
+    network = build(changed(default_params, SMALL), context.val.image_shape, 3)
     made = objective.optimizer(params, 10, network.model.trainable_variables, scales_loss=False)
     decayed = {v.name for v in network.model.trainable_variables if made._use_weight_decay(v)}
     assert decayed == {"kernel"}

@@ -117,13 +117,12 @@ def test_cut_out_blackens_one_square_of_its_size_or_less_at_the_border(noise):
 
 @pytest.mark.parametrize(("flip", "axes"), [("horizontal", {2}), ("vertical", {1}), ("both", {1, 2})])
 def test_a_flip_mirrors_half_of_the_images_along_its_axes(noise, flip, axes):
-    found = vary(noise, flip=flip)
+    flipped = vary(noise, flip=flip)
     kinds = {(): noise}
     for axis in sorted(axes):
         kinds |= {(*done, axis): np.flip(images, axis=axis) for done, images in kinds.items()}
     counts = {
-        kind: sum(np.array_equal(image, image_found) for image, image_found in zip(images, found, strict=True))
-        for kind, images in kinds.items()
+        kind: sum(np.array_equal(*pair) for pair in zip(images, flipped, strict=True)) for kind, images in kinds.items()
     }
     assert sum(counts.values()) == len(noise)
     assert min(counts.values()) >= 5

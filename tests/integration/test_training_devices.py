@@ -19,27 +19,27 @@ SMALL = {
     "train.augment.shift": 0.05,
 }
 
-# `before` runs when Keras is loaded and no device is set up; `places` and the parameters come as JSON.
+# `before` runs when Keras is loaded and no device is set up; `device_ids` and the parameters come as JSON.
 FIT = """
 import json, sys
 from glyphline import params as parameters, training
-from glyphline.training.keras_import import load
+from glyphline.training.keras_import import import_keras
 from tests.conftest import ROOT, changed, made_split
 
-values, places, before = json.loads(sys.argv[1]), json.loads(sys.argv[2]), sys.argv[3]
+values, device_ids, before = json.loads(sys.argv[1]), json.loads(sys.argv[2]), sys.argv[3]
 count, side = json.loads(sys.argv[4])
-load()
+import_keras()
 exec(before)
 params = changed(parameters.read(ROOT / "params.yaml"), values)
-setting = training.prepare(
-    params, made_split("train", count, side=side), made_split("val", 60, seed=1, side=side), places=places
+context = training.prepare(
+    params, made_split("train", count, side=side), made_split("val", 60, seed=1, side=side), device_ids=device_ids
 )
-fits = [training.fit(params, setting, seed=3) for _ in range(2)]
+fits = [training.fit(params, context, seed=3) for _ in range(2)]
 print(json.dumps({
-    "device": str(setting.device),
+    "device": str(context.device),
     "digests": [fitted.weights_digest() for fitted in fits],
-    "val_accuracy": fits[0].best["val_accuracy"],
-    "epochs": len(fits[0].rows),
+    "val_accuracy": fits[0].best_metrics["val_accuracy"],
+    "epochs": len(fits[0].history),
 }))
 """
 
@@ -62,8 +62,16 @@ sys.exit()
 """
 
 
-def attempt(values=(), places=(), before="", data=(96, 8), **environ):
-    words = [sys.executable, "-c", FIT, json.dumps(SMALL | dict(values)), json.dumps(places), before, json.dumps(data)]
+def attempt(values=(), device_ids=(), before="", data=(96, 8), **environ):
+    words = [
+        sys.executable,
+        "-c",
+        FIT,
+        json.dumps(SMALL | dict(values)),
+        json.dumps(device_ids),
+        before,
+        json.dumps(data),
+    ]
     return subprocess.run(words, env=environment(**environ), capture_output=True, text=True, check=False, timeout=500)
 
 
@@ -79,7 +87,7 @@ def alone():
 
 
 def test_data_parallel_training_learns_as_one_device_does_and_repeats_itself(alone):
-    both = fit(places=["CPU:0", "CPU:1"], before=TWO_PROCESSORS)
+    both = fit(device_ids=["CPU:0", "CPU:1"], before=TWO_PROCESSORS)
     assert "2 x CPU" in both["device"]
     assert both["digests"][0] == both["digests"][1]
     assert both["epochs"] == alone["epochs"] == 12
@@ -90,7 +98,7 @@ def test_data_parallel_training_learns_as_one_device_does_and_repeats_itself(alo
 def test_data_parallel_training_takes_images_that_stream():
     # 1100 images of 32 x 32 are more than a megabyte.
     values = {"train.memory_mb": 1, "train.epochs": 2, "train.patience": 2}
-    both = fit(values, places=["CPU:0", "CPU:1"], before=TWO_PROCESSORS, data=(1100, 32))
+    both = fit(values, device_ids=["CPU:0", "CPU:1"], before=TWO_PROCESSORS, data=(1100, 32))
     assert both["digests"][0] == both["digests"][1]
     assert both["val_accuracy"] > 0.85
 

@@ -6,7 +6,7 @@ import pytest
 from glyphline import training
 from glyphline.training import archive, objective
 from glyphline.training.networks import build
-from glyphline.training.predict import probabilities
+from glyphline.training.prediction import probabilities
 from glyphline.training.trainer import SEED_STATE, Trainer
 from tests.conftest import changed, made_split
 
@@ -30,14 +30,14 @@ def params(default_params):
 
 
 @pytest.fixture(scope="module")
-def setting(params):
+def context(params):
     # 90 images in batches of 16: the last one is smaller.
     return training.prepare(params, made_split("train", 90), made_split("val", 45, seed=1))
 
 
 @pytest.fixture(scope="module")
-def fitted(params, setting):
-    return training.fit(params, setting, seed=3)
+def fitted(params, context):
+    return training.fit(params, context, seed=3)
 
 
 def members(model):
@@ -45,15 +45,15 @@ def members(model):
 
 
 @pytest.mark.parametrize("kind", ["cnn", "resnet"])
-def test_the_saved_model_answers_with_the_mean_of_its_members(params, setting, tmp_path, kind):
-    fitted = training.fit(changed(params, {"model.kind": kind}), setting, seed=3, epochs=1)
+def test_the_saved_model_answers_with_the_mean_of_its_members(params, context, tmp_path, kind):
+    fitted = training.fit(changed(params, {"model.kind": kind}), context, seed=3, epochs=1)
     fitted.save(tmp_path / "model.keras")
-    model, images = archive.open_model(tmp_path / "model.keras"), setting.val.images
+    model, images = archive.open_model(tmp_path / "model.keras"), context.val.images
     logits = [np.asarray(member(images.astype(np.float32) / 255)) for member in members(model)]
     each = [np.exp(one) / np.exp(one).sum(axis=1, keepdims=True) for one in logits]
     assert len(each) == 3
     assert probabilities(model, images, 64) == pytest.approx(np.mean(each, axis=0), abs=1e-5)
-    alone = training.fit(changed(params, {"model.kind": kind, "model.members": 1}), setting, seed=3, epochs=1)
+    alone = training.fit(changed(params, {"model.kind": kind, "model.members": 1}), context, seed=3, epochs=1)
     assert fitted.parameters == 3 * alone.parameters
 
 
@@ -62,9 +62,9 @@ def test_each_member_ends_with_weights_of_its_own(fitted):
     assert len(digests) == 3
 
 
-def test_together_they_learn_what_is_there_to_learn(params, setting):
+def test_together_they_learn_what_is_there_to_learn(params, context):
     values = {"train.epochs": 12, "train.patience": 12, "model.dropout": 0.0}
-    assert training.fit(changed(params, values), setting, seed=0).best["val_accuracy"] > 0.9
+    assert training.fit(changed(params, values), context, seed=0).best_metrics["val_accuracy"] > 0.9
 
 
 def test_no_member_learns_from_what_the_others_say(params):
@@ -82,34 +82,34 @@ def test_the_accuracy_of_training_is_that_of_the_mean():
     assert float(metric.result()) == 1.0
 
 
-def test_an_interrupted_fit_of_members_goes_on_to_the_same_weights(params, setting, fitted, tmp_path):
+def test_an_interrupted_fit_of_members_goes_on_to_the_same_weights(params, context, fitted, tmp_path):
     def stop(epoch, _metrics):
         if epoch == 1:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        training.fit(params, setting, seed=3, on_epoch=stop, checkpoints=tmp_path)
-    told = []
-    again = training.fit(params, setting, seed=3, on_epoch=lambda epoch, _: told.append(epoch), checkpoints=tmp_path)
-    assert told == [0, 1, 2]
+        training.fit(params, context, seed=3, on_epoch=stop, checkpoints=tmp_path)
+    epochs = []
+    again = training.fit(params, context, seed=3, on_epoch=lambda epoch, _: epochs.append(epoch), checkpoints=tmp_path)
+    assert epochs == [0, 1, 2]
     assert again.weights_digest() == fitted.weights_digest()
-    assert again.rows == fitted.rows
+    assert again.history == fitted.history
 
 
-def test_each_member_draws_its_own_variations_and_dropout(params, setting):
-    network = build(params, setting.val.image_shape, 3)
-    trainer = Trainer(params.train, setting.device, network, setting.train, epochs=1, seed=3)
-    trainer.begin(0)
-    states = [one for one in trainer._fed.variables if one.path.endswith(SEED_STATE)]
+def test_each_member_draws_its_own_variations_and_dropout(params, context):
+    network = build(params, context.val.image_shape, 3)
+    trainer = Trainer(params.train, context.device, network, context.train, epochs=1, seed=3)
+    trainer.begin_epoch(0)
+    states = [variable for variable in trainer._training_model.variables if variable.path.endswith(SEED_STATE)]
     # For each of three members one of variations and one of dropout.
     assert len(states) == len({tuple(np.asarray(state)) for state in states}) == 6
 
 
-def test_the_mean_is_the_same_bit_by_bit_whatever_the_process_has_built_before(fitted, setting):
+def test_the_mean_is_the_same_bit_by_bit_whatever_the_process_has_built_before(fitted, context):
     answers = set()
     # More than ten: names that Keras counts on change their order from 9 to 10.
     for _ in range(12):
         model = fitted.build()
         model.set_weights(fitted.weights)
-        answers.add(probabilities(model, setting.val.images, 64).tobytes())
+        answers.add(probabilities(model, context.val.images, 64).tobytes())
     assert len(answers) == 1

@@ -146,13 +146,13 @@ def test_logits_and_probabilities_are_float32_in_every_precision(default_params,
 def test_a_function_of_ones_own_is_found_fitted_saved_and_read_back(default_params, project, tmp_path, kind, members):
     network = {"model.kind": kind, "model.members": members}
     params = changed(default_params, {**network, "train.batch_size": 16, "train.epochs": 1, "train.patience": 1})
-    setting = training.prepare(params, made_split("train", 90), made_split("val", 45, seed=1), project=project)
-    fitted = training.fit(params, setting, seed=0)
+    context = training.prepare(params, made_split("train", 90), made_split("val", 45, seed=1), project=project)
+    fitted = training.fit(params, context, seed=0)
     fitted.save(tmp_path / "model.keras")
     read = archive.open_model(tmp_path / "model.keras")
     assert archive.weights_digest(read.get_weights()) == fitted.weights_digest()
-    model = training.open_classifier(tmp_path / "model.keras", setting.val, batch_size=16)
-    probs = model.probabilities(setting.val.images)
+    model = training.open_classifier(tmp_path / "model.keras", context.val, batch_size=16)
+    probs = model.probabilities(context.val.images)
     assert np.allclose(probs.sum(axis=1), 1, atol=1e-5)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from glyphline import training
 from glyphline.errors import TrainingError
-from glyphline.training.batch_order import augmentation_seed, order
+from glyphline.training.batch_order import generator_seed, order
 from glyphline.training.images import Resident, Streamed, reader
 from glyphline.values import Split
 from tests.conftest import changed, environment, made_split
@@ -35,7 +35,7 @@ VARIED = {
     "train.augment.flip": "horizontal",
 }
 
-# Fits in a process of its own, and holds still after an epoch when it is told to, so that it can be killed there.
+# Fits in a process of its own, and holds still after an epoch when it is asked to, so that it can be killed there.
 FIT = """
 import json, sys, time
 from pathlib import Path
@@ -44,18 +44,18 @@ from tests.conftest import ROOT, changed, made_split
 
 values, folder, stop_after = json.loads(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 params = changed(parameters.read(ROOT / "params.yaml"), values)
-setting = training.prepare(params, made_split("train", 90), made_split("val", 45, seed=1))
-told = []
+context = training.prepare(params, made_split("train", 90), made_split("val", 45, seed=1))
+epochs = []
 
 def on_epoch(epoch, metrics):
-    told.append(epoch)
+    epochs.append(epoch)
     # The hook comes before the checkpoint of its epoch.
     if epoch == stop_after:
         (folder / "reached").touch()
         time.sleep(600)
 
-fitted = training.fit(params, setting, seed=3, on_epoch=on_epoch, checkpoints=folder)
-print(json.dumps({"digest": fitted.weights_digest(), "told": told, "rows": fitted.rows}))
+fitted = training.fit(params, context, seed=3, on_epoch=on_epoch, checkpoints=folder)
+print(json.dumps({"digest": fitted.weights_digest(), "epochs": epochs, "rows": fitted.history}))
 """
 
 
@@ -65,7 +65,7 @@ def varied(default_params):
 
 
 @pytest.fixture(scope="module")
-def setting(varied):
+def context(varied):
     return training.prepare(varied, made_split("train", 90), made_split("val", 45, seed=1))
 
 
@@ -74,8 +74,8 @@ def start(folder, stop_after):
     return subprocess.Popen(words, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_a_killed_fit_goes_on_in_a_new_process_and_ends_as_an_unbroken_one(varied, setting, tmp_path):
-    unbroken = training.fit(varied, setting, seed=3)
+def test_a_killed_fit_goes_on_in_a_new_process_and_ends_as_an_unbroken_one(varied, context, tmp_path):
+    unbroken = training.fit(varied, context, seed=3)
     killed = start(tmp_path, stop_after=3)
     until((tmp_path / "reached").exists, 300, process=killed)
     killed.send_signal(signal.SIGKILL)
@@ -86,9 +86,9 @@ def test_a_killed_fit_goes_on_in_a_new_process_and_ends_as_an_unbroken_one(varie
     ended = json.loads(out)
     assert "going on" not in out
     assert ended["digest"] == unbroken.weights_digest(), err
-    assert ended["rows"] == list(unbroken.rows)
+    assert ended["rows"] == list(unbroken.history)
     # Curves have no gap: the hook hears of the epochs of the dead process too.
-    assert ended["told"] == [0, 1, 2, 3, 4]
+    assert ended["epochs"] == [0, 1, 2, 3, 4]
 
 
 class StoppedError(Exception):
@@ -104,78 +104,78 @@ def stop_in(epoch):
 
 
 @pytest.fixture
-def interrupted(varied, setting, tmp_path):
+def interrupted(varied, context, tmp_path):
     """A folder with the checkpoint of a fit that was left in its third epoch."""
     with pytest.raises(StoppedError):
-        training.fit(varied, setting, seed=3, on_epoch=stop_in(2), checkpoints=tmp_path)
+        training.fit(varied, context, seed=3, on_epoch=stop_in(2), checkpoints=tmp_path)
     return tmp_path
 
 
-def epochs_trained(params, setting, folder, seed=3):
+def epochs_trained(params, context, folder, seed=3):
     """How many epochs a fit goes through itself."""
     begun = []
-    setting.train.batch, kept = lambda indices: begun.append(1) or kept(indices), setting.train.batch
+    context.train.batch, kept = lambda indices: begun.append(1) or kept(indices), context.train.batch
     try:
-        training.fit(params, setting, seed=seed, checkpoints=folder)
+        training.fit(params, context, seed=seed, checkpoints=folder)
     finally:
-        del setting.train.batch
-    steps = -(-len(setting.train.split) // params.train.batch_size)
+        del context.train.batch
+    steps = -(-len(context.train.split) // params.train.batch_size)
     # Keras asks for up to two batches before a fit, to learn their shapes.
     return round((len(begun) - 2) / steps)
 
 
-def test_only_the_missing_epochs_are_trained(varied, setting, interrupted):
-    assert epochs_trained(varied, setting, interrupted) == 3
+def test_only_the_missing_epochs_are_trained(varied, context, interrupted):
+    assert epochs_trained(varied, context, interrupted) == 3
 
 
 @pytest.mark.parametrize(
     "values", [{"train.learning_rate": 0.02}, {"train.augment.shift": 0.2}, {"model.dropout": 0.1}, {"train.epochs": 6}]
 )
-def test_another_fit_never_takes_it_up(varied, setting, interrupted, values):
+def test_another_fit_never_resumes_it(varied, context, interrupted, values):
     other = changed(varied, values)
-    assert epochs_trained(other, setting, interrupted) == other.train.epochs
+    assert epochs_trained(other, context, interrupted) == other.train.epochs
 
 
-def test_another_seed_never_takes_it_up(varied, setting, interrupted):
-    assert epochs_trained(varied, setting, interrupted, seed=4) == 5
+def test_another_seed_never_resumes_it(varied, context, interrupted):
+    assert epochs_trained(varied, context, interrupted, seed=4) == 5
 
 
-def test_where_the_work_is_done_does_not_matter_to_a_checkpoint(varied, setting, interrupted):
-    assert epochs_trained(changed(varied, {"train.memory_mb": 1}), setting, interrupted) == 3
+def test_where_the_work_is_done_does_not_matter_to_a_checkpoint(varied, context, interrupted):
+    assert epochs_trained(changed(varied, {"train.memory_mb": 1}), context, interrupted) == 3
 
 
 @pytest.mark.parametrize("damage", ["truncate", "empty", "text", "other"])
-def test_a_damaged_checkpoint_costs_epochs_and_no_more(varied, setting, interrupted, damage, caplog):
+def test_a_damaged_checkpoint_costs_epochs_and_no_more(varied, context, interrupted, damage, caplog):
     (path,) = interrupted.glob("*.npz")
     content = path.read_bytes()
     if damage == "other":
         np.savez(path, told=np.frombuffer(b'{"rows": [], "best_epoch": 0}', np.uint8), network_00000=np.zeros(3))
     else:
         path.write_bytes({"truncate": content[: len(content) // 2], "empty": b"", "text": b"<html>"}[damage])
-    assert epochs_trained(varied, setting, interrupted) == 5
+    assert epochs_trained(varied, context, interrupted) == 5
     assert "begins anew" in caplog.text
 
 
-def test_a_settled_fit_leaves_no_checkpoint(varied, setting, interrupted):
-    training.fit(varied, setting, seed=3, checkpoints=interrupted).settle()
+def test_a_fit_whose_result_is_saved_leaves_no_checkpoint(varied, context, interrupted):
+    training.fit(varied, context, seed=3, checkpoints=interrupted).remove_checkpoint()
     assert list(interrupted.iterdir()) == []
 
 
-def test_a_fit_that_was_killed_after_its_last_epoch_is_only_read_back(varied, setting, tmp_path):
-    first = training.fit(varied, setting, seed=3, checkpoints=tmp_path)
-    told = []
-    again = training.fit(varied, setting, seed=3, checkpoints=tmp_path, on_epoch=lambda epoch, _: told.append(epoch))
+def test_a_fit_that_was_killed_after_its_last_epoch_is_only_read_back(varied, context, tmp_path):
+    first = training.fit(varied, context, seed=3, checkpoints=tmp_path)
+    epochs = []
+    again = training.fit(varied, context, seed=3, checkpoints=tmp_path, on_epoch=lambda epoch, _: epochs.append(epoch))
     assert again.weights_digest() == first.weights_digest()
-    assert told == [0, 1, 2, 3, 4]
+    assert epochs == [0, 1, 2, 3, 4]
 
 
-def test_old_checkpoints_of_nobody_are_cleared_away(varied, setting, tmp_path):
+def test_old_checkpoints_that_nothing_resumes_are_removed(varied, context, tmp_path):
     old, kept, young = tmp_path / "old.npz", tmp_path / "old.keras", tmp_path / "young.npz"
     for path in (old, kept, young):
         path.write_bytes(b"")
     for path in (old, kept):
         os.utime(path, (0, 0))
-    training.fit(changed(varied, {"train.epochs": 1, "train.patience": 1}), setting, seed=3, checkpoints=tmp_path)
+    training.fit(changed(varied, {"train.epochs": 1, "train.patience": 1}), context, seed=3, checkpoints=tmp_path)
     assert [path.exists() for path in (old, kept, young)] == [False, False, True]
 
 
@@ -195,11 +195,11 @@ def test_streaming_and_resident_images_give_the_same_weights(varied, tmp_path, p
     fits = []
     for memory_mb, kind in ((64, Resident), (1, Streamed)):
         params = changed(varied, {**values, "train.memory_mb": memory_mb})
-        setting = training.prepare(params, train, val)
-        assert type(setting.train) is kind
-        fits.append(training.fit(params, setting, seed=3))
+        context = training.prepare(params, train, val)
+        assert type(context.train) is kind
+        fits.append(training.fit(params, context, seed=3))
     assert fits[0].weights_digest() == fits[1].weights_digest()
-    assert fits[0].rows == fits[1].rows
+    assert fits[0].history == fits[1].history
 
 
 def test_images_are_read_from_disk_as_they_were_written(tmp_path):
@@ -221,7 +221,7 @@ def test_order_and_chance_depend_on_seed_and_epoch_alone():
     assert sorted(order(100, 7, 3)) == list(range(100))
     assert not np.array_equal(order(100, 7, 3), order(100, 7, 4))
     assert not np.array_equal(order(100, 7, 3), order(100, 8, 3))
-    drawn = {augmentation_seed(seed, epoch, number) for seed in (7, 8) for epoch in (0, 1, 2) for number in (0, 1)}
+    drawn = {generator_seed(seed, epoch, number) for seed in (7, 8) for epoch in (0, 1, 2) for number in (0, 1)}
     assert len(drawn) == 12
 
 
@@ -243,7 +243,7 @@ def test_a_loss_that_is_no_number_names_epoch_step_and_rate_and_the_last_good_we
     (tmp_path / "within_reach.py").write_text(WITHIN_REACH)
     values = {"model.kind": "within_reach:build", "train.precision": "float32", "train.batch_size": 16}
     params = changed(default_params, values)
-    setting = training.prepare(params, made_split("train", 90), made_split("val", 45, seed=1), project=tmp_path)
+    context = training.prepare(params, made_split("train", 90), made_split("val", 45, seed=1), project=tmp_path)
 
     def poison(epoch, _metrics):
         if epoch == 1:
@@ -252,11 +252,11 @@ def test_a_loss_that_is_no_number_names_epoch_step_and_rate_and_the_last_good_we
 
     with pytest.raises(
         TrainingError, match=r"epoch 3, step 1: loss nan, learning rate 0\.00\d+; the weights of"
-    ) as found:
-        training.fit(params, setting, seed=3, on_epoch=poison, checkpoints=tmp_path)
-    assert "train.learning_rate" in found.value.fix
+    ) as caught:
+        training.fit(params, context, seed=3, on_epoch=poison, checkpoints=tmp_path)
+    assert "train.learning_rate" in caught.value.fix
     (kept,) = tmp_path.glob("*.keras")
-    assert str(kept) in found.value.problem
+    assert str(kept) in caught.value.problem
     assert np.isfinite(
-        training.open_classifier(kept, setting.val, batch_size=16).probabilities(setting.val.images)
+        training.open_classifier(kept, context.val, batch_size=16).probabilities(context.val.images)
     ).all()

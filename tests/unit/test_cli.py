@@ -53,7 +53,7 @@ def test_completion_offers_the_commands_in_the_same_order():
 
 def test_a_name_that_two_sections_have_is_refused():
     twice = {"One": [click.Command("a")], "Two": [click.Command("a")]}
-    with pytest.raises(ValueError, match="'a' stands in two sections"):
+    with pytest.raises(ValueError, match="'a' is in two sections"):
         Sections(sections=twice)
 
 
@@ -72,7 +72,7 @@ def test_an_error_of_each_kind_is_two_lines_and_its_own_exit_code(kind, capsys):
 
 def test_the_exit_codes_of_the_kinds_differ_from_each_other_and_from_the_others():
     codes = [kind.exit_code for kind in errors.PipelineError.__subclasses__()]
-    assert len({*codes, 0, 1, terminal.REFUSED, terminal.INTERRUPTED}) == len(codes) + 4
+    assert len({*codes, 0, 1, terminal.FILE_REFUSED, terminal.INTERRUPTED}) == len(codes) + 4
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), click.Abort()], ids=repr)
@@ -94,19 +94,19 @@ def test_an_interrupt_says_that_the_command_goes_on_from_there(error, capsys):
     ids=errno.errorcode.get,
 )
 def test_a_file_that_the_system_refuses_is_named_in_two_lines(number, fix, capsys):
-    assert terminal.exit_code(raises(OSError(number, os.strerror(number), "out/page.html"))) == terminal.REFUSED
+    assert terminal.exit_code(raises(OSError(number, os.strerror(number), "out/page.html"))) == terminal.FILE_REFUSED
     first, second = capsys.readouterr().err.splitlines()
     assert first == f"error: out/page.html: {os.strerror(number)}"
     assert second.startswith("fix: ")
     assert fix in second
 
 
-def test_a_full_disk_is_told_also_where_nobody_knows_the_file(capsys):
+def test_a_full_disk_is_reported_also_where_the_file_is_unknown(capsys):
     def command():
         with open("/dev/full", "w") as stream:  # noqa: PTH123
             stream.write("x")
 
-    assert terminal.exit_code(command) == terminal.REFUSED
+    assert terminal.exit_code(command) == terminal.FILE_REFUSED
     assert capsys.readouterr().err.startswith("error: a file: No space left on device\nfix: free space")
 
 
@@ -124,15 +124,15 @@ def test_what_does_not_fit_into_standard_output_ends_in_two_lines_too(root):
             [sys.executable, "-m", "glyphline", "params"],
             cwd=root, stdout=full, stderr=subprocess.PIPE, text=True, env=environment(), check=False,
         )  # fmt: skip
-    assert ended.returncode == terminal.REFUSED
+    assert ended.returncode == terminal.FILE_REFUSED
     assert [line.partition(":")[0] for line in ended.stderr.splitlines()] == ["error", "fix"]
 
 
 def test_a_mistake_of_the_program_is_shown_with_its_traceback(capsys):
     assert terminal.exit_code(raises(KeyError("lost"))) == 1
-    said = capsys.readouterr().err
-    assert said.startswith("Traceback")
-    assert "KeyError: 'lost'" in said
+    output = capsys.readouterr().err
+    assert output.startswith("Traceback")
+    assert "KeyError: 'lost'" in output
 
 
 @pytest.mark.parametrize(

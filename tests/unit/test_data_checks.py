@@ -4,38 +4,43 @@ import numpy as np
 import pytest
 
 from glyphline.data import checks
-from glyphline.data.part import Part
+from glyphline.data.raw import LabeledImages
 from glyphline.data.split import SplitRows
 from glyphline.errors import DataError
 
 TWO = ("a", "b")
 
 
-def part(count=4, shape=(8, 8, 1), labels=None, dtype=np.uint8):
+def labeled(count=4, shape=(8, 8, 1), labels=None, dtype=np.uint8):
     images = np.random.default_rng(1).integers(0, 256, (count, *shape)).astype(dtype)
-    return Part(images, np.arange(count) % 2 if labels is None else np.array(labels))
+    return LabeledImages(images, np.arange(count) % 2 if labels is None else np.array(labels))
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (256, 256, 3), (8, 256, 1), (28, 31, 3)])
 def test_every_allowed_shape_passes(shape):
-    checks.check({"train": part(shape=shape), "test": part(2, shape=shape)}, TWO)
+    checks.check({"train": labeled(shape=shape), "test": labeled(2, shape=shape)}, TWO)
 
 
 @pytest.mark.parametrize(
     ("parts", "classes", "problem", "fix"),
     [
-        ({"train": part()}, ("a",), "has one class, 'a'", "two or more"),
-        ({"train": part(shape=(7, 8, 1))}, TWO, "are 7 x 8", "image_size"),
-        ({"train": part(shape=(8, 257, 1))}, TWO, "are 8 x 257", "image_size"),
-        ({"train": part(shape=(8, 8, 2))}, TWO, "2 channels", "RGB"),
-        ({"train": part(shape=(8, 8, 4))}, TWO, "4 channels", "RGB"),
-        ({"train": part(dtype=np.float32)}, TWO, "float32", "uint8"),
-        ({"train": part(labels=[0, 1, 0])}, TWO, "do not go together", "as many labels"),
-        ({"train": part(labels=[0, 1, 0, 2])}, TWO, "from 0 to 2, and there are 2 classes", "from 0"),
-        ({"train": part(labels=[0, 1, 0, -1])}, TWO, "from -1 to 1", "from 0"),
-        ({"train": part(0)}, TWO, "do not go together", "images"),
-        ({"train": part(), "test": part(shape=(9, 8, 1))}, TWO, "differ in shape", "image_size"),
-        ({"train": Part(np.full((2, 8, 8, 1), 7, np.uint8), np.array([0, 1]))}, TWO, "every pixel .* is 7", "look"),
+        ({"train": labeled()}, ("a",), "has one class, 'a'", "two or more"),
+        ({"train": labeled(shape=(7, 8, 1))}, TWO, "are 7 x 8", "image_size"),
+        ({"train": labeled(shape=(8, 257, 1))}, TWO, "are 8 x 257", "image_size"),
+        ({"train": labeled(shape=(8, 8, 2))}, TWO, "2 channels", "RGB"),
+        ({"train": labeled(shape=(8, 8, 4))}, TWO, "4 channels", "RGB"),
+        ({"train": labeled(dtype=np.float32)}, TWO, "float32", "uint8"),
+        ({"train": labeled(labels=[0, 1, 0])}, TWO, "do not go together", "as many labels"),
+        ({"train": labeled(labels=[0, 1, 0, 2])}, TWO, "from 0 to 2, and there are 2 classes", "from 0"),
+        ({"train": labeled(labels=[0, 1, 0, -1])}, TWO, "from -1 to 1", "from 0"),
+        ({"train": labeled(0)}, TWO, "do not go together", "images"),
+        ({"train": labeled(), "test": labeled(shape=(9, 8, 1))}, TWO, "differ in shape", "image_size"),
+        (
+            {"train": LabeledImages(np.full((2, 8, 8, 1), 7, np.uint8), np.array([0, 1]))},
+            TWO,
+            "every pixel .* is 7",
+            "look",
+        ),
     ],
 )
 def test_what_cannot_be_trained_on_is_refused(parts, classes, problem, fix):
@@ -45,18 +50,18 @@ def test_what_cannot_be_trained_on_is_refused(parts, classes, problem, fix):
 
 
 def test_duplicates_are_counted_within_and_across_splits():
-    images = part(6).images.copy()
+    images = labeled(6).images.copy()
     images[1] = images[0]  # within train
     images[3] = images[0]  # train-val
     images[5] = images[0]  # train-test and val-test
-    whole = Part(images, np.array([0, 1] * 3))
+    whole = LabeledImages(images, np.array([0, 1] * 3))
     splits = {
         name: SplitRows(whole, np.array(rows))
         for name, rows in {"train": [0, 1, 2], "val": [3], "test": [4, 5]}.items()
     }
-    found = checks.report("made", TWO, splits)
-    assert found.duplicates_within == {"train": 1, "val": 0, "test": 0}
-    assert found.duplicates_across == {"train-val": 1, "train-test": 1, "val-test": 1}
-    assert found.counts == {"train": 3, "val": 1, "test": 2}
-    assert found.image_shape == (8, 8, 1)
-    assert found.pixel_range == (int(images.min()), int(images.max()))
+    report = checks.report("made", TWO, splits)
+    assert report.duplicates_within == {"train": 1, "val": 0, "test": 0}
+    assert report.duplicates_across == {"train-val": 1, "train-test": 1, "val-test": 1}
+    assert report.counts == {"train": 3, "val": 1, "test": 2}
+    assert report.image_shape == (8, 8, 1)
+    assert report.pixel_range == (int(images.min()), int(images.max()))

@@ -28,7 +28,7 @@ def two_classes(root):
 
 
 def packed(root, tmp_path, size=None):
-    counts, classes = folders.pack(root, tmp_path / "images.zip")
+    counts, classes = folders.write_zip(root, tmp_path / "images.zip")
     return counts, classes, folders.read(tmp_path / "images.zip", classes, size, tmp_path)
 
 
@@ -51,18 +51,18 @@ def test_train_and_test_folders_are_official_parts(tmp_path):
 def test_a_folder_train_that_holds_images_is_a_class_of_vehicles(tmp_path):
     for label in ("train", "bus"):
         painted(tmp_path / "traffic" / label / "1.png", 3)
-    assert folders.pack(tmp_path / "traffic", tmp_path / "images.zip") == ({"train": 2}, ("bus", "train"))
+    assert folders.write_zip(tmp_path / "traffic", tmp_path / "images.zip") == ({"train": 2}, ("bus", "train"))
 
 
 def test_equal_folders_make_equal_archives_whatever_their_dates(tmp_path):
     root = two_classes(tmp_path / "pets")
-    folders.pack(root, tmp_path / "one.zip")
+    folders.write_zip(root, tmp_path / "one.zip")
     copy = tmp_path / "elsewhere"
     shutil.copytree(root, copy)
     for path in copy.rglob("*.png"):
         os.utime(path, (1, 1))
         path.chmod(0o600)
-    folders.pack(copy, tmp_path / "two.zip")
+    folders.write_zip(copy, tmp_path / "two.zip")
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
 
 
@@ -140,7 +140,7 @@ def test_a_file_that_is_no_image_is_named_and_nothing_is_packed(content, problem
     root = two_classes(tmp_path / "pets")
     (root / "dog" / "broken.png").write_bytes(content)
     with pytest.raises(DataError, match=problem) as caught:
-        folders.pack(root, tmp_path / "images.zip")
+        folders.write_zip(root, tmp_path / "images.zip")
     assert str(root / "dog" / "broken.png") in caught.value.problem
     assert [path.name for path in tmp_path.iterdir()] == ["pets"]
 
@@ -151,7 +151,7 @@ def test_a_truncated_jpeg_is_named(tmp_path):
     Image.effect_noise((64, 64), 90).save(path)
     path.write_bytes(path.read_bytes()[:-900])
     with pytest.raises(DataError, match=r"half.jpg cannot be decoded"):
-        folders.pack(root, tmp_path / "images.zip")
+        folders.write_zip(root, tmp_path / "images.zip")
 
 
 @pytest.mark.parametrize("kind", ["jpg", "webp"])
@@ -166,14 +166,14 @@ def test_damaged_exif_data_is_a_damaged_image(flipped, kind, tmp_path):
     path.write_bytes(whole.replace(b"\x01\x1a\x00\x05", flipped))
     assert path.read_bytes() != whole
     with pytest.raises(DataError, match=rf"flipped.{kind} cannot be decoded"):
-        folders.pack(root, tmp_path / "images.zip")
+        folders.write_zip(root, tmp_path / "images.zip")
 
 
 def test_a_name_that_is_no_text_is_refused_before_anything_is_packed(tmp_path):
     root = two_classes(tmp_path / "pets")
     (root / "dog" / "0.png").rename(root / "dog" / os.fsdecode(b"caf\xe9.png"))
     with pytest.raises(DataError, match=r"dog/caf\\udce9\.png") as caught:
-        folders.pack(root, tmp_path / "images.zip")
+        folders.write_zip(root, tmp_path / "images.zip")
     caught.value.problem.encode()
     assert "rename it" in caught.value.fix
     assert [path.name for path in tmp_path.iterdir()] == ["pets"]
@@ -183,7 +183,7 @@ def test_hidden_files_and_notes_are_left_out_and_the_notes_mentioned(tmp_path, c
     root = two_classes(tmp_path / "pets")
     (root / "dog" / ".DS_Store").write_bytes(b"x")
     (root / "dog" / "notes.txt").write_text("good dog")
-    assert folders.pack(root, tmp_path / "images.zip")[0] == {"train": 6}
+    assert folders.write_zip(root, tmp_path / "images.zip")[0] == {"train": 6}
     assert "notes.txt" in caplog.text
     assert ".DS_Store" not in caplog.text
     with zipfile.ZipFile(tmp_path / "images.zip") as archive:
@@ -209,4 +209,4 @@ def test_a_layout_that_cannot_be_meant_is_refused(layout, problem, tmp_path):
         else:
             painted(root / name)
     with pytest.raises(DataError, match=problem):
-        folders.pack(root, tmp_path / "images.zip")
+        folders.write_zip(root, tmp_path / "images.zip")

@@ -5,14 +5,14 @@ import pytest
 from PIL import Image
 
 from glyphline.data import samples
-from glyphline.data.part import Part
+from glyphline.data.raw import LabeledImages
 from glyphline.data.split import SplitRows
 
 
 def chosen(classes, shape=(8, 8, 1), per_class=3):
     labels = np.repeat(np.arange(classes), per_class)
     images = np.random.default_rng(0).integers(0, 256, (len(labels), *shape), dtype=np.uint8)
-    return SplitRows(Part(images, labels), np.arange(len(labels)))
+    return SplitRows(LabeledImages(images, labels), np.arange(len(labels)))
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (9, 31, 3), (256, 100, 3)])
@@ -30,7 +30,7 @@ def test_the_picture_is_a_png_that_grows_with_the_classes(shape, tmp_path):
 def test_small_images_are_enlarged_without_blur():
     shown = chosen(2)
     sheet = np.asarray(samples.draw("made", ("a", "b"), shown))
-    first = shown.part.images[0, ..., 0]
+    first = shown.source.images[0, ..., 0]
     factor = samples.TILE // 8
     enlarged = np.kron(first, np.ones((factor, factor), np.uint8))
     left = sheet.shape[1] - samples.MARGIN - samples.PER_CLASS * (samples.TILE + samples.GAP) + samples.GAP

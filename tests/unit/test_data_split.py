@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glyphline.data.part import Part
-from glyphline.data.split import choose, stratified
+from glyphline.data.raw import LabeledImages
+from glyphline.data.split import divide, stratified
 from glyphline.errors import DataError
 
 class_counts = st.lists(st.integers(2, 40), min_size=2, max_size=8)
@@ -23,25 +23,25 @@ def mixed(counts, seed=0):
     return np.random.default_rng(seed).permutation(labels)
 
 
-def part(counts, seed=0):
+def labeled(counts, seed=0):
     labels = mixed(counts, seed)
-    return Part(np.zeros((len(labels), 8, 8, 1), np.uint8), labels)
+    return LabeledImages(np.zeros((len(labels), 8, 8, 1), np.uint8), labels)
 
 
 @given(counts=class_counts, fraction=fractions, seed=seeds)
 def test_a_split_is_a_stratified_partition_with_exact_counts(counts, fraction, seed):
     labels = mixed(counts, seed % 7)
-    kept, held = stratified(labels, named(len(counts)), fraction, np.random.SeedSequence(seed))
-    assert sorted([*kept, *held]) == list(range(len(labels)))
+    kept, held_out = stratified(labels, named(len(counts)), fraction, np.random.SeedSequence(seed))
+    assert sorted([*kept, *held_out]) == list(range(len(labels)))
     assert (np.diff(kept) > 0).all()
-    assert (np.diff(held) > 0).all()
+    assert (np.diff(held_out) > 0).all()
     wanted = round(fraction * len(labels))
-    assert len(held) == min(max(wanted, len(counts)), len(labels) - len(counts))
-    shares = np.bincount(labels[held], minlength=len(counts))
+    assert len(held_out) == min(max(wanted, len(counts)), len(labels) - len(counts))
+    shares = np.bincount(labels[held_out], minlength=len(counts))
     assert (shares >= 1).all()
     assert (shares <= np.array(counts) - 1).all()
     if wanted >= len(counts) and (np.array(counts) * fraction >= 1).all():
-        np.testing.assert_array_less(np.abs(shares - np.array(counts) * len(held) / len(labels)), 1.0 + 1e-9)
+        np.testing.assert_array_less(np.abs(shares - np.array(counts) * len(held_out) / len(labels)), 1.0 + 1e-9)
 
 
 @given(counts=class_counts, fraction=fractions, seed=seeds)
@@ -60,14 +60,14 @@ def test_another_seed_gives_other_rows():
 
 
 def test_the_rows_of_a_seed_do_not_change_between_releases():
-    _, held = stratified(np.arange(20) % 2, named(2), 0.2, np.random.SeedSequence(7))
-    assert held.tolist() == [0, 5, 9, 16]
+    _, held_out = stratified(np.arange(20) % 2, named(2), 0.2, np.random.SeedSequence(7))
+    assert held_out.tolist() == [0, 5, 9, 16]
 
 
 @given(counts=st.lists(st.integers(4, 30), min_size=2, max_size=5), seed=seeds)
 def test_without_an_official_test_part_three_splits_share_all_images(counts, seed):
-    whole = part(counts)
-    splits = choose({"train": whole}, named(len(counts)), val_fraction=0.15, test_fraction=0.2, seed=seed)
+    whole = labeled(counts)
+    splits = divide({"train": whole}, named(len(counts)), val_fraction=0.15, test_fraction=0.2, seed=seed)
     assert list(splits) == ["train", "val", "test"]
     rows = np.concatenate([chosen.rows for chosen in splits.values()])
     assert sorted(rows) == list(range(len(whole.labels)))
@@ -75,10 +75,10 @@ def test_without_an_official_test_part_three_splits_share_all_images(counts, see
         assert set(chosen.labels) == set(range(len(counts)))
 
 
-def test_an_official_test_part_stays_whole_and_apart():
-    train, test = part([30, 30]), part([5, 6])
-    splits = choose({"train": train, "test": test}, named(2), val_fraction=0.1, test_fraction=0.4, seed=1)
-    assert splits["test"].part is test
+def test_an_official_test_split_stays_whole_and_apart():
+    train, test = labeled([30, 30]), labeled([5, 6])
+    splits = divide({"train": train, "test": test}, named(2), val_fraction=0.1, test_fraction=0.4, seed=1)
+    assert splits["test"].source is test
     assert splits["test"].rows.tolist() == list(range(11))
     assert {name: len(chosen.rows) for name, chosen in splits.items()} == {"train": 54, "val": 6, "test": 11}
 
@@ -88,7 +88,7 @@ def test_an_official_test_part_stays_whole_and_apart():
     [([9, 1], None, "class-1"), ([9, 2], None, "class-1"), ([1, 9], [3, 3], "class-0"), ([9, 9], [3, 0], "class-1")],
 )
 def test_a_class_too_small_for_every_split_is_named(train, test, name):
-    parts = {"train": part(train)} | ({"test": part(test)} if test else {})
+    official = {"train": labeled(train)} | ({"test": labeled(test)} if test else {})
     with pytest.raises(DataError, match=name) as caught:
-        choose(parts, named(2), val_fraction=0.2, test_fraction=0.2, seed=0)
+        divide(official, named(2), val_fraction=0.2, test_fraction=0.2, seed=0)
     assert "add images" in caught.value.fix

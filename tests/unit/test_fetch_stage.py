@@ -84,7 +84,7 @@ def test_own_images_under_a_name_of_the_catalogue_are_mentioned(default_params, 
     mine = tmp_path / "mine.npz"
     np.savez(mine, x_train=np.zeros((4, 8, 8), np.uint8), y_train=np.array([0, 1, 0, 1]))
     fetch.run(changed(default_params, {"data.path": str(mine)}), paths)
-    assert "will go by the name of digits" in caplog.text
+    assert "will be called digits" in caplog.text
 
 
 @pytest.mark.parametrize(

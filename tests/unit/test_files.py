@@ -49,7 +49,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
     files.write_text(target, "old")
 
     def fail() -> None:
-        with files.whole(target) as partial:
+        with files.atomic_file(target) as partial:
             partial.write_text("half of the ne")
             raise RuntimeError
 
@@ -61,14 +61,14 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
 
 def test_the_target_does_not_exist_before_the_block_ends(tmp_path):
     target = tmp_path / "file.txt"
-    with files.whole(target) as partial:
+    with files.atomic_file(target) as partial:
         partial.write_text("x")
         assert not target.exists()
     assert target.exists()
 
 
 def test_the_suffix_is_kept_for_writers_that_add_their_own(tmp_path):
-    with files.whole(tmp_path / "images.npy") as partial:
+    with files.atomic_file(tmp_path / "images.npy") as partial:
         np.save(partial, np.arange(3))
     assert [path.name for path in tmp_path.iterdir()] == ["images.npy"]
     assert np.load(tmp_path / "images.npy").tolist() == [0, 1, 2]
@@ -78,7 +78,7 @@ def test_others_may_read_what_is_written(tmp_path):
     before = os.umask(0o022)
     try:
         files.write_text(tmp_path / "file.txt", "x")
-        with files.whole_folder(tmp_path / "folder"):
+        with files.atomic_folder(tmp_path / "folder"):
             pass
         assert stat.S_IMODE((tmp_path / "file.txt").stat().st_mode) == 0o644
         assert stat.S_IMODE((tmp_path / "folder").stat().st_mode) == 0o755
@@ -90,7 +90,7 @@ def test_others_may_read_what_is_written(tmp_path):
 def test_a_folder_is_replaced_as_a_whole(tmp_path):
     target = tmp_path / "split"
     for name in ("old", "new"):
-        with files.whole_folder(target) as partial:
+        with files.atomic_folder(target) as partial:
             (partial / name).write_text(name)
     assert [path.name for path in target.iterdir()] == ["new"]
     assert list(tmp_path.iterdir()) == [target]
@@ -98,11 +98,11 @@ def test_a_folder_is_replaced_as_a_whole(tmp_path):
 
 def test_a_folder_that_fails_leaves_the_old_one(tmp_path):
     target = tmp_path / "split"
-    with files.whole_folder(target) as partial:
+    with files.atomic_folder(target) as partial:
         (partial / "old").write_text("old")
 
     def interrupted() -> None:
-        with files.whole_folder(target) as partial:
+        with files.atomic_folder(target) as partial:
             (partial / "new").write_text("new")
             raise KeyboardInterrupt
 

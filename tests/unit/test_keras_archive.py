@@ -1,4 +1,4 @@
-"""An archive is told apart from what only looks like one, without loading it, and never by a traceback."""
+"""A sound archive is accepted and any other is refused, without loading it, and never with a traceback."""
 
 import json
 import zipfile
@@ -136,7 +136,7 @@ def test_damaged_weights_behind_a_right_checksum_are_refused_or_read_and_never_a
     assert refused > 10
 
 
-def test_what_is_said_of_a_config_that_is_no_json_names_the_file(tmp_path):
+def test_the_error_about_a_config_that_is_no_json_names_the_file(tmp_path):
     made_archive(tmp_path / "model.keras", members={"config.json": json.dumps(CONFIG).encode()[:-1]})
     with pytest.raises(ArtifactError, match=r"model.keras is no .keras archive"):
         check(tmp_path / "model.keras")

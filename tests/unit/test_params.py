@@ -290,8 +290,8 @@ def test_the_file_of_the_project_is_valid_and_frozen(root):
     ],
 )
 def test_a_mistake_is_named_with_its_dotted_key_and_the_value_received(refused, old, new, line):
-    found = refused((old, new))
-    assert any(line in said for said in found), found
+    messages = refused((old, new))
+    assert any(line in message for message in messages), messages
 
 
 @pytest.mark.parametrize(
@@ -315,12 +315,12 @@ def test_a_step_that_reaches_the_hand_set_value_is_taken(refused, entry):
         ("corruption_images: 1000", "corruption_images: -1"),
     ],
 )
-def test_one_mistake_is_told_once(refused, old, new):
+def test_one_mistake_is_reported_once(refused, old, new):
     assert len(refused((old, new))) == 1
 
 
-def test_every_mistake_is_told_at_once(refused):
-    found = refused(
+def test_every_mistake_is_reported_at_once(refused):
+    messages = refused(
         ("seed: 7", "seed: x"),
         (EPOCHS, "epochs: true"),
         ("dropout: 0.3", "dropuot: 0.3"),
@@ -329,7 +329,7 @@ def test_every_mistake_is_told_at_once(refused):
         (RATES, "{choices: [5.0]}"),
         ("uri: null", "url: null"),
     )
-    keys = [line.split(": ")[0] for line in found]
+    keys = [line.split(": ")[0] for line in messages]
     assert sorted(keys) == [
         "model.dropuot",
         "seed",
@@ -359,11 +359,11 @@ def test_a_value_that_json_cannot_hold_is_shown_nevertheless(refused, value, sho
     assert refused(("seed: 7", f"seed: {value}")) == [f"seed: must be a whole number (got {shown})"]
 
 
-def test_a_key_that_stands_twice_is_named_with_its_line(refused):
+def test_a_key_that_is_there_twice_is_named_with_its_line(refused):
     where = TEXT.splitlines().index("  epochs: 12") + 2
-    assert refused((EPOCHS, "epochs: 12\n  epochs: 13")) == [f"params.yaml: epochs stands there twice (line {where})"]
+    assert refused((EPOCHS, "epochs: 12\n  epochs: 13")) == [f"params.yaml: epochs is there twice (line {where})"]
     (line,) = refused((DROPOUTS, DROPOUTS + "\n    model.dropout: {low: 0.1, high: 0.2}"))
-    assert "model.dropout stands there twice" in line
+    assert "model.dropout is there twice" in line
 
 
 @pytest.mark.parametrize(
@@ -426,14 +426,14 @@ def test_a_bomb_is_refused_at_its_first_alias_before_it_unfolds(tmp_path):
 
 # A watchdog, should the cost grow with the square of the mistakes.
 @pytest.mark.timeout(120)
-def test_a_file_of_the_largest_size_is_refused_with_each_of_its_mistakes_told_once(tmp_path):
+def test_a_file_of_the_largest_size_is_refused_with_each_of_its_mistakes_reported_once(tmp_path):
     path = tmp_path / "params.yaml"
     keys = [f"k{n}" for n in range(3400)]
     path.write_text("".join(f"{key}: {{a: [1, 2]}}\n" for key in keys).ljust(MAX_BYTES), encoding="utf-8")
     with pytest.raises(ParamsError) as caught:
         parameters.read(path)
-    told = [line for line in caught.value.problem.splitlines() if "unknown key" in line]
-    assert [line.partition(":")[0] for line in told] == keys
+    lines = [line for line in caught.value.problem.splitlines() if "unknown key" in line]
+    assert [line.partition(":")[0] for line in lines] == keys
 
 
 def test_an_asterisk_in_a_text_is_no_alias(tmp_path):
@@ -520,7 +520,7 @@ def test_flat_has_the_keys_of_the_file_and_the_space_as_one_text(base):
         ]
     ),
 )
-def test_whatever_stands_there_it_is_read_or_refused_in_words(tmp_path_factory, value, where):
+def test_any_text_is_read_or_refused_in_words(tmp_path_factory, value, where):
     yaml = YAML(typ="safe", pure=True)
     tree = yaml.load(TEXT)
     branch, _, leaf = where.rpartition(".")

@@ -1,4 +1,4 @@
-"""Work in a second process: what comes back, what is done when it is lost, and that nobody is left over."""
+"""Calls in a second process: what they return, what happens when it is lost, and that no process is left over."""
 
 import logging
 import os
@@ -54,7 +54,7 @@ def test_calls_run_in_one_other_process_and_its_log_is_heard(caplog):
 
 
 def kinds(kind: type[PipelineError]) -> list[type[PipelineError]]:
-    return [kind, *(found for below in kind.__subclasses__() for found in kinds(below))]
+    return [kind, *(kind for below in kind.__subclasses__() for kind in kinds(below))]
 
 
 @pytest.mark.parametrize("kind", kinds(PipelineError))

@@ -15,14 +15,14 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize(
-    ("total", "unit", "said"),
+    ("total", "unit", "line"),
     [(7, "images", "work: 7 of 7 images in"), (None, "", "work: 7 in"), (7, "B", "work: 0.0 of 0.0 MB in")],
 )
-def test_a_log_gets_one_line_at_the_end_of_quick_work(total, unit, said, caplog):
+def test_a_log_gets_one_line_at_the_end_of_quick_work(total, unit, line, caplog):
     with caplog.at_level(logging.INFO), progress.bar("work", total, unit, stream=io.StringIO()) as advance:
         advance()
         advance(6)
-    assert [record.getMessage().startswith(said) for record in caplog.records] == [True]
+    assert [record.getMessage().startswith(line) for record in caplog.records] == [True]
 
 
 def test_work_that_fails_is_not_reported_as_done(caplog):

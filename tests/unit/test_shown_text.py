@@ -40,8 +40,8 @@ def test_the_versions_are_shown_with_their_names_and_verdicts_as_they_are(consol
 @pytest.mark.parametrize("words", HOSTILE)
 def test_a_study_shows_names_values_and_the_reasons_of_failed_trials_as_they_are(console, words):
     trial = TrialRow(0, "fail", None, 1, 2.0, "host", {f"model.{words}": words}, words)
-    found = StudyOverview(words, {"sampler": words}, {words: 1}, words, 2.0, (trial,), ())
-    study.draw(found, 1, StudyLocation(Path("study.db")), console)
+    overview = StudyOverview(words, {"sampler": words}, {words: 1}, words, 2.0, (trial,), ())
+    study.draw(overview, 1, StudyLocation(Path("study.db")), console)
     assert console.file.getvalue().count(words) == 7
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from glyphline.errors import TrainingError
-from glyphline.training.checks import check
+from glyphline.training.checks import check_data
 from tests.conftest import changed, made_split
 
 TRAIN, VAL = made_split("train", 40), made_split("val", 20, seed=1)
@@ -17,13 +17,13 @@ def params(default_params):
 
 
 def test_what_goes_together_passes(params):
-    check(params, TRAIN, VAL)
-    check(changed(params, {"train.batch_size": 40}), TRAIN, VAL)
+    check_data(params, TRAIN, VAL)
+    check_data(changed(params, {"train.batch_size": 40}), TRAIN, VAL)
 
 
 def test_a_batch_larger_than_the_split_is_refused_with_the_largest_there_can_be(params):
     with pytest.raises(TrainingError, match=r"train.batch_size=41 is larger than the training split of 40") as caught:
-        check(changed(params, {"train.batch_size": 41}), TRAIN, VAL)
+        check_data(changed(params, {"train.batch_size": 41}), TRAIN, VAL)
     assert "40 or less" in caught.value.fix
 
 
@@ -34,10 +34,10 @@ def test_a_label_without_an_output_is_refused(params, which):
     labels[3] = 3
     splits[which] = dataclasses.replace(splits[which], labels=labels)
     with pytest.raises(TrainingError, match=f"the {which} split has a label 3.*3 classes") as caught:
-        check(params, splits["train"], splits["val"])
+        check_data(params, splits["train"], splits["val"])
     assert "preprocess" in caught.value.fix
 
 
 def test_splits_of_other_images_are_refused(params):
     with pytest.raises(TrainingError, match=r"\(8, 8, 1\).*\(9, 9, 1\)"):
-        check(params, TRAIN, made_split("val", 20, side=9))
+        check_data(params, TRAIN, made_split("val", 20, side=9))

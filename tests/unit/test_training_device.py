@@ -7,7 +7,7 @@ import pytest
 
 from glyphline.errors import TrainingError
 from glyphline.training import hardware, jax_backend
-from glyphline.training.device import choose, warn_of_idle
+from glyphline.training.device import choose, warn_of_idle_gpus
 from glyphline.training.hardware import Gpu, Hardware
 from tests.conftest import changed
 
@@ -88,10 +88,10 @@ def test_a_precision_that_the_machine_has_is_taken(train, machine, precision):
 
 def test_all_gpus_are_taken_and_named(train):
     device = choose(train(), MIXED)
-    assert device.places == ("GPU:0", "GPU:1")
+    assert device.device_ids == ("GPU:0", "GPU:1")
     assert device.name == "2 x GPU A100"
     assert choose(train(), AMPERE).name == "GPU A100"
-    assert choose(train(), PLAIN).places == ()
+    assert choose(train(), PLAIN).device_ids == ()
 
 
 def test_a_batch_that_does_not_go_round_the_devices_is_refused(train):
@@ -100,7 +100,7 @@ def test_a_batch_that_does_not_go_round_the_devices_is_refused(train):
 
 
 @pytest.mark.parametrize(
-    ("flags", "found"),
+    ("flags", "instructions"),
     [
         ("fpu avx512f avx512_bf16 amx_bf16", "amx_bf16"),
         ("fpu avx512f avx512_bf16", "avx512_bf16"),
@@ -108,10 +108,10 @@ def test_a_batch_that_does_not_go_round_the_devices_is_refused(train):
         ("fpu amx_bf16x", None),
     ],
 )
-def test_the_processors_flags_tell_of_bfloat16(tmp_path, flags, found):
+def test_the_processors_flags_say_whether_it_has_bfloat16(tmp_path, flags, instructions):
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text(f"processor\t: 0\nmodel name\t: Some (R) processor\nflags\t\t: {flags}\n\nprocessor\t: 1\n")
-    assert hardware.processor_bfloat16(cpuinfo) == found
+    assert hardware.processor_bfloat16(cpuinfo) == instructions
 
 
 def test_a_system_that_does_not_tell_has_no_bfloat16(tmp_path):
@@ -141,8 +141,8 @@ def test_gpus_that_a_person_has_hidden_are_not_missed(driver, hidden):
     assert hardware.driver_gpus(driver, "no-such-program", {"CUDA_VISIBLE_DEVICES": hidden}) == []
 
 
-def test_a_gpu_that_stands_idle_is_told_aloud_with_the_command_that_repairs_it(caplog):
-    warn_of_idle((), lambda: ["NVIDIA A100"])
+def test_an_idle_gpu_is_reported_with_the_command_that_repairs_it(caplog):
+    warn_of_idle_gpus((), lambda: ["NVIDIA A100"])
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert "NVIDIA A100" in record.message
@@ -150,12 +150,12 @@ def test_a_gpu_that_stands_idle_is_told_aloud_with_the_command_that_repairs_it(c
 
 
 def test_a_gpu_in_use_and_a_machine_without_one_cause_no_warning(caplog):
-    warn_of_idle((Gpu("A100", (8, 0)),), lambda: ["NVIDIA A100"])
-    warn_of_idle((), list)
+    warn_of_idle_gpus((Gpu("A100", (8, 0)),), lambda: ["NVIDIA A100"])
+    warn_of_idle_gpus((), list)
     assert not caplog.records
 
 
-def test_jax_is_told_to_take_memory_as_needed_and_to_repeat_itself():
+def test_jax_is_set_to_take_memory_as_needed_and_to_be_deterministic():
     environ = {}
     jax_backend.set_up(deterministic=True, gpu_memory_mb=None, environ=environ)
     assert environ == {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "XLA_FLAGS": jax_backend.DETERMINISTIC}
@@ -163,7 +163,7 @@ def test_jax_is_told_to_take_memory_as_needed_and_to_repeat_itself():
     assert environ["XLA_FLAGS"] == jax_backend.DETERMINISTIC
 
 
-def test_what_a_person_has_told_jax_stays():
+def test_what_a_person_has_set_for_jax_stays():
     environ = {"XLA_PYTHON_CLIENT_PREALLOCATE": "true", "XLA_FLAGS": "--xla_dump_to=here"}
     jax_backend.set_up(deterministic=False, gpu_memory_mb=None, environ=environ)
     assert environ == {"XLA_PYTHON_CLIENT_PREALLOCATE": "true", "XLA_FLAGS": "--xla_dump_to=here"}

@@ -33,10 +33,10 @@ def test_flatten_joins_keys_with_dots(tree, flat):
 @given(st.dictionaries(st.text("abc", min_size=1, max_size=3), trees, max_size=3))
 def test_a_dotted_key_leads_to_its_value(tree):
     for dotted, value in flatten(tree).items():
-        found = tree
+        node = tree
         for part in dotted.split("."):
-            found = found[part]
-        assert found == value
+            node = node[part]
+        assert node == value
 
 
 def test_a_split_knows_its_length_and_the_shape_of_an_image():

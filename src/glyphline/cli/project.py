@@ -1,4 +1,4 @@
-"""The project that a command is about."""
+"""The project that a command works on."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ def here() -> Paths:
 def opened() -> tuple["Params", Paths]:
     """The project with its parameters.
 
-    Every command begins with it: a mistake in params.yaml must be told before anything heavy is loaded.
+    Every command begins with it: an error in params.yaml must be reported before anything heavy is imported.
     """
     from glyphline import params
 

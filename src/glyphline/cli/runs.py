@@ -1,4 +1,4 @@
-"""The commands about parameters and runs: what may be set, what came out, which model is better."""
+"""The commands about parameters and runs: params, recipe, summary, study, compare, ui."""
 
 import os
 import sys
@@ -25,7 +25,7 @@ def show_params(*, markdown: bool) -> None:
 @click.command("recipe")
 @click.argument("name", required=False)
 def use_recipe(name: str | None) -> None:
-    """Write a named set of parameters into params.yaml, or list the sets there are."""
+    """Write a named set of parameters into params.yaml, or list all sets."""
     from glyphline.params import recipe
 
     if name is None:
@@ -40,7 +40,7 @@ def use_recipe(name: str | None) -> None:
 
 @click.command("summary")
 def show_summary() -> None:
-    """Print what the last run of the pipeline made."""
+    """Print the results of the last run of the pipeline."""
     values, paths = project.opened()
     from glyphline.commands import summary
 
@@ -50,7 +50,7 @@ def show_summary() -> None:
 @click.command("study")
 @click.argument("name", required=False)
 def show_study(name: str | None) -> None:
-    """Print the state and the trials of a search, running or finished; NAME is another than the present one."""
+    """Print the state and the trials of a search, running or finished; NAME is a study other than the current one."""
     values, paths = project.opened()
     from glyphline.commands import study
 
@@ -87,10 +87,10 @@ def compare(models: tuple[str, ...], *, markdown: bool, html: Path | None) -> No
 def ui(host: str, port: int) -> None:
     """Open MLflow's own UI over the project's store."""
     values, paths = project.opened()
-    from glyphline.mlflow_sync import ui_server as tracking_ui
+    from glyphline.mlflow_sync import ui_server
 
-    command, environment = tracking_ui.server(values, paths, host, port)
-    click.echo(f"MLflow is starting at {tracking_ui.address(host, port)} (Ctrl-C stops it)", err=True)
+    command, environment = ui_server.server(values, paths, host, port)
+    click.echo(f"MLflow is starting at {ui_server.address(host, port)} (Ctrl-C stops it)", err=True)
     sys.stderr.flush()
     os.execvpe(command[0], command, environment)  # noqa: S606
 

@@ -1,4 +1,4 @@
-"""A help page that lists commands under headings, in the order in which they were given."""
+"""A help page that lists commands under headings, in a fixed order."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -7,7 +7,7 @@ import click
 
 
 class Sections(click.Group):
-    """A group of commands in sections; by itself click sorts them by the alphabet.
+    """A group of commands in sections; click alone would sort them alphabetically.
 
     Args:
         sections: heading -> its commands.
@@ -23,7 +23,7 @@ class Sections(click.Group):
         for commands in self.sections.values():
             for command in commands:
                 if command.name in self.commands:
-                    raise ValueError(f"{command.name!r} stands in two sections")
+                    raise ValueError(f"{command.name!r} is in two sections")
                 self.add_command(command)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
@@ -34,10 +34,10 @@ class Sections(click.Group):
         """Write the sections; unlike click's own list, no sentence is cut."""
         width = max(map(len, self.list_commands(ctx)))
         for heading, commands in self.sections.items():
-            shown = [
+            rows = [
                 (f"{command.name:<{width}}", command.get_short_help_str(limit=1000))
                 for command in commands
                 if not command.hidden
             ]
             with formatter.section(heading):
-                formatter.write_dl(shown)
+                formatter.write_dl(rows)

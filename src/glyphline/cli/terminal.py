@@ -1,4 +1,4 @@
-"""How a command speaks to the terminal: its log, and the one place where an error becomes two lines and a code."""
+"""Run a command in the terminal: its log, and the one place where an error becomes two lines and an exit code."""
 
 import errno
 import logging
@@ -9,23 +9,23 @@ from collections.abc import Callable
 import click
 
 from glyphline.errors import PipelineError
-from glyphline.files import NO_ROOM
+from glyphline.files import DISK_FULL
 
-REFUSED = 9
+FILE_REFUSED = 9
 INTERRUPTED = 130
-FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+NO_PERMISSION = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def exit_code(command: Callable[[], object]) -> int:
-    """Run a command of click's, not in its standalone mode.
+    """Run a click command outside click's standalone mode.
 
     Returns:
-        What the command gives, 0 when that is no number; the code of the error's kind, 2 for a wrong command line,
-        9 for a full disk or a file that may not be touched, 130 after Ctrl-C, 1 for a mistake of this program.
+        What the command returns, 0 when that is no number; the code of the error's kind, 2 for a wrong command line,
+        9 for a full disk or a file without permission, 130 after Ctrl-C, 1 for a bug of this program.
     """
     try:
         code = command()
-        # Here, where an error can still be told: standard output may be a file on a full disk.
+        # Here, where an error is still reported: standard output may be a file on a full disk.
         sys.stdout.flush()
     except PipelineError as error:
         click.echo(f"error: {error.problem}\nfix: {error.fix}", err=True)
@@ -39,7 +39,7 @@ def exit_code(command: Callable[[], object]) -> int:
     except Exception as error:
         if isinstance(error, OSError) and (fix := _fix(error)):
             click.echo(f"error: {error.filename or 'a file'}: {error.strerror}\nfix: {fix}", err=True)
-            return REFUSED
+            return FILE_REFUSED
         import traceback
 
         traceback.print_exc()
@@ -48,11 +48,11 @@ def exit_code(command: Callable[[], object]) -> int:
 
 
 def _fix(error: OSError) -> str | None:
-    """What to do about a file that the system refuses; None when the error is of another kind."""
-    if error.errno in NO_ROOM:
+    """What to do about a file that the system refuses; None for another kind of error."""
+    if error.errno in DISK_FULL:
         return "free space on its disk, or raise the limit; then run the same command again"
-    # Without a file it is about something else, as a signal that may not be sent.
-    if error.errno in FORBIDDEN and error.filename:
+    # Without a file name the error is about something else, as a signal that may not be sent.
+    if error.errno in NO_PERMISSION and error.filename:
         return "give yourself permission for it, or name another place"
     return None
 

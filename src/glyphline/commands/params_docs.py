@@ -1,4 +1,4 @@
-"""The manual of params.yaml, made from its schema: nothing about a field is written down twice."""
+"""The documentation of params.yaml, made from its schema, so that nothing about a field is written twice."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -24,8 +24,8 @@ class ParamRow:
 
     Attributes:
         key: dotted.
-        kind: what may stand there, as "whole number or null".
-        allowed: the range, as "above 0, at most 1"; empty where the type says it all.
+        kind: the type, as "whole number or null".
+        allowed: the range, as "above 0, at most 1"; empty where the type alone says it.
         default: the value in params.yaml.
         meaning: the description of the field.
     """
@@ -38,7 +38,7 @@ class ParamRow:
 
 
 def rows(path: Path) -> dict[str, list[ParamRow]]:
-    """The fields by section; those that lie in no section are under the empty name.
+    """The fields by section; those in no section are under the empty name.
 
     Args:
         path: params.yaml, whose values are the defaults.
@@ -48,31 +48,31 @@ def rows(path: Path) -> dict[str, list[ParamRow]]:
     """
     values = parameters.read(path).model_dump(mode="json")
     schema = Params.model_json_schema()
-    found: dict[str, list[ParamRow]] = {"": []}
+    sections: dict[str, list[ParamRow]] = {"": []}
     for name, field in schema["properties"].items():
         if "$ref" in field:
-            found[name] = list(_section(schema, _referred(schema, field), name, values[name]))
+            sections[name] = list(_section(schema, _referred(schema, field), name, values[name]))
         else:
-            found[""].append(_row(field, name, values[name]))
-    return found
+            sections[""].append(_row(field, name, values[name]))
+    return sections
 
 
 def table(path: Path) -> Table:
-    """The manual as a table for a terminal of 100 columns."""
-    shown = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    shown.add_column("key", no_wrap=True)
-    shown.add_column("default", max_width=16, overflow="fold")
-    shown.add_column("meaning, type and range", overflow="fold")
+    """The fields as a table for a terminal of 100 columns."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("key", no_wrap=True)
+    table.add_column("default", max_width=16, overflow="fold")
+    table.add_column("meaning, type and range", overflow="fold")
     for section in rows(path).values():
         for row in section:
             kind = ", ".join(filter(None, (row.kind, row.allowed)))
-            shown.add_row(row.key, Text(row.default), Text(f"{row.meaning}\n").append(kind, style="dim"))
-        shown.add_section()
-    return shown
+            table.add_row(row.key, Text(row.default), Text(f"{row.meaning}\n").append(kind, style="dim"))
+        table.add_section()
+    return table
 
 
 def show(path: Path, console: Console | None = None) -> None:
-    """Print the table; a pipe gets 100 columns, a terminal at most so many."""
+    """Print the table; 100 columns wide in a pipe, at most as wide in a terminal."""
     console = console or Console(highlight=False)
     if not console.is_terminal or console.width > WIDTH:
         console.width = WIDTH
@@ -85,7 +85,7 @@ def markdown(path: Path) -> str:
     lines = [
         "# params.yaml",
         "",
-        "Made by `make docs` from the descriptions in `src/glyphline/params/schema.py`; a test says when it is stale.",
+        "Made by `make docs` from the descriptions in `src/glyphline/params/`; a test says when it is stale.",
         "Change a value in `params.yaml`, or for one experiment with `dvc exp run -S train.learning_rate=0.003`.",
     ]
     for name, section in rows(path).items():
@@ -162,8 +162,8 @@ def _span(low: int | None, high: int | None) -> str:
 
 
 def _referred(schema: Mapping[str, Any], field: Mapping[str, Any]) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = schema["$defs"][field["$ref"].rpartition("/")[2]]
-    return found
+    section: Mapping[str, Any] = schema["$defs"][field["$ref"].rpartition("/")[2]]
+    return section
 
 
 def _code(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What `make run` ends with: the facts of the last run, read from the files of its stages."""
+"""The end of `make run`: the facts of the last run, read from the files of its stages."""
 
 import logging
 from pathlib import Path
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def show(params: Params, paths: Paths, console: Console | None = None) -> None:
-    """Print the summary; say on stderr when the images at data.path are no longer those that it is about.
+    """Print the summary; warn when the images at data.path are no longer those that were fetched.
 
     Raises:
         ArtifactError: a stage has not run yet.
@@ -34,18 +34,18 @@ def show(params: Params, paths: Paths, console: Console | None = None) -> None:
 
 
 def warn_of_changes(params: Params, paths: Paths) -> None:
-    """Say when the images at data.path are not those that fetch copied: DVC does not look there."""
+    """Warn when the images at data.path are not those that fetch copied: DVC does not look there."""
     if params.data.path is None:
         return
     from glyphline.data import changes
     from glyphline.data.raw import FETCH_AGAIN
 
-    what = changes.since_fetch(paths.home / Path(params.data.path).expanduser(), paths.raw)
-    if what is not None:
+    difference = changes.since_fetch(paths.home / Path(params.data.path).expanduser(), paths.raw)
+    if difference is not None:
         log.warning(
             "warning: the images at data.path are not those that were fetched (%s)\n"
-            "fix: take them in with `%s`, then `dvc repro`",
-            what,
+            "fix: fetch them with `%s`, then `dvc repro`",
+            difference,
             FETCH_AGAIN,
         )
 
@@ -53,7 +53,7 @@ def warn_of_changes(params: Params, paths: Paths) -> None:
 def facts(params: Params, paths: Paths) -> dict[str, str]:
     """Label -> text, in the order of the pipeline."""
     best = records.read(paths.best, Best, stage="tune")
-    trained = records.read(paths.training, Training, stage="train")
+    training = records.read(paths.training, Training, stage="train")
     scores = records.read(paths.evaluation, Evaluation, stage="evaluate")
     decision = records.read(paths.decision, Decision, stage="register")
     trials = "none (tune.trials is 0)"
@@ -62,11 +62,11 @@ def facts(params: Params, paths: Paths) -> dict[str, str]:
     times = stage_times.read(paths.stage_times)
     aliases = ", ".join(decision.aliases) or "no alias"
     return {
-        "data set": f"{trained.dataset}, {trained.val_count:,} validation and {scores.count:,} test images",
+        "data set": f"{training.dataset}, {training.val_count:,} validation and {scores.count:,} test images",
         "trials": trials,
-        "winner": ", ".join(f"{key} {_short(trained.params[key])}" for key in best.values) or "params.yaml as it is",
-        "network": f"{trained.parameters:,} parameters, best epoch {trained.best_epoch + 1} of {trained.epochs}",
-        "validation": f"accuracy {_with_interval(trained.val_accuracy, trained.val_count)}",
+        "winner": ", ".join(f"{key} {_short(training.params[key])}" for key in best.values) or "params.yaml as it is",
+        "network": f"{training.parameters:,} parameters, best epoch {training.best_epoch + 1} of {training.epochs}",
+        "validation": f"accuracy {_with_interval(training.val_accuracy, training.val_count)}",
         "test": f"accuracy {_with_interval(scores.accuracy, scores.count)}",
         "seconds": ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in times.items()),
         "registry": f"{decision.name} version {decision.version} ({aliases}): {'; '.join(decision.reasons)}",

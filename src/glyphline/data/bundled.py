@@ -1,4 +1,4 @@
-"""The handwritten digits that come with scikit-learn: found and read without importing it, which takes seconds."""
+"""The handwritten digits that come with scikit-learn, read without importing it, which takes seconds."""
 
 import gzip
 import hashlib
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from glyphline import files
-from glyphline.data.part import Part
+from glyphline.data.raw import LabeledImages
 from glyphline.errors import DataError
 from glyphline.records import RawFile
 
@@ -31,7 +31,7 @@ def fetch(folder: Path, package: Path | None = None) -> RawFile:
 
     Args:
         folder: where to put them.
-        package: scikit-learn's folder; found when it is None.
+        package: scikit-learn's folder; looked up when it is None.
 
     Raises:
         DataError: scikit-learn is not there, or its digits are not the known ones.
@@ -44,19 +44,19 @@ def fetch(folder: Path, package: Path | None = None) -> RawFile:
         raise DataError(f"{archive} does not exist", fix=_FIX) from None
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{archive} cannot be read: {error}", fix=_FIX) from None
-    found = hashlib.sha256(content).hexdigest()
-    if found != CONTENT_SHA256:
-        raise DataError(f"{archive} holds other bytes than it should: SHA-256 {found}, not {CONTENT_SHA256}", fix=_FIX)
+    sha256 = hashlib.sha256(content).hexdigest()
+    if sha256 != CONTENT_SHA256:
+        raise DataError(f"{archive} holds other bytes than it should: SHA-256 {sha256}, not {CONTENT_SHA256}", fix=_FIX)
     files.write_bytes(folder / NAME, content)
-    return RawFile(source=SOURCE, sha256=found, size_bytes=len(content))
+    return RawFile(source=SOURCE, sha256=sha256, size_bytes=len(content))
 
 
-def read(folder: Path) -> dict[str, Part]:
-    """The digits as one part: 1,797 images of 8 x 8, brightness 0..16 stretched to 0..255."""
+def read(folder: Path) -> dict[str, LabeledImages]:
+    """The digits, which have no official test split: 1,797 images of 8 x 8, brightness 0..16 stretched to 0..255."""
     table = np.loadtxt(folder / NAME, delimiter=",", dtype=np.uint8)
     brightness = np.rint(np.arange(LEVELS + 1) * (255 / LEVELS)).astype(np.uint8)
     images = brightness[table[:, :-1]].reshape(-1, SIDE, SIDE, 1)
-    return {"train": Part(images, table[:, -1].astype(np.int64))}
+    return {"train": LabeledImages(images, table[:, -1].astype(np.int64))}
 
 
 def _package() -> Path:

@@ -1,4 +1,4 @@
-"""The data sets that are known by name: where they are published, under which licence, and their digests.
+"""The data sets that are known by name: their addresses, licences and digests.
 
 Several independent public registries agree on each digest. An entry gives the digest
 of the published archive, of the bytes inside it, or both; either match is enough, so that a mirror may compress anew.
@@ -45,8 +45,8 @@ class Dataset:
 
     Attributes:
         name: as `data.dataset` gives it.
-        licence: what may be done with it.
-        citation: whom to name.
+        licence: of the images.
+        citation: of its authors.
         reader: what reads the files: `bundled` or `idx`.
         classes: the class names, in the order of the labels.
         counts: images per official split.

@@ -1,4 +1,4 @@
-"""What has changed at data.path since fetch: DVC watches the text of `data.path`, not the images there."""
+"""What has changed at data.path since fetch: DVC compares the text of `data.path`, not the images there."""
 
 import zipfile
 import zlib
@@ -14,12 +14,12 @@ from glyphline.records import RawFile, RawManifest
 def since_fetch(path: Path, raw: Path) -> str | None:
     """How the images at `path` differ from those in data/raw, as `2 new, 1 removed`; None when they do not.
 
-    Names and sizes are compared, and the content of files that were touched since: cheap, with no note to keep, and
-    the same in every clone.
+    Names and sizes are compared, and the content of files that were changed since. This is quick, needs no file of its
+    own, and gives the same in every clone.
 
     Args:
         path: what `data.path` points to.
-        raw: data/raw. Where one of the two is not at hand, as in a clone that pulled the other, nothing differs.
+        raw: data/raw. Where one of the two is missing, as in a clone that pulled the other, nothing differs.
 
     Raises:
         ArtifactError: the manifest is damaged.
@@ -37,35 +37,35 @@ def since_fetch(path: Path, raw: Path) -> str | None:
 
 def _npz(path: Path, copy: Path, fetched: RawFile) -> str | None:
     is_same_size = path.stat().st_size == fetched.size_bytes
-    if is_same_size and (not _touched(path, copy) or files.sha256(path) == fetched.sha256):
+    if is_same_size and (not _changed_since(path, copy) or files.sha256(path) == fetched.sha256):
         return None
     return "another file"
 
 
-def _folder(root: Path, packed: Path) -> str | None:
+def _folder(root: Path, copy: Path) -> str | None:
     try:
-        now = folders.members(root)
+        present = folders.image_files(root)
     except DataError as error:
         return error.problem
     try:
-        with zipfile.ZipFile(packed) as archive:
-            then = {member.filename: member for member in archive.infolist()}
+        with zipfile.ZipFile(copy) as archive:
+            fetched = {member.filename: member for member in archive.infolist()}
     except zipfile.BadZipFile:
-        raise DataError(f"{packed} is damaged", fix=f"fetch it again with `{FETCH_AGAIN}`") from None
+        raise DataError(f"{copy} is damaged", fix=f"fetch it again with `{FETCH_AGAIN}`") from None
     counts = {
-        "new": len(now.keys() - then.keys()),
-        "changed": sum(_differs(now[name], then[name], packed) for name in now.keys() & then.keys()),
-        "removed": len(then.keys() - now.keys()),
+        "new": len(present.keys() - fetched.keys()),
+        "changed": sum(_differs(present[name], fetched[name], copy) for name in present.keys() & fetched.keys()),
+        "removed": len(fetched.keys() - present.keys()),
     }
     return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or None
 
 
-def _differs(path: Path, member: zipfile.ZipInfo, packed: Path) -> bool:
+def _differs(path: Path, member: zipfile.ZipInfo, copy: Path) -> bool:
     if path.stat().st_size != member.file_size:
         return True
-    return _touched(path, packed) and zlib.crc32(path.read_bytes()) != member.CRC
+    return _changed_since(path, copy) and zlib.crc32(path.read_bytes()) != member.CRC
 
 
-def _touched(path: Path, packed: Path) -> bool:
-    # The inode's time, because a copy may carry the file's own from anywhere.
-    return path.stat().st_ctime >= packed.stat().st_mtime
+def _changed_since(path: Path, copy: Path) -> bool:
+    # The inode's time: the file's own may have been copied with it from elsewhere.
+    return path.stat().st_ctime >= copy.stat().st_mtime

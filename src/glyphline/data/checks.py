@@ -1,4 +1,4 @@
-"""What images and labels must be before anything is made of them, and what is worth reporting about them."""
+"""Check images and labels before they are split, and report counts and duplicates."""
 
 import hashlib
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
-from glyphline.data.part import Part, Parts
+from glyphline.data.raw import LabeledImages, OfficialSplits
 from glyphline.data.split import SplitRows
 from glyphline.errors import DataError
 from glyphline.records import PreprocessReport
@@ -17,32 +17,32 @@ CHANNELS = (1, 3)
 ROWS_AT_ONCE = 4096
 
 
-def check(parts: Parts, classes: tuple[str, ...]) -> None:
-    """Refuse what cannot be trained on.
+def check(official: OfficialSplits, classes: tuple[str, ...]) -> None:
+    """Refuse images and labels that no network can be trained on.
 
     Raises:
-        DataError: fewer than two classes, an array of another type or shape, labels out of range, parts that differ in
-            shape, or images that are all of one colour.
+        DataError: fewer than two classes, an array of another type or shape, labels out of range, splits that differ
+            in shape, or images that are all of one colour.
     """
     if len(classes) < 2:
         raise DataError(f"the data set has one class, {classes[0]!r}", fix="give images of two or more classes")
-    for name, part in parts.items():
-        _check_part(name, part, classes)
-    shapes = {name: part.images.shape[1:] for name, part in parts.items()}
+    for name, labeled in official.items():
+        _check_split(name, labeled, classes)
+    shapes = {name: labeled.images.shape[1:] for name, labeled in official.items()}
     if len(set(shapes.values())) > 1:
         listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
         raise DataError(f"train and test images differ in shape: {listed}", fix="set preprocess.image_size")
 
 
 def report(dataset: str, classes: tuple[str, ...], splits: Mapping[str, SplitRows]) -> PreprocessReport:
-    """Count what was found; equal images are equal in every pixel, whatever their labels."""
-    digests = {name: _row_digests(chosen) for name, chosen in splits.items()}
+    """Count images and duplicates; equal images are equal in every pixel, whatever their labels."""
+    digests = {name: _row_digests(split) for name, split in splits.items()}
     distinct = {name: set(rows) for name, rows in digests.items()}
-    height, width, channels = splits["train"].part.images.shape[1:]
+    height, width, channels = splits["train"].source.images.shape[1:]
     return PreprocessReport(
         dataset=dataset,
         image_shape=(height, width, channels),
-        counts={name: len(chosen.rows) for name, chosen in splits.items()},
+        counts={name: len(split.rows) for name, split in splits.items()},
         classes=classes,
         duplicates_within={name: len(rows) - len(distinct[name]) for name, rows in digests.items()},
         duplicates_across={
@@ -53,8 +53,8 @@ def report(dataset: str, classes: tuple[str, ...], splits: Mapping[str, SplitRow
     )
 
 
-def _check_part(name: str, part: Part, classes: tuple[str, ...]) -> None:
-    images, labels = part.images, part.labels
+def _check_split(name: str, labeled: LabeledImages, classes: tuple[str, ...]) -> None:
+    images, labels = labeled.images, labeled.labels
     if images.dtype != np.uint8 or images.ndim != 4 or labels.shape != (len(images),) or not len(labels):
         raise DataError(
             f"{name}: images {images.dtype} {images.shape} and labels {labels.shape} do not go together",
@@ -74,27 +74,27 @@ def _check_part(name: str, part: Part, classes: tuple[str, ...]) -> None:
             f"{name}: labels run from {low} to {high}, and there are {len(classes)} classes",
             fix="number the classes from 0 without gaps",
         )
-    if _flat(images):
+    if _is_one_colour(images):
         raise DataError(
             f"{name}: every pixel of every image is {images[0].max()}", fix="look at the source of the images"
         )
 
 
-def _flat(images: Images) -> bool:
+def _is_one_colour(images: Images) -> bool:
     first = images[0, 0, 0, 0]
-    # Ends at the first image that has anything in it, as a rule the first of all.
+    # Ends at the first image with another colour, as a rule the very first one.
     return all(bool((image == first).all()) for image in images)
 
 
-def _row_digests(chosen: SplitRows) -> list[bytes]:
-    return [hashlib.blake2b(chosen.part.images[row], digest_size=16).digest() for row in chosen.rows]
+def _row_digests(split: SplitRows) -> list[bytes]:
+    return [hashlib.blake2b(split.source.images[row], digest_size=16).digest() for row in split.rows]
 
 
 def _pixel_range(splits: Mapping[str, SplitRows]) -> tuple[int, int]:
     low, high = 255, 0
-    for part in {id(chosen.part): chosen.part for chosen in splits.values()}.values():
+    for images in {id(split.source): split.source.images for split in splits.values()}.values():
         # In pieces: the minimum of a memory-mapped array would otherwise hold all of it in memory.
-        for start in range(0, len(part.images), ROWS_AT_ONCE):
-            piece = part.images[start : start + ROWS_AT_ONCE]
+        for start in range(0, len(images), ROWS_AT_ONCE):
+            piece = images[start : start + ROWS_AT_ONCE]
             low, high = min(low, int(piece.min())), max(high, int(piece.max()))
     return low, high

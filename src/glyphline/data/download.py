@@ -1,4 +1,4 @@
-"""Published files, from a local mirror or from the net: each verified, none ever half at its final name.
+"""Published files, from a local mirror or from the network: each verified, and written atomically.
 
 The uncompressed bytes are kept, because mirrors compress differently and data/raw must be equal on all machines.
 """
@@ -57,26 +57,26 @@ def fetch(
         folder: where to put it.
         mirror: a folder to look in first, `<mirror>/<data set>/<file>.gz`.
         partials: where unfinished downloads wait for the next attempt.
-        timeout_s: seconds without an answer before a source is given up.
+        timeout_s: seconds without an answer before the next source is tried.
 
     Raises:
-        DataError: a file is to be had from none of its sources; each is listed with what was wrong.
+        DataError: no source has a file; each source is listed with what was wrong.
     """
     fetched: dict[str, RawFile] = {}
-    places: dict[str, None] = {}
+    folders: dict[str, None] = {}
     for file in dataset.files:
         source, fetched[file.name] = _fetch_file(
             dataset.name, file, folder / file.name, mirror=mirror, partials=partials, timeout_s=timeout_s
         )
-        places[source.rpartition("/")[0]] = None
-    log.info("%s: %d files from %s, digests as published", dataset.name, len(fetched), " and ".join(places))
+        folders[source.rpartition("/")[0]] = None
+    log.info("%s: %d files from %s, digests as published", dataset.name, len(fetched), " and ".join(folders))
     return fetched
 
 
 def _fetch_file(
     dataset: str, file: PublishedFile, target: Path, *, mirror: Path | None, partials: Path, timeout_s: float
 ) -> tuple[str, RawFile]:
-    failed: list[str] = []
+    failures: list[str] = []
     local = [str(mirror / dataset / f"{file.name}.gz")] if mirror else []
     for source in (*local, *file.urls):
         try:
@@ -86,13 +86,13 @@ def _fetch_file(
                 sha256 = _download(source, partials / dataset / f"{file.name}.gz.part", target, file, timeout_s)
         except SourceError as error:
             log.warning("%s: %s", source, error)
-            failed.append(f"{source}: {error}")
+            failures.append(f"{source}: {error}")
         else:
-            # Where it is published, not where this copy came from.
+            # The address where it is published, not the mirror that this copy came from.
             return source, RawFile(source=file.urls[0], sha256=sha256, size_bytes=file.size_bytes)
-    listed = "\n".join(f"  {line}" for line in failed)
+    listed = "\n".join(f"  {line}" for line in failures)
     raise DataError(
-        f"{dataset}: {file.name}.gz could be had from none of these:\n{listed}",
+        f"{dataset}: {file.name}.gz could not be fetched from any of these:\n{listed}",
         fix=f"check the network and try again, or put the file in <mirror>/{dataset}/ and set data.mirror",
     )
 
@@ -100,12 +100,12 @@ def _fetch_file(
 def _download(url: str, part: Path, target: Path, file: PublishedFile, timeout_s: float) -> str:
     with files.exclusive(part.with_suffix(".lock")):
         for attempts_left in reversed(range(ATTEMPTS)):
-            held_bytes = _size_bytes(part)
+            size_before = _size_bytes(part)
             try:
                 resume(url, part, limit_bytes=file.size_bytes + SLACK_BYTES, timeout_s=timeout_s)
             except CutError as error:
-                # A source that gave something is asked for the rest; one that gave nothing is left for the next.
-                if not attempts_left or _size_bytes(part) <= held_bytes:
+                # A source that sent something is asked for the rest; after one that sent nothing comes the next source.
+                if not attempts_left or _size_bytes(part) <= size_before:
                     raise
                 log.info("%s: %s; going on from there", url, error)
                 continue
@@ -115,8 +115,8 @@ def _download(url: str, part: Path, target: Path, file: PublishedFile, timeout_s
             try:
                 return _unpack(part, target, file)
             except SourceError:
-                # Begun by another source, perhaps: only what this one gave in one piece speaks against it.
-                if not attempts_left or not held_bytes:
+                # Another source may have sent the beginning: only a whole file from this source proves it wrong.
+                if not attempts_left or not size_before:
                     raise
             finally:
                 part.unlink()
@@ -134,7 +134,7 @@ def _unpack(archive: Path, target: Path, file: PublishedFile) -> str:
         stream.seek(0)
         content = hashlib.sha256()
         size_bytes = 0
-        with files.whole(target) as partial:
+        with files.atomic_file(target) as partial:
             with partial.open("wb") as copy:
                 for piece in _inflated(stream):
                     size_bytes += len(piece)
@@ -142,14 +142,15 @@ def _unpack(archive: Path, target: Path, file: PublishedFile) -> str:
                         raise SourceError(f"unpacks to more than the expected {file.size_bytes:,} bytes")
                     content.update(piece)
                     copy.write(piece)
-            found = content.hexdigest()
-            fits = archive_sha256 == file.archive_sha256 or found == file.content_sha256
-            # Inside the block, so that what is wrong never gets its final name.
-            if not fits or size_bytes != file.size_bytes:
+            content_sha256 = content.hexdigest()
+            is_known = archive_sha256 == file.archive_sha256 or content_sha256 == file.content_sha256
+            # Inside the block, so that a wrong file never gets its final name.
+            if not is_known or size_bytes != file.size_bytes:
                 raise SourceError(
-                    f"wrong digest: SHA-256 {archive_sha256} of the archive, {found} of the {size_bytes:,} bytes in it"
+                    f"wrong digest: SHA-256 {archive_sha256} of the archive, {content_sha256} of the "
+                    f"{size_bytes:,} bytes in it"
                 )
-    return found
+    return content_sha256
 
 
 def _inflated(stream: IO[bytes]) -> Iterator[bytes]:

@@ -1,6 +1,6 @@
-"""A person's own images as folders, one per class, with or without `train` and `test` above them.
+"""The user's own images as folders, one per class, with or without `train` and `test` above them.
 
-Fetch packs the encoded files unchanged into one zip, always as `<split>/<class>/<file>`: DVC is slow with tens of
+Fetch writes the encoded files unchanged into one zip, always as `<split>/<class>/<file>`: DVC is slow with tens of
 thousands of small files. Sorted names and fixed dates make equal folders equal archives.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from glyphline import files, progress
 from glyphline.data import pictures
-from glyphline.data.part import Part
+from glyphline.data.raw import LabeledImages
 from glyphline.errors import DataError
 from glyphline.values import Images
 
@@ -24,8 +24,8 @@ NAME = "images.zip"
 _LAYOUT = "put the images in one folder per class, those folders in data.path or in `train` and `test` under it"
 
 
-def pack(root: Path, target: Path) -> tuple[dict[str, int], tuple[str, ...]]:
-    """Pack a folder of class folders into the zip `target`; every image is decoded once to know that it can be.
+def write_zip(root: Path, target: Path) -> tuple[dict[str, int], tuple[str, ...]]:
+    """Write a folder of class folders as the zip `target`; every image is decoded once, to be sure that it can be.
 
     Returns:
         Images per split, and the class names in the order of the labels.
@@ -33,44 +33,44 @@ def pack(root: Path, target: Path) -> tuple[dict[str, int], tuple[str, ...]]:
     Raises:
         DataError: as `members` does, or a file is no image.
     """
-    found = members(root)
-    _mention_others(set(found.values()))
+    paths = image_files(root)
+    _warn_of_other_files(set(paths.values()))
     with (
-        files.whole(target) as partial,
+        files.atomic_file(target) as partial,
         zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive,
-        progress.bar(f"packing {root.name}", len(found), "images") as advance,
+        progress.bar(f"packing {root.name}", len(paths), "images") as advance,
     ):
-        for name, path in sorted(found.items()):
+        for name, path in sorted(paths.items()):
             _add(archive, name, path)
             advance()
-    parts = [PurePosixPath(name).parts for name in found]
+    parts = [PurePosixPath(name).parts for name in paths]
     return dict(Counter(split for split, _, _ in parts)), tuple(sorted({label for _, label, _ in parts}))
 
 
-def members(root: Path) -> dict[str, Path]:
-    """`<split>/<class>/<file>` -> where the image lies, for each image of a folder of class folders.
+def image_files(root: Path) -> dict[str, Path]:
+    """`<split>/<class>/<file>` -> the path of the image, for each image of a folder of class folders.
 
     Raises:
         DataError: there are no class folders, one is empty, train and test have other classes, or a name is no text.
     """
     splits = {name: _classes(folder) for name, folder in _splits(root).items()}
     classes = splits["train"].keys()
-    for name, found in splits.items():
-        if found.keys() != classes:
-            odd = ", ".join(sorted(found.keys() ^ classes))
+    for name, folders in splits.items():
+        if folders.keys() != classes:
+            odd = ", ".join(sorted(folders.keys() ^ classes))
             raise DataError(f"{root}: train and {name} do not have the same classes: {odd}", fix=_LAYOUT)
-    named = {
+    paths_by_name = {
         f"{split}/{label}/{path.name}": path
-        for split, found in splits.items()
-        for label, paths in found.items()
+        for split, folders in splits.items()
+        for label, paths in folders.items()
         for path in paths
     }
-    for path in named.values():
+    for path in paths_by_name.values():
         _check_name(path)
-    return named
+    return paths_by_name
 
 
-def read(path: Path, classes: tuple[str, ...], size: tuple[int, int] | None, scratch: Path) -> dict[str, Part]:
+def read(path: Path, classes: tuple[str, ...], size: tuple[int, int] | None, scratch: Path) -> dict[str, LabeledImages]:
     """Decode the zip into memory-mapped arrays under `scratch`: one channel if no image has colour, else three.
 
     Raises:
@@ -87,7 +87,7 @@ def read(path: Path, classes: tuple[str, ...], size: tuple[int, int] | None, scr
             if not grey:
                 break
         return {
-            split: Part(
+            split: LabeledImages(
                 _decoded(archive, members[split], scratch / f"{split}.npy", grey=grey, size=size),
                 np.array([classes.index(PurePosixPath(name).parts[1]) for name in members[split]], dtype=np.int64),
             )
@@ -120,38 +120,38 @@ def _decoded(
 
 def _splits(root: Path) -> dict[str, Path]:
     train = root / "train"
-    # A folder `train` with images in it is a class: somebody tells trains from buses.
+    # A folder `train` with images in it is a class: the classes may be train and bus.
     if not train.is_dir() or not any(child.is_dir() for child in _visible(train)):
         return {"train": root}
     odd = [child.name for child in _visible(root) if child.is_dir() and child.name not in {"train", "test"}]
     if odd:
-        raise DataError(f"{root} holds {', '.join(odd)} beside train; only test may stand there", fix=_LAYOUT)
+        raise DataError(f"{root} holds {', '.join(odd)} beside train; only test may be there", fix=_LAYOUT)
     return {name: root / name for name in ("train", "test") if (root / name).is_dir()}
 
 
 def _classes(folder: Path) -> dict[str, list[Path]]:
-    found = {child.name: _images(child) for child in _visible(folder) if child.is_dir()}
-    if not found:
+    images = {child.name: _images(child) for child in _visible(folder) if child.is_dir()}
+    if not images:
         raise DataError(f"{folder} holds no class folders", fix=_LAYOUT)
-    for label, paths in found.items():
+    for label, paths in images.items():
         if not paths:
             known = " ".join(sorted(pictures.SUFFIXES))
             raise DataError(f"{folder / label} holds no images", fix=f"put images there ({known}) or remove it")
-    return found
+    return images
 
 
 def _images(folder: Path) -> list[Path]:
     return [child for child in _visible(folder) if child.is_file() and child.suffix.lower() in pictures.SUFFIXES]
 
 
-def _mention_others(images: Collection[Path]) -> None:
+def _warn_of_other_files(images: Collection[Path]) -> None:
     for folder in dict.fromkeys(image.parent for image in images):
         if left_out := [child.name for child in _visible(folder) if child not in images]:
             log.warning("%s: left out %d that are no images, the first of them %s", folder, len(left_out), left_out[0])
 
 
 def _check_name(path: Path) -> None:
-    """Linux takes any bytes for a name, archives and records take text."""
+    """Refuse a name that is no text: Linux allows any bytes, archives and records do not."""
     try:
         str(path).encode()
     except UnicodeEncodeError:
@@ -170,7 +170,7 @@ def _add(archive: zipfile.ZipFile, name: str, path: Path) -> None:
             pictures.upright(stream, str(path))
         content = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}", fix="make it readable, or take it out") from None
+        raise DataError(f"{path} cannot be read: {error.strerror}", fix="make it readable, or remove it") from None
     info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
     # Both differ between operating systems, and equal folders must make equal archives.
     info.create_system, info.external_attr = 3, 0o644 << 16

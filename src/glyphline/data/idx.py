@@ -1,4 +1,4 @@
-"""IDX, the format of MNIST and its kin: a header of big-endian numbers, then bytes.
+"""IDX, the format of MNIST and similar sets: a header of big-endian numbers, then bytes.
 
 Format: http://yann.lecun.com/exdb/mnist, "the IDX file format": two zero bytes, a type, the number of dimensions, and
 one 32-bit length per dimension.
@@ -11,27 +11,29 @@ import numpy as np
 import numpy.typing as npt
 
 from glyphline.data import catalogue
-from glyphline.data.part import Part
+from glyphline.data.raw import FETCH_AGAIN, LabeledImages
 from glyphline.errors import DataError
 
 UNSIGNED_BYTE = 0x08
 
-PARTS = {
+FILES = {
     "train": (catalogue.TRAIN_IMAGES, catalogue.TRAIN_LABELS),
     "test": (catalogue.TEST_IMAGES, catalogue.TEST_LABELS),
 }
 
 
-def read(folder: Path) -> dict[str, Part]:
-    """The official train and test parts of four uncompressed IDX files; the images stay on disk, memory-mapped."""
+def read(folder: Path) -> dict[str, LabeledImages]:
+    """The official train and test splits in four uncompressed IDX files; the images stay on disk, memory-mapped."""
     return {
-        name: Part(array(folder / images, ndim=3)[..., np.newaxis], array(folder / labels, ndim=1).astype(np.int64))
-        for name, (images, labels) in PARTS.items()
+        name: LabeledImages(
+            array(folder / images, ndim=3)[..., np.newaxis], array(folder / labels, ndim=1).astype(np.int64)
+        )
+        for name, (images, labels) in FILES.items()
     }
 
 
 def array(path: Path, ndim: int) -> npt.NDArray[np.uint8]:
-    """One IDX file of unsigned bytes, memory-mapped: what a header claims is never allocated.
+    """One IDX file of unsigned bytes, memory-mapped, so that no memory is allocated because of a false header.
 
     Args:
         path: the uncompressed file.
@@ -59,4 +61,4 @@ def array(path: Path, ndim: int) -> npt.NDArray[np.uint8]:
 
 
 def _refused(path: Path, why: str) -> DataError:
-    return DataError(f"{path} is no IDX file of bytes: {why}", fix="fetch it again with `dvc repro --force fetch`")
+    return DataError(f"{path} is no IDX file of bytes: {why}", fix=f"fetch it again with `{FETCH_AGAIN}`")

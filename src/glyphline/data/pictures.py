@@ -1,4 +1,4 @@
-"""Encoded images to arrays: guarded against bombs, turned upright, in one mode and one size."""
+"""Decode images into arrays: within a limit of pixels, upright, in one mode and one size."""
 
 import io
 import warnings
@@ -33,13 +33,13 @@ def upright(stream: IO[bytes], name: str) -> Image.Image:
     """One encoded image, decoded whole and turned the way its EXIF orientation says.
 
     Raises:
-        DataError: it cannot be decoded, or it has more pixels than Pillow deems safe.
+        DataError: it cannot be decoded, or it has more pixels than Pillow considers safe.
     """
     image = _opened(stream, name)
     try:
         image.load()
         return ImageOps.exif_transpose(image)
-    # All: what Pillow raises about damaged EXIF data is a TypeError, a struct.error or whatever else comes up in it.
+    # Any error: damaged EXIF data makes Pillow raise TypeError, struct.error and others.
     except Exception as error:
         raise DataError(f"{name} cannot be decoded: {error}", fix=_FIX) from None
 
@@ -50,7 +50,7 @@ def as_array(image: Image.Image, *, grey: bool, size: tuple[int, int] | None) ->
     Args:
         image: upright.
         grey: one channel; allowed for images without colour only.
-        size: height and width to resize to, bicubic, without regard to the aspect; None leaves it as it is.
+        size: height and width to resize to, bicubic, whatever its aspect ratio; None leaves it as it is.
     """
     if image.mode.startswith("I;16"):
         # Pillow would clip 16 bits at 255, which makes nearly every pixel white.

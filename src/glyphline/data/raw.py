@@ -1,14 +1,37 @@
-"""data/raw read back: nothing is used before its digest has been compared with the manifest."""
+"""data/raw: its manifest, and the images in its files.
 
+No file is used before its digest has been compared with the manifest.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from glyphline import files, records
 from glyphline.errors import DataError
 from glyphline.records import RawManifest
+from glyphline.values import Images, Labels
 
 MANIFEST = "manifest.json"
-# --force, because DVC may trust its cache, which may hold the same damage, and does not look at data.path.
+# --force, because DVC's cache may hold the same damage, and DVC does not look at data.path.
 FETCH_AGAIN = "dvc repro --force fetch"
+
+
+@dataclass(frozen=True, slots=True)
+class LabeledImages:
+    """Images and labels of one length.
+
+    Attributes:
+        images: uint8 (n, h, w, c), memory-mapped where the source allows it.
+        labels: int64 (n,), index into the class names.
+    """
+
+    images: Images
+    labels: Labels
+
+
+OfficialSplits = Mapping[str, LabeledImages]
+"""`train`, and `test` where the data set has an official one."""
 
 
 def verified(folder: Path) -> RawManifest:
@@ -24,7 +47,7 @@ def verified(folder: Path) -> RawManifest:
         path = folder / name
         if not path.is_file():
             raise DataError(f"{path} is missing", fix=fix)
-        found = files.sha256(path)
-        if found != expected.sha256:
-            raise DataError(f"{path} has changed: its SHA-256 is {found}, not {expected.sha256}", fix=fix)
+        sha256 = files.sha256(path)
+        if sha256 != expected.sha256:
+            raise DataError(f"{path} has changed: its SHA-256 is {sha256}, not {expected.sha256}", fix=fix)
     return manifest

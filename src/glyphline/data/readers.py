@@ -1,14 +1,14 @@
-"""From the files under data/raw to arrays, whatever their format."""
+"""Read the files of data/raw into arrays, whatever their format."""
 
 from pathlib import Path
 
 from glyphline.data import bundled, folders, idx, npz, pictures
-from glyphline.data.part import Part, Parts
+from glyphline.data.raw import LabeledImages, OfficialSplits
 from glyphline.records import RawManifest
 
 
-def read(folder: Path, manifest: RawManifest, *, size: tuple[int, int] | None, scratch: Path) -> Parts:
-    """The official parts of a data set.
+def read(folder: Path, manifest: RawManifest, *, size: tuple[int, int] | None, scratch: Path) -> OfficialSplits:
+    """The official splits of a data set.
 
     Args:
         folder: data/raw, verified.
@@ -23,14 +23,14 @@ def read(folder: Path, manifest: RawManifest, *, size: tuple[int, int] | None, s
         case "folder":
             return folders.read(folder / folders.NAME, manifest.classes, size, scratch)
         case "bundled":
-            parts = bundled.read(folder)
+            official = bundled.read(folder)
         case "idx":
-            parts = idx.read(folder)
+            official = idx.read(folder)
         case _:
-            parts = npz.read(folder / npz.NAME, scratch)
+            official = npz.read(folder / npz.NAME, scratch)
     if size is None:
-        return parts
+        return official
     return {
-        name: Part(pictures.resized(part.images, size, scratch / f"{name}-resized.npy"), part.labels)
-        for name, part in parts.items()
+        name: LabeledImages(pictures.resized(labeled.images, size, scratch / f"{name}-resized.npy"), labeled.labels)
+        for name, labeled in official.items()
     }

@@ -1,4 +1,4 @@
-"""Which image goes where: stratified, seeded, with exact counts."""
+"""Divide images into splits: stratified, seeded, with exact counts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,54 +6,55 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from glyphline.data.part import Part, Parts
+from glyphline.data.raw import LabeledImages, OfficialSplits
 from glyphline.errors import DataError
 from glyphline.values import Labels
 
 Rows = npt.NDArray[np.int64]
 
-# One stream per decision: a test split that is drawn must not change which images the validation split gets.
+# One stream of random numbers each: the draw of a test split must not change that of the validation split.
 _TEST, _VAL = 0, 1
 
 
 @dataclass(frozen=True, slots=True)
 class SplitRows:
-    """The rows of a part that make up one split, in ascending order."""
+    """The rows of some images that make up one split, in ascending order."""
 
-    part: Part
+    source: LabeledImages
     rows: Rows
 
     @property
     def labels(self) -> Labels:
         """int64 (n,)."""
-        return self.part.labels[self.rows]
+        return self.source.labels[self.rows]
 
 
-def choose(
-    parts: Parts, classes: tuple[str, ...], *, val_fraction: float, test_fraction: float, seed: int
+def divide(
+    official: OfficialSplits, classes: tuple[str, ...], *, val_fraction: float, test_fraction: float, seed: int
 ) -> Mapping[str, SplitRows]:
     """Divide a data set into `train`, `val` and `test`.
 
-    An official test part stays as it is; without one, `test_fraction` of all images become it. The validation split is
+    An official test split stays as it is; without one, `test_fraction` of all images become it. The validation split is
     `val_fraction` of what remains for training.
 
     Raises:
         DataError: a class has too few images to have one in each split.
     """
-    whole = parts["train"]
-    rest: Rows = np.arange(len(whole.labels), dtype=np.int64)
-    if "test" in parts:
-        official = parts["test"]
-        missing = np.flatnonzero(np.bincount(official.labels, minlength=len(classes)) == 0)
+    source = official["train"]
+    rest: Rows = np.arange(len(source.labels), dtype=np.int64)
+    if "test" in official:
+        official_test = official["test"]
+        missing = np.flatnonzero(np.bincount(official_test.labels, minlength=len(classes)) == 0)
         if len(missing):
             raise _too_few(classes[missing[0]], 0, "the test split")
-        test = SplitRows(official, np.arange(len(official.labels), dtype=np.int64))
+        test = SplitRows(official_test, np.arange(len(official_test.labels), dtype=np.int64))
     else:
-        rest, held = stratified(whole.labels, classes, test_fraction, np.random.SeedSequence(seed, spawn_key=(_TEST,)))
-        test = SplitRows(whole, held)
+        test_seed = np.random.SeedSequence(seed, spawn_key=(_TEST,))
+        rest, test_rows = stratified(source.labels, classes, test_fraction, test_seed)
+        test = SplitRows(source, test_rows)
     val_seed = np.random.SeedSequence(seed, spawn_key=(_VAL,))
-    kept, held = stratified(whole.labels[rest], classes, val_fraction, val_seed)
-    return {"train": SplitRows(whole, rest[kept]), "val": SplitRows(whole, rest[held]), "test": test}
+    train_rows, val_rows = stratified(source.labels[rest], classes, val_fraction, val_seed)
+    return {"train": SplitRows(source, rest[train_rows]), "val": SplitRows(source, rest[val_rows]), "test": test}
 
 
 def stratified(
@@ -80,9 +81,9 @@ def stratified(
         raise _too_few(classes[scarce], int(counts[scarce]), "both sides of a split")
     shares = _shares(counts, fraction)
     generator = np.random.default_rng(seed)
-    held = [generator.permutation(np.flatnonzero(labels == label))[:share] for label, share in enumerate(shares)]
+    held_out = [generator.permutation(np.flatnonzero(labels == label))[:share] for label, share in enumerate(shares)]
     mask = np.zeros(len(labels), dtype=bool)
-    mask[np.concatenate(held)] = True
+    mask[np.concatenate(held_out)] = True
     return np.flatnonzero(~mask), np.flatnonzero(mask)
 
 
@@ -92,11 +93,11 @@ def _shares(counts: npt.NDArray[np.intp], fraction: float) -> npt.NDArray[np.int
     ideal = counts * (total / counts.sum())
     shares: npt.NDArray[np.int64] = np.clip(np.floor(ideal).astype(np.int64), 1, counts - 1)
     while (missing := total - int(shares.sum())) != 0:
-        wanted = ideal - shares
+        surplus = ideal - shares
         if missing > 0:
-            shares[np.where(shares < counts - 1, wanted, -np.inf).argmax()] += 1
+            shares[np.where(shares < counts - 1, surplus, -np.inf).argmax()] += 1
         else:
-            shares[np.where(shares > 1, wanted, np.inf).argmin()] -= 1
+            shares[np.where(shares > 1, surplus, np.inf).argmin()] -= 1
     return shares
 
 

@@ -1,4 +1,4 @@
-"""The arrays of one split on disk: written with digests, and never used before these have been compared."""
+"""The arrays of one split on disk, written with digests that are compared before they are used."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ def save(
     dataset: str,
     rows: npt.NDArray[np.int64] | None = None,
 ) -> SplitManifest:
-    """Write one split; the caller makes `folder` appear whole.
+    """Write one split; the caller makes `folder` appear atomically.
 
     Args:
         folder: where to write; made when it is missing.
@@ -36,16 +36,16 @@ def save(
         images: uint8 (n, h, w, c), c is 1 or 3; may be memory-mapped.
         labels: int64 (n,), index into `classes`.
         classes: the class names.
-        dataset: the data set that it is a part of.
+        dataset: the name of the data set.
         rows: the rows to write, when it is not all of them; never more than a few thousand are in memory.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rows = np.arange(len(labels), dtype=np.int64) if rows is None else rows
     shape = (len(rows), *images.shape[1:])
-    chosen = labels[rows].astype(np.int64)
+    split_labels = labels[rows].astype(np.int64)
     images_sha256 = _write(folder / IMAGES, np.dtype(np.uint8), shape, _pieces(images, rows))
-    labels_sha256 = _write(folder / LABELS, np.dtype(np.int64), chosen.shape, iter([chosen]))
-    per_class = np.bincount(chosen, minlength=len(classes))
+    labels_sha256 = _write(folder / LABELS, np.dtype(np.int64), split_labels.shape, iter([split_labels]))
+    per_class = np.bincount(split_labels, minlength=len(classes))
     manifest = SplitManifest(
         dataset=dataset,
         split=name,
@@ -54,7 +54,7 @@ def save(
         class_counts={label: int(count) for label, count in zip(classes, per_class, strict=True)},
         images_sha256=images_sha256,
         labels_sha256=labels_sha256,
-        digest=_identity(images_sha256, labels_sha256, classes),
+        digest=_digest(images_sha256, labels_sha256, classes),
         seal="",
     )
     manifest = manifest.model_copy(update={"seal": _seal(manifest)})
@@ -74,11 +74,11 @@ def load(folder: Path) -> Split:
         raise ArtifactError(f"{path} has changed since it was written", fix=_FIX)
     for name, expected in ((IMAGES, manifest.images_sha256), (LABELS, manifest.labels_sha256)):
         try:
-            found = files.sha256(folder / name)
+            sha256 = files.sha256(folder / name)
         except FileNotFoundError:
             raise ArtifactError(f"{folder / name} does not exist", fix=_FIX) from None
-        if found != expected:
-            raise ArtifactError(f"{folder / name} has changed: its SHA-256 is {found}, not {expected}", fix=_FIX)
+        if sha256 != expected:
+            raise ArtifactError(f"{folder / name} has changed: its SHA-256 is {sha256}, not {expected}", fix=_FIX)
     return Split(
         name=manifest.split,
         images=np.load(folder / IMAGES, mmap_mode="r", allow_pickle=False),
@@ -108,10 +108,10 @@ def _write(
     return digest.hexdigest()
 
 
-def _identity(images_sha256: str, labels_sha256: str, classes: tuple[str, ...]) -> str:
+def _digest(images_sha256: str, labels_sha256: str, classes: tuple[str, ...]) -> str:
     # Over the digests of the two files, not over their bytes again: the same meaning for half the reading.
-    named = json.dumps([images_sha256, labels_sha256, *classes], ensure_ascii=False)
-    return hashlib.sha256(named.encode()).hexdigest()
+    identity = json.dumps([images_sha256, labels_sha256, *classes], ensure_ascii=False)
+    return hashlib.sha256(identity.encode()).hexdigest()
 
 
 def _seal(manifest: SplitManifest) -> str:

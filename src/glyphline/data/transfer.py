@@ -1,4 +1,4 @@
-"""One HTTP download into a partial file that a later attempt, from this or another server, can go on with."""
+"""One HTTP download into a partial file, which a later attempt from this or another server can continue."""
 
 import http.client
 import re
@@ -13,19 +13,19 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 
 class SourceError(Exception):
-    """A source did not give what was asked for; the message says why."""
+    """A source did not send the file; the message says why."""
 
 
 class OversizeError(SourceError):
-    """There is more of it than there can be; what came is worthless."""
+    """A source sent more bytes than the file can have; they are useless."""
 
 
 class CutError(SourceError):
-    """The connection ended in the middle; what came is kept."""
+    """The connection ended early; the bytes that arrived are kept."""
 
 
 def resume(url: str, part: Path, *, limit_bytes: int, timeout_s: float) -> None:
-    """Bring `part` to the whole length of what `url` holds, beginning where it ends.
+    """Download the rest of `url` into `part`, from where `part` ends.
 
     Args:
         url: http or https; redirections to anything else are refused.
@@ -38,7 +38,7 @@ def resume(url: str, part: Path, *, limit_bytes: int, timeout_s: float) -> None:
         SourceError: the server refused, answered with something else than a gzip archive, or did not answer in time.
     """
     start = part.stat().st_size if part.exists() else 0
-    # `identity`: a server that compresses on the way would give bytes that no Range fits.
+    # `identity`: bytes that a server compresses for the transfer could not be continued with a Range.
     headers = {"User-Agent": f"glyphline/{__version__}", "Accept-Encoding": "identity"}
     if start:
         headers["Range"] = f"bytes={start}-"
@@ -48,7 +48,7 @@ def resume(url: str, part: Path, *, limit_bytes: int, timeout_s: float) -> None:
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and start:
-            # Whole already, or another file: the digest decides.
+            # The file is complete, or it is another one: its digest will show.
             return
         raise SourceError(f"HTTP {error.code} {error.reason}") from None
     except TimeoutError:
@@ -67,10 +67,10 @@ def _receive(answer: http.client.HTTPResponse, part: Path, start: int, limit_byt
             raise SourceError(f"asked for bytes from {start:,}, got {answer.headers.get('Content-Range')!r}")
     else:
         start = 0
-    announced = answer.headers.get("Content-Length", "")
-    total = start + int(announced) if announced.isdecimal() else None
+    length = answer.headers.get("Content-Length", "")
+    total = start + int(length) if length.isdecimal() else None
     piece = answer.read1(files.CHUNK_BYTES)
-    # Before the file is opened: a login page must not wipe out what an earlier attempt brought.
+    # Before the file is opened: a login page must not replace what an earlier attempt has downloaded.
     if start == 0 and not piece.startswith(GZIP_MAGIC):
         raise SourceError(f"{answer.headers.get_content_type()} instead of a gzip archive: {piece[:40]!r}")
     received = start

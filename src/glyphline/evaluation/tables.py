@@ -1,7 +1,5 @@
 """The files that `dvc metrics` and `dvc plots` read: the same values give the same bytes."""
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -10,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from glyphline import files
+from glyphline.csv_text import csv_text
 from glyphline.evaluation.calibration import Bin
 from glyphline.evaluation.model_outputs import ModelOutputs
 from glyphline.evaluation.selective import RiskCoverage
@@ -133,9 +132,4 @@ def write_explanations(path: Path, seen: ModelOutputs) -> None:
 
 
 def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    text = io.StringIO()
-    # The csv module writes floats with repr, so they read back as the same numbers.
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    files.write_text(path, text.getvalue())
+    files.write_text(path, csv_text(columns, rows))

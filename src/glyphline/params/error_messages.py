@@ -1,4 +1,4 @@
-"""Say what is wrong in params.yaml in the words of the person who wrote it."""
+"""What is wrong in params.yaml, in the words of that file and not in those of the schema."""
 
 import json
 import math
@@ -15,7 +15,7 @@ from glyphline.redaction import redact
 
 SHOWN_CHARACTERS = 80
 
-# Pydantic's kind of mistake -> our words, filled in from the context that pydantic gives.
+# Pydantic's kind of error -> the message, filled in from the context that pydantic gives.
 WORDS = {
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
@@ -44,10 +44,10 @@ def explain(error: ValidationError, tree: Mapping[str, Any]) -> list[str]:
     """One line per mistake: dotted key, what is wrong, the value received.
 
     Args:
-        error: what the schema says.
+        error: raised by the schema.
         tree: what was validated.
     """
-    mistakes = list(_one_per_place(error.errors()))
+    mistakes = list(_one_per_key(error.errors()))
     suggested = {
         (*mistake["loc"][:-1], close)
         for mistake in mistakes
@@ -72,22 +72,28 @@ def space_mistakes(tree: Mapping[str, Any]) -> list[str]:
     if not isinstance(space, Mapping):
         return []
     known = [key for section in SEARCHABLE_SECTIONS for key in _section(section).keys(f"{section}.")]
-    found: list[str] = []
+    lines: list[str] = []
     for key, entry in space.items():
         if key in SEARCHABLE_SECTIONS and isinstance(entry, Mapping):
-            found += [f"tune.space.{key}: write the key in one piece, as `{key}.{name}: ...`" for name in entry]
+            lines += [f"tune.space.{key}: write the key in one piece, as `{key}.{name}: ...`" for name in entry]
         elif key in NOT_SEARCHABLE:
-            found.append(f"tune.space.{key}: cannot be searched, because {NOT_SEARCHABLE[key]}")
+            lines.append(f"tune.space.{key}: cannot be searched, because {NOT_SEARCHABLE[key]}")
         elif key not in known:
-            found.append(f"tune.space.{key}: no parameter of model or train{_did_you_mean(closest(str(key), known))}")
+            lines.append(f"tune.space.{key}: no parameter of model or train{_did_you_mean(closest(str(key), known))}")
         else:
-            found += dict.fromkeys(_entry_mistakes(tree, key, entry))
-    return found
+            lines += dict.fromkeys(_entry_mistakes(tree, key, entry))
+    return lines
 
 
 def unknown_parameter(dotted: str, known: Iterable[str]) -> str:
-    """The line about a dotted key that no parameter has."""
+    """The line about a dotted key that is no parameter."""
     return f"{dotted}: no such parameter{_did_you_mean(closest(dotted, known))}"
+
+
+def shortened(text: str) -> str:
+    """A text for a message: without credentials, and at most 80 characters of it."""
+    text = redact(text)
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
 
 
 def _entry_mistakes(tree: Mapping[str, Any], key: str, entry: Any) -> Iterator[str]:
@@ -95,31 +101,31 @@ def _entry_mistakes(tree: Mapping[str, Any], key: str, entry: Any) -> Iterator[s
         checked = SpaceEntry.model_validate(entry)
     except ValidationError:
         return
-    section, *place = key.split(".")
-    model, found = _section(section), tree.get(section)
-    base = found if isinstance(found, Mapping) else {}
-    now = _found(base, place)
-    if _is_finite_number(now) and not checked.reaches(now):
-        # The range is widened to hold it, and its values must stay those that the person asked for.
+    name, *path = key.split(".")
+    model, values = _section(name), tree.get(name)
+    base = values if isinstance(values, Mapping) else {}
+    current = _value_at(base, path)
+    if _is_finite_number(current) and not checked.reaches(current):
+        # The search widens the range to hold this value, and must not draw other values than those asked for.
         yield (
             f"tune.space.{key}: step={checked.step} from low={checked.low} never reaches the value in params.yaml "
-            f"(got {_shown(now)})"
+            f"(got {_shown(current)})"
         )
-    # What else is wrong in the section is not the fault of the space; a rule across fields needs a sound section.
-    sound = _is_valid(model, base)
+    # Other errors of the section are not about the space; a rule across fields needs a valid section.
+    is_valid = _is_valid(model, base)
     for value in checked.extremes:
         try:
-            model.model_validate(_replaced(base, place, value))
+            model.model_validate(_replaced(base, path, value))
         except ValidationError as error:
-            for mistake in _one_per_place(error.errors()):
+            for mistake in _one_per_key(error.errors()):
                 loc = [str(part) for part in mistake["loc"]]
-                if loc[: len(place)] == place or (sound and loc == place[: len(loc)]):
+                if loc[: len(path)] == path or (is_valid and loc == path[: len(loc)]):
                     yield f"tune.space.{key}: {_words(mistake)} (got {_shown(value)})"
 
 
-def _found(tree: Any, place: Sequence[str]) -> Any:
-    """What is at a place in `tree`; None when nothing is."""
-    for part in place:
+def _value_at(tree: Any, path: Sequence[str]) -> Any:
+    """The value at a path in `tree`; None when there is none."""
+    for part in path:
         tree = tree.get(part) if isinstance(tree, Mapping) else None
     return tree
 
@@ -128,31 +134,31 @@ def _is_finite_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _replaced(tree: Any, place: Sequence[str], value: Any) -> Any:
-    """`tree` with another value at a place in it."""
-    if not place:
+def _replaced(tree: Any, path: Sequence[str], value: Any) -> Any:
+    """`tree` with another value at a path in it."""
+    if not path:
         return value
     base = tree if isinstance(tree, Mapping) else {}
-    return {**base, place[0]: _replaced(base.get(place[0]), place[1:], value)}
+    return {**base, path[0]: _replaced(base.get(path[0]), path[1:], value)}
 
 
-def _one_per_place(mistakes: Iterable[Any]) -> Iterator[dict[str, Any]]:
-    """A union reports one mistake per member; the person made only one."""
-    places: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+def _one_per_key(mistakes: Iterable[Any]) -> Iterator[dict[str, Any]]:
+    """One mistake per key: pydantic reports one for each member of a union."""
+    by_key: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for mistake in mistakes:
         loc = mistake["loc"]
         is_member = bool(loc) and _is_union_member(loc[-1])
-        place = loc[:-1] if is_member else loc
-        places.setdefault(place, []).append({**mistake, "loc": place})
-    for at_place in places.values():
-        kinds = {mistake["type"]: mistake for mistake in at_place}
+        key = loc[:-1] if is_member else loc
+        by_key.setdefault(key, []).append({**mistake, "loc": key})
+    for of_key in by_key.values():
+        kinds = {mistake["type"]: mistake for mistake in of_key}
         # "Not finite" is about the value; the other members only say that it is of another type.
         if finite := kinds.get("finite_number"):
             yield finite
         elif len(kinds) > 1 and "string_type" in kinds:
-            yield {**at_place[0], "type": "no_scalar"}
+            yield {**of_key[0], "type": "no_scalar"}
         else:
-            yield kinds.get("float_type", at_place[0])
+            yield kinds.get("float_type", of_key[0])
 
 
 def _line(mistake: Mapping[str, Any], tree: Mapping[str, Any]) -> str:
@@ -192,10 +198,10 @@ def _fields_at(loc: tuple[Any, ...]) -> list[str]:
 
 
 def _section(name: str) -> type[Section]:
-    found = Params.model_fields[name].annotation
-    assert isinstance(found, type)
-    assert issubclass(found, Section)
-    return found
+    section = Params.model_fields[name].annotation
+    assert isinstance(section, type)
+    assert issubclass(section, Section)
+    return section
 
 
 def _is_valid(model: type[Section], tree: Mapping[str, Any]) -> bool:
@@ -221,7 +227,7 @@ def _is_union_member(part: object) -> bool:
 
 
 def _shown(value: object) -> str:
-    """As it stands in YAML, not in Python: true, null, .nan."""
+    """A value as YAML writes it, not Python: true, null, .nan."""
     if isinstance(value, float) and not math.isfinite(value):
         return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
     try:
@@ -229,5 +235,4 @@ def _shown(value: object) -> str:
     except TypeError:
         # A map whose keys are lists or dates, which YAML knows and JSON does not.
         text = repr(value)
-    text = redact(text)
-    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
+    return shortened(text)

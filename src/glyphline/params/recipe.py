@@ -37,7 +37,7 @@ class Recipe:
 
 
 def names() -> tuple[str, ...]:
-    """The recipes there are, in alphabetical order."""
+    """The names of all recipes, in alphabetical order."""
     return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
 
 
@@ -63,7 +63,7 @@ def write(path: Path, recipe: Recipe) -> dict[str, tuple[Any, Any]]:
         ParamsError: params.yaml is not valid before or after; the file is then as it was.
     """
     read(path)
-    yaml = _faithful_yaml()
+    yaml = _preserving_yaml()
     tree = yaml.load(path)
     changed = {}
     for dotted, value in recipe.values.items():
@@ -75,7 +75,7 @@ def write(path: Path, recipe: Recipe) -> dict[str, tuple[Any, Any]]:
             changed[dotted] = (section[leaf], value)
             section[leaf] = _on_one_line(value)
     if changed:
-        with files.whole(path) as partial:
+        with files.atomic_file(path) as partial:
             yaml.dump(tree, partial)
             read(partial)
     return changed
@@ -89,19 +89,19 @@ def _on_one_line(value: Any) -> Any:
     return line
 
 
-class _NullInWords(RoundTripRepresenter):
-    """Writes `null` where ruamel would leave the place after the colon empty."""
+class _ExplicitNull(RoundTripRepresenter):
+    """Writes `null` where ruamel would write nothing after the colon."""
 
     def represent_none(self, _data: None) -> ScalarNode:
         return self.represent_scalar("tag:yaml.org,2002:null", "null")
 
 
-_NullInWords.add_representer(type(None), _NullInWords.represent_none)
+_ExplicitNull.add_representer(type(None), _ExplicitNull.represent_none)
 
 
-def _faithful_yaml() -> YAML:
+def _preserving_yaml() -> YAML:
     yaml = YAML()
-    yaml.Representer = _NullInWords
+    yaml.Representer = _ExplicitNull
     yaml.preserve_quotes = True
     # A long line of the search space must stay one line.
     yaml.width = 4096

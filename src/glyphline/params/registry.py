@@ -1,4 +1,4 @@
-"""The section `registry` of params.yaml: names, and what a version must show to become champion."""
+"""The section `registry` of params.yaml: names, keys, and what a version must reach to become champion."""
 
 from typing import Literal, Self
 
@@ -8,12 +8,12 @@ from glyphline.params.section import Section
 
 
 class GateParams(Section):
-    """What a version must show beside `registry.min_accuracy` to become champion; null asks for nothing."""
+    """What a version must reach besides `registry.min_accuracy` to become champion; null asks for nothing."""
 
     min_class_recall: float | None = Field(ge=0, le=1, description="Lowest accuracy that any one class may have.")
     max_calibration_error: float | None = Field(ge=0, le=1, description="Largest expected calibration error.")
     max_robustness_loss: float | None = Field(
-        ge=0, le=1, description="Largest loss of accuracy on spoiled images, against the clean ones."
+        ge=0, le=1, description="Largest loss of accuracy on corrupted images, against the clean ones."
     )
     max_latency_ms: float | None = Field(gt=0, description="Largest median time for one image, in milliseconds.")
     max_model_bytes: int | None = Field(gt=0, description="Largest size of the .keras archive.")
@@ -23,11 +23,11 @@ class GateParams(Section):
     alpha: float = Field(
         gt=0, lt=0.5, description="Probability of a promotion by luck, over all comparisons on one test split."
     )
-    margin: float = Field(gt=0, le=0.5, description="Loss of accuracy that non_inferior puts up with, a fraction.")
+    margin: float = Field(gt=0, le=0.5, description="Loss of accuracy that non_inferior allows, a fraction.")
 
 
 class RegistryParams(Section):
-    """What becomes of a finished model."""
+    """How a finished model is registered."""
 
     name: str | None = Field(
         min_length=1,

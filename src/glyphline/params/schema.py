@@ -1,6 +1,6 @@
 """What params.yaml may hold: one closed, strict, frozen section per stage or subject.
 
-Every field states its meaning here once: `glyphline params` and docs/params.md are made from these descriptions.
+Every field states its meaning once: `glyphline params` and docs/params.md are made from these descriptions.
 """
 
 import json
@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
+from glyphline.params.model import ModelParams
 from glyphline.params.registry import RegistryParams
-from glyphline.params.section import Section
-from glyphline.params.train import ModelParams, TrainParams
+from glyphline.params.section import LIST_AS_TUPLE, Section
+from glyphline.params.train import TrainParams
 from glyphline.params.tune import TuneParams
 from glyphline.values import flatten
 
@@ -45,19 +46,13 @@ class PreprocessParams(Section):
     test_fraction: float = Field(
         gt=0, lt=0.5, description="Part of all images that the test split gets, where a data set comes without one."
     )
-    image_size: Annotated[tuple[Side, Side], Field()] | None = Field(
+    image_size: Annotated[tuple[Side, Side], LIST_AS_TUPLE] | None = Field(
         description="Height and width in pixels to resize to. Null: as they are; all must then have one size.",
     )
 
-    @field_validator("image_size", mode="before")
-    @classmethod
-    def list_as_tuple(cls, value: Any) -> Any:
-        """Take a YAML list where a tuple is kept."""
-        return tuple(value) if isinstance(value, list) else value
-
 
 class EvaluateParams(Section):
-    """How the test split is looked at."""
+    """How the model is evaluated on the test split."""
 
     batch_size: int = Field(ge=1, le=65_536, description="Images per step when predicting; changes speed, not results.")
     calibration_bins: int = Field(ge=2, le=200, description="Equal-width confidence bins of the calibration error.")
@@ -66,18 +61,11 @@ class EvaluateParams(Section):
         ge=0, le=1000, description="Points on the path of the integrated gradients; 0 explains nothing."
     )
     corruption_images: int = Field(
-        ge=0, le=1_000_000, description="Test images to spoil, a fixed sample; 0 measures no robustness."
+        ge=0, le=1_000_000, description="Test images to corrupt, a fixed sample; 0 measures no robustness."
     )
-    slices: tuple[Slice, ...] = Field(
-        max_length=4,
+    slices: Annotated[tuple[Slice, ...], Field(max_length=4), LIST_AS_TUPLE] = Field(
         description="Properties of the pictures to cut the test split by: contrast, intensity, size, thickness.",
     )
-
-    @field_validator("slices", mode="before")
-    @classmethod
-    def list_as_tuple(cls, value: Any) -> Any:
-        """Take a YAML list where a tuple is kept."""
-        return tuple(value) if isinstance(value, list) else value
 
     @field_validator("slices")
     @classmethod

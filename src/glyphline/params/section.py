@@ -1,8 +1,17 @@
 """What every part of params.yaml has in common."""
 
 from collections.abc import Iterator
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+
+def _list_as_tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+LIST_AS_TUPLE = BeforeValidator(_list_as_tuple)
+"""Lists in YAML, tuples here: a frozen section must hold nothing that can change."""
 
 
 class Section(BaseModel):

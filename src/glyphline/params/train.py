@@ -1,47 +1,14 @@
-"""The sections about the network and its fit: what a search may move, and what a trial depends on."""
+"""The section `train` of params.yaml: how the network is fitted."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from glyphline.params.section import Section
 
-# Lists in YAML, tuples here: a frozen section must not hold something that can change.
-FilterCounts = Annotated[tuple[Annotated[int, Field(ge=1, le=1024)], ...], Field(min_length=1, max_length=8)]
-
-
-class ModelParams(Section):
-    """The network."""
-
-    kind: str = Field(
-        max_length=200,
-        pattern=r"^(cnn|resnet|[A-Za-z_][\w.]*:[A-Za-z_]\w*)$",
-        description="cnn, resnet, or your own `module:function`, which may read every field of this section.",
-    )
-    filters: FilterCounts = Field(description="Filters of each block; each block halves height and width.")
-    depth: int = Field(
-        ge=1, le=16, description="Convolutions per block of a cnn, residual units per block of a resnet."
-    )
-    first_kernel_size: int = Field(ge=1, le=11, description="Side of the first convolution's kernels in pixels.")
-    kernel_size: int = Field(ge=1, le=11, description="Side of all later kernels in pixels.")
-    batch_norm: bool = Field(description="Normalise each convolution's output over the batch.")
-    dense_units: int = Field(ge=0, le=8192, description="Units of the hidden dense layer; 0 for none.")
-    dropout: float = Field(
-        ge=0, lt=1, description="Part of the inputs of the last layer that a training step leaves out."
-    )
-    members: int = Field(
-        ge=1, le=64, description="Networks of this kind, each learning on its own, whose mean probabilities count."
-    )
-
-    @field_validator("filters", mode="before")
-    @classmethod
-    def list_as_tuple(cls, value: Any) -> Any:
-        """Take a YAML list where a tuple is kept."""
-        return tuple(value) if isinstance(value, list) else value
-
 
 class AugmentParams(Section):
-    """How training images are varied, each anew in every epoch; 0 and none leave them as they are.
+    """How training images are varied, differently in every epoch; 0 and none leave them as they are.
 
     Lengths are parts of the image's side, so that they mean the same at every size.
     """

@@ -1,15 +1,17 @@
 """The search: its budget, its space, and where its trials run."""
 
 from fractions import Fraction
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from glyphline.params.section import Section
+from glyphline.params.section import LIST_AS_TUPLE, Section
 
 Choice = bool | int | float | str
 
-Objectives = Annotated[tuple[Literal["val_loss", "model_size", "latency_ms"], ...], Field(min_length=1, max_length=2)]
+Objectives = Annotated[
+    tuple[Literal["val_loss", "model_size", "latency_ms"], ...], Field(min_length=1, max_length=2), LIST_AS_TUPLE
+]
 
 SEARCHABLE_SECTIONS = ("model", "train")
 NOT_SEARCHABLE = {
@@ -32,16 +34,12 @@ class SpaceEntry(Section):
     high: int | float | None = Field(default=None, description="Largest value.")
     log: bool = Field(default=False, description="Draw from the logarithm of the range.")
     step: int | float | None = Field(default=None, description="Distance between the values that may be drawn.")
-    choices: tuple[Choice, ...] | None = Field(default=None, description="The values to choose from.")
-    kinds: tuple[str, ...] | None = Field(
-        default=None, min_length=1, description="Values of model.kind with which the parameter is searched. Null: all."
+    choices: Annotated[tuple[Choice, ...], LIST_AS_TUPLE] | None = Field(
+        default=None, description="The values to choose from."
     )
-
-    @field_validator("choices", "kinds", mode="before")
-    @classmethod
-    def list_as_tuple(cls, value: Any) -> Any:
-        """Take a YAML list where a tuple is kept."""
-        return tuple(value) if isinstance(value, list) else value
+    kinds: Annotated[tuple[str, ...], Field(min_length=1), LIST_AS_TUPLE] | None = Field(
+        default=None, description="Values of model.kind with which the parameter is searched. Null: all."
+    )
 
     @model_validator(mode="after")
     def is_a_range_or_a_list(self) -> Self:
@@ -130,12 +128,6 @@ class TuneParams(Section):
     space: dict[str, SpaceEntry] = Field(
         description="Dotted key of a model or train parameter -> low, high, log, step, or choices.",
     )
-
-    @field_validator("objectives", mode="before")
-    @classmethod
-    def list_as_tuple(cls, value: Any) -> Any:
-        """Take a YAML list where a tuple is kept."""
-        return tuple(value) if isinstance(value, list) else value
 
     @model_validator(mode="after")
     def fields_agree(self) -> Self:

@@ -14,14 +14,12 @@ from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEv
 from ruamel.yaml.nodes import Node, ScalarNode
 
 from glyphline.errors import ParamsError
-from glyphline.params.error_messages import explain, space_mistakes, unknown_parameter
+from glyphline.params.error_messages import explain, shortened, space_mistakes, unknown_parameter
 from glyphline.params.schema import Params
-from glyphline.redaction import redact
 
 # Sixty times the file of the project; the pure YAML parser reads so much in a second.
 MAX_BYTES = 1 << 16
 MAX_DEPTH = 16
-SHOWN_CHARACTERS = 80
 FIX = "edit {name}; `glyphline params` lists every field"
 
 
@@ -34,13 +32,13 @@ def read(path: Path) -> Params:
     """
     tree = _tree(path)
     fix = FIX.format(name=path.name)
-    against_space = space_mistakes(tree)
+    space_lines = space_mistakes(tree)
     try:
         params = Params.model_validate(tree)
     except ValidationError as error:
-        raise ParamsError("\n".join([*explain(error, tree), *against_space]), fix=fix) from None
-    if against_space:
-        raise ParamsError("\n".join(against_space), fix=fix)
+        raise ParamsError("\n".join([*explain(error, tree), *space_lines]), fix=fix) from None
+    if space_lines:
+        raise ParamsError("\n".join(space_lines), fix=fix)
     return params
 
 
@@ -61,10 +59,10 @@ def overlay(params: Params, values: Mapping[str, Any]) -> Params:
         raise ParamsError("\n".join(unknown), fix=fix)
     for dotted, value in values.items():
         *sections, leaf = dotted.split(".")
-        place = tree
-        for section in sections:
-            place = place[section]
-        place[leaf] = value
+        section = tree
+        for name in sections:
+            section = section[name]
+        section[leaf] = value
     try:
         # Not against the space: it was checked around the values of params.yaml, and a trial moves two at a time.
         return Params.model_validate(tree)
@@ -73,25 +71,23 @@ def overlay(params: Params, values: Mapping[str, Any]) -> Params:
 
 
 class _Constructor(SafeConstructor):
-    """Says of a value that Python cannot make, as the date 2024-13-45, where it stands."""
+    """Names the line of a value that Python cannot represent, as the date 2024-13-45."""
 
     def construct_object(self, node: Node, deep: bool = False) -> Any:  # noqa: ARG002
         try:
-            # All of it at once: ruamel would come back to lists and maps later, past this place.
-            made = super().construct_object(node, deep=True)
-            if isinstance(made, int):
-                # A whole number that is too long to be written can be named in no message; of 0x... it tells only now.
-                str(made)
+            # Deep: ruamel would construct lists and maps later, outside this block.
+            value = super().construct_object(node, deep=True)
+            if isinstance(value, int):
+                # Raises for a whole number that is too long for any message; one in hexadecimal is refused only here.
+                str(value)
         except (ValueError, LookupError, TypeError) as error:
             kind = str(node.tag).rpartition(":")[2]
             if isinstance(node, ScalarNode):
-                shown = redact(node.value)
-                shown = shown if len(shown) <= SHOWN_CHARACTERS else f"{shown[:SHOWN_CHARACTERS]}…"
-                problem = f'"{shown}" cannot be read as {kind}'
+                problem = f'"{shortened(node.value)}" cannot be read as {kind}'
             else:
                 problem = f"a {kind} cannot be read: {error}"
             raise ConstructorError(None, None, problem, node.start_mark) from None
-        return made
+        return value
 
 
 def _tree(path: Path) -> dict[str, Any]:
@@ -106,11 +102,11 @@ def _tree(path: Path) -> dict[str, Any]:
     except DuplicateKeyError as error:
         key = re.search(r'duplicate key "([^"]*)"', error.problem or "")
         where = f"line {error.problem_mark.line + 1}"
-        raise ParamsError(f"{path.name}: {key[1] if key else 'a key'} stands there twice ({where})", fix=fix) from None
+        raise ParamsError(f"{path.name}: {key[1] if key else 'a key'} is there twice ({where})", fix=fix) from None
     except (YAMLError, ValueError) as error:
-        # ValueError: the scanner's, of an escape in a text that is no character.
-        said = " ".join(str(error).split()).replace('"<file>"', path.name)
-        raise ParamsError(f"{path.name} is not YAML: {said}", fix=fix) from None
+        # ValueError: raised by the scanner for an escape sequence that is no character.
+        reason = " ".join(str(error).split()).replace('"<file>"', path.name)
+        raise ParamsError(f"{path.name} is not YAML: {reason}", fix=fix) from None
     if not isinstance(tree, dict):
         received = "nothing" if tree is None else repr(tree)[:80]
         raise ParamsError(f"{path.name} must hold sections, and it holds {received}", fix=fix)

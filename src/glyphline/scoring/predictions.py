@@ -50,7 +50,7 @@ def write(path: Path, predictions: Predictions) -> str:
     Returns:
         Its SHA-256, to be kept in a record: an edited file is told by it.
     """
-    with files.whole(path) as partial:
+    with files.atomic_file(path) as partial:
         np.savez_compressed(
             partial,
             probs=predictions.probs.astype(np.float32, copy=False),

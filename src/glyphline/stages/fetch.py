@@ -1,10 +1,10 @@
-"""fetch: bring the images of `data.dataset`, or a person's own, into data/raw."""
+"""fetch: bring the images of `data.dataset`, or the user's own images, into data/raw."""
 
 import logging
 from pathlib import Path
 
 from glyphline import files, records
-from glyphline.data import bundled, catalogue, download, own
+from glyphline.data import bundled, catalogue, download, own_images
 from glyphline.data.raw import MANIFEST
 from glyphline.params import Params
 from glyphline.paths import Paths
@@ -15,20 +15,20 @@ log = logging.getLogger(__name__)
 
 def run(params: Params, paths: Paths) -> None:
     """Leave data/raw: the files as published, and a manifest with licence, citation, sources, digests and counts."""
-    wanted = params.data
-    with files.whole_folder(paths.raw) as folder:
-        if wanted.path is not None:
-            if wanted.dataset in catalogue.CATALOGUE:
-                log.warning("data.path is set: the images there will go by the name of %s", wanted.dataset)
-            manifest = own.fetch(wanted.dataset, paths.home / Path(wanted.path).expanduser(), folder)
+    data = params.data
+    with files.atomic_folder(paths.raw) as folder:
+        if data.path is not None:
+            if data.dataset in catalogue.CATALOGUE:
+                log.warning("data.path is set: the data set of the images there will be called %s", data.dataset)
+            manifest = own_images.fetch(data.dataset, paths.home / Path(data.path).expanduser(), folder)
         else:
-            entry = catalogue.find(wanted.dataset)
+            entry = catalogue.find(data.dataset)
             if entry.reader == "bundled":
                 fetched = {bundled.NAME: bundled.fetch(folder)}
             else:
-                mirror = download.find_mirror(wanted.mirror, paths.home)
+                mirror = download.find_mirror(data.mirror, paths.home)
                 fetched = download.fetch(
-                    entry, folder, mirror=mirror, partials=paths.partials, timeout_s=wanted.timeout_s
+                    entry, folder, mirror=mirror, partials=paths.partials, timeout_s=data.timeout_s
                 )
             manifest = RawManifest(
                 dataset=entry.name,

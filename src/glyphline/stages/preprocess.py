@@ -13,29 +13,27 @@ log = logging.getLogger(__name__)
 
 
 def run(params: Params, paths: Paths) -> None:
-    """Leave the splits under data/processed, a report of what was found, and a picture of some images per class."""
+    """Leave the splits under data/processed, a report about the images, and a picture of some images per class."""
     manifest = raw.verified(paths.raw)
     dataset, classes = manifest.dataset, manifest.classes
     paths.processed.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=paths.processed.parent, prefix=".decoded-") as scratch:
-        parts = readers.read(paths.raw, manifest, size=params.preprocess.image_size, scratch=Path(scratch))
-        checks.check(parts, classes)
-        splits = split.choose(
-            parts,
+        official = readers.read(paths.raw, manifest, size=params.preprocess.image_size, scratch=Path(scratch))
+        checks.check(official, classes)
+        splits = split.divide(
+            official,
             classes,
             val_fraction=params.preprocess.val_fraction,
             test_fraction=params.preprocess.test_fraction,
             seed=params.seed,
         )
-        found = checks.report(dataset, classes, splits)
-        with files.whole_folder(paths.preprocess) as artifacts, files.whole_folder(paths.processed) as processed:
+        report = checks.report(dataset, classes, splits)
+        with files.atomic_folder(paths.preprocess) as artifacts, files.atomic_folder(paths.processed) as processed:
             for name, chosen in splits.items():
-                part = chosen.part
-                store.save(
-                    processed / name, name, part.images, part.labels, classes=classes, dataset=dataset, rows=chosen.rows
-                )
-            records.write(artifacts / paths.preprocess_report.name, found)
+                images, labels = chosen.source.images, chosen.source.labels
+                store.save(processed / name, name, images, labels, classes=classes, dataset=dataset, rows=chosen.rows)
+            records.write(artifacts / paths.preprocess_report.name, report)
             samples.write(artifacts / paths.samples.name, dataset, classes, splits["train"])
-    counts = ", ".join(f"{name} {count:,}" for name, count in found.counts.items())
-    log.info("%s: %s images of %s, %d classes", dataset, counts, " x ".join(map(str, found.image_shape)), len(classes))
-    log.info("equal images within %s, across %s", found.duplicates_within, found.duplicates_across)
+    counts = ", ".join(f"{name} {count:,}" for name, count in report.counts.items())
+    log.info("%s: %s images of %s, %d classes", dataset, counts, " x ".join(map(str, report.image_shape)), len(classes))
+    log.info("equal images within %s, across %s", report.duplicates_within, report.duplicates_across)

@@ -9,6 +9,7 @@ from glyphline import params as parameters
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.records import Best, Training
+from glyphline.training import FitContext, Fitted
 
 log = logging.getLogger(__name__)
 
@@ -23,9 +24,9 @@ def run(params: Params, paths: Paths, launch: journal.Launch) -> None:
         tracked.params(used.flat())
         for split, context in ((train, "training"), (val, "validation")):
             tracked.input(split, context=context, dataset=params.data.dataset)
-        setting = training.prepare(used, train, val, project=paths.work)
-        log.info("training on %s", setting.device)
-        tracked.tags(setting.device.tags())
+        fit_context = training.prepare(used, train, val, project=paths.work)
+        log.info("training on %s", fit_context.device)
+        tracked.tags(fit_context.device.tags())
         began = time.monotonic()
 
         def on_epoch(epoch: int, metrics: Mapping[str, float]) -> None:
@@ -39,27 +40,10 @@ def run(params: Params, paths: Paths, launch: journal.Launch) -> None:
                 time.monotonic() - began,
             )
 
-        fitted = training.fit(used, setting, seed=params.seed, on_epoch=on_epoch, checkpoints=paths.checkpoints)
+        fitted = training.fit(used, fit_context, seed=params.seed, on_epoch=on_epoch, checkpoints=paths.checkpoints)
         fitted.save(paths.model)
-        epoch_history.write(paths.history, [{"epoch": epoch} | row for epoch, row in enumerate(fitted.rows)])
-        trained = Training(
-            dataset=params.data.dataset,
-            params=used.flat(),
-            weights_digest=fitted.weights_digest(),
-            parameters=fitted.parameters,
-            epochs=len(fitted.rows),
-            best_epoch=fitted.best_epoch,
-            val_loss=fitted.best["val_loss"],
-            val_accuracy=fitted.best["val_accuracy"],
-            val_count=len(val),
-            train_digest=train.digest,
-            val_digest=val.digest,
-            device=setting.device.name,
-            precision=setting.device.precision,
-            xla=setting.device.xla,
-            why=setting.device.why,
-            model_sha256=files.sha256(paths.model),
-        )
+        epoch_history.write(paths.history, [{"epoch": epoch} | row for epoch, row in enumerate(fitted.history)])
+        trained = _training(used, fitted, fit_context, model_sha256=files.sha256(paths.model))
         records.write(paths.training, trained)
         tracked.metrics({"best_val_loss": trained.val_loss, "best_val_accuracy": trained.val_accuracy}, step=0)
         tracked.metrics({"parameters": trained.parameters, "best_epoch": trained.best_epoch}, step=0)
@@ -68,4 +52,26 @@ def run(params: Params, paths: Paths, launch: journal.Launch) -> None:
         tracked.artifact(paths.history)
         tracked.model(paths.model, image_shape=train.image_shape, classes=train.classes)
         tracked.end("FINISHED")
-    fitted.settle()
+    fitted.remove_checkpoint()
+
+
+def _training(params: Params, fitted: Fitted, context: FitContext, *, model_sha256: str) -> Training:
+    device, train = context.device, context.train.split
+    return Training(
+        dataset=params.data.dataset,
+        params=params.flat(),
+        weights_digest=fitted.weights_digest(),
+        parameters=fitted.parameters,
+        epochs=len(fitted.history),
+        best_epoch=fitted.best_epoch,
+        val_loss=fitted.best_metrics["val_loss"],
+        val_accuracy=fitted.best_metrics["val_accuracy"],
+        val_count=len(context.val),
+        train_digest=train.digest,
+        val_digest=context.val.digest,
+        device=device.name,
+        precision=device.precision,
+        xla=device.xla,
+        why=device.why,
+        model_sha256=model_sha256,
+    )

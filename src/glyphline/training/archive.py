@@ -1,4 +1,4 @@
-"""Models on disk: plain .keras archives, written whole, loaded with care."""
+"""Models on disk: .keras archives, written atomically, and checked before they are loaded."""
 
 import hashlib
 from collections.abc import Iterable
@@ -12,8 +12,8 @@ from glyphline.training.keras_import import import_keras
 
 
 def save(model: Any, path: Path) -> None:
-    """Write `model` to `path`, whole."""
-    with files.whole(path) as partial:
+    """Write `model` to `path` atomically."""
+    with files.atomic_file(path) as partial:
         model.save(partial)
 
 
@@ -21,7 +21,7 @@ def open_model(path: Path) -> Any:
     """Read a model back.
 
     Raises:
-        ArtifactError: the file is missing or damaged, or it is refused because it could do more than predict.
+        ArtifactError: the file is missing or damaged, or refused because loading it could run foreign code.
     """
     keras_archive.check(path, "make it again with `dvc repro train`")
     return import_keras().saving.load_model(path, compile=False, safe_mode=True)

@@ -1,4 +1,4 @@
-"""Vary training images at random: one resampling for shift, rotation, zoom and warp, then cut-out and mirroring."""
+"""Vary training images at random: one resampling for shift, rotation, zoom and warp, then cutout and flip."""
 
 import math
 from typing import Any
@@ -39,26 +39,26 @@ def augment(params: AugmentParams, images: Any, *, name: str = "augment") -> Any
 
 def _vary(params: AugmentParams, images: Any, seed: Any) -> Any:
     if params.shift or params.rotation_deg or params.zoom or params.elastic:
-        images = _resample(images, *_sources(params, images, seed))
+        images = _resample(images, *_source_positions(params, images, seed))
     if params.cutout:
-        images = _cut_out(images, params.cutout, seed)
+        images = _cutout(images, params.cutout, seed)
     for name, axis in (("horizontal", 2), ("vertical", 1)):
         if params.flip in {name, "both"}:
-            images = _mirror(images, axis, seed)
+            images = _flip(images, axis, seed)
     return images
 
 
-def _sources(params: AugmentParams, images: Any, seed: Any) -> tuple[Any, Any]:
+def _source_positions(params: AugmentParams, images: Any, seed: Any) -> tuple[Any, Any]:
     """Where each pixel takes its value from: rows and columns, float32 (n, h * w) each."""
     keras = import_keras()
     ops = keras.ops
     count, (height, width) = ops.shape(images)[0], images.shape[1:3]
     middle_y, middle_x = (height - 1) / 2, (width - 1) / 2
     y, x = (axis.reshape(1, -1) for axis in np.mgrid[:height, :width].astype(np.float32))
-    drawn = keras.random.uniform((count, 5, 1), -1.0, 1.0, seed=seed)
-    angle = drawn[:, 0] * math.radians(params.rotation_deg)
-    zoom_y, zoom_x = 1 + drawn[:, 1] * params.zoom, 1 + drawn[:, 2] * params.zoom
-    shift_y, shift_x = drawn[:, 3] * params.shift * height, drawn[:, 4] * params.shift * width
+    draws = keras.random.uniform((count, 5, 1), -1.0, 1.0, seed=seed)
+    angle = draws[:, 0] * math.radians(params.rotation_deg)
+    zoom_y, zoom_x = 1 + draws[:, 1] * params.zoom, 1 + draws[:, 2] * params.zoom
+    shift_y, shift_x = draws[:, 3] * params.shift * height, draws[:, 4] * params.shift * width
     from_middle_y, from_middle_x = (y - middle_y) * zoom_y, (x - middle_x) * zoom_x
     source_y = middle_y + shift_y + ops.cos(angle) * from_middle_y + ops.sin(angle) * from_middle_x
     source_x = middle_x + shift_x + ops.cos(angle) * from_middle_x - ops.sin(angle) * from_middle_y
@@ -84,22 +84,22 @@ def _resample(images: Any, y: Any, x: Any) -> Any:
     """Bilinear values of `images` at rows `y` and columns `x`; black beyond the border."""
     ops = import_keras().ops
     count, (height, width, channels) = ops.shape(images)[0], images.shape[1:]
-    # One black pixel on each side, two on the far ones: a place at the border has all its neighbours.
+    # One black pixel on each side, two on the far ones: a position at the border has all its neighbours.
     padded = ops.pad(images, ((0, 0), (1, 2), (1, 2), (0, 0)))
-    # The four neighbours side by side: one gather of four values costs less than four of one.
+    # The four neighbours next to one another: one gather of four values costs less than four of one.
     corners = [padded[:, dy : height + 2 + dy, dx : width + 2 + dx] for dy in (0, 1) for dx in (0, 1)]
     table = ops.reshape(ops.concatenate(corners, axis=-1), (-1, 4 * channels))
     y, x = ops.clip(y + 1, 0, height + 1), ops.clip(x + 1, 0, width + 1)
     top, left = ops.floor(y), ops.floor(x)
     first = ops.expand_dims(ops.arange(count, dtype="int32") * ((height + 2) * (width + 2)), 1)
-    found = ops.take(table, first + ops.cast(top * (width + 2) + left, "int32"), axis=0)
+    neighbours = ops.take(table, first + ops.cast(top * (width + 2) + left, "int32"), axis=0)
     down, right = y - top, x - left
     weights = ops.stack([(1 - down) * (1 - right), (1 - down) * right, down * (1 - right), down * right], axis=-1)
-    found = ops.reshape(found, (-1, height, width, 4, channels))
-    return ops.sum(found * ops.reshape(weights, (-1, height, width, 4, 1)), axis=3)
+    neighbours = ops.reshape(neighbours, (-1, height, width, 4, channels))
+    return ops.sum(neighbours * ops.reshape(weights, (-1, height, width, 4, 1)), axis=3)
 
 
-def _cut_out(images: Any, part: float, seed: Any) -> Any:
+def _cutout(images: Any, part: float, seed: Any) -> Any:
     """Black squares, whose middles lie anywhere in the image.
 
     Source: DeVries and Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout" (2017).
@@ -111,12 +111,12 @@ def _cut_out(images: Any, part: float, seed: Any) -> Any:
     middle = keras.random.uniform((count, 2, 1), seed=seed)
     outside_y = ops.abs(np.arange(height, dtype=np.float32) + 0.5 - middle[:, 0] * height) >= half
     outside_x = ops.abs(np.arange(width, dtype=np.float32) + 0.5 - middle[:, 1] * width) >= half
-    kept = ops.logical_or(ops.expand_dims(outside_y, 2), ops.expand_dims(outside_x, 1))
-    return images * ops.cast(ops.expand_dims(kept, 3), "float32")
+    visible = ops.logical_or(ops.expand_dims(outside_y, 2), ops.expand_dims(outside_x, 1))
+    return images * ops.cast(ops.expand_dims(visible, 3), "float32")
 
 
-def _mirror(images: Any, axis: int, seed: Any) -> Any:
+def _flip(images: Any, axis: int, seed: Any) -> Any:
     keras = import_keras()
     ops = keras.ops
-    chosen = keras.random.uniform((ops.shape(images)[0], 1, 1, 1), seed=seed) < 0.5
-    return ops.where(chosen, ops.flip(images, axis=axis), images)
+    is_flipped = keras.random.uniform((ops.shape(images)[0], 1, 1, 1), seed=seed) < 0.5
+    return ops.where(is_flipped, ops.flip(images, axis=axis), images)

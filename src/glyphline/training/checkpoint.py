@@ -1,4 +1,4 @@
-"""The state of a fit after an epoch, on disk, so that a killed one goes on from there to the same end."""
+"""The state of a fit after an epoch, on disk, from which a killed fit goes on to the same result."""
 
 import hashlib
 import json
@@ -19,8 +19,11 @@ log = logging.getLogger(__name__)
 
 Arrays = list[npt.NDArray[Any]]
 
+# Names of the arrays within the file.
+PARTS = ("best", "network", "optimizer")
+
 STALE_S = 14 * 24 * 3600
-"""What nobody has come back to for so long is removed: checkpoints, and the last good weights of fits that diverged."""
+"""Age at which checkpoints, and the last good weights of fits that diverged, are removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,24 +31,24 @@ class FitState:
     """A fit between two epochs.
 
     Attributes:
-        rows: metrics of the finished epochs.
+        history: metrics of the finished epochs.
         best_epoch: from 0.
-        best: weights of the best epoch.
-        network, optimizer: every variable of them.
+        best_weights: of the best epoch.
+        network, optimizer: all their variables.
     """
 
-    rows: list[dict[str, float]]
+    history: list[dict[str, float]]
     best_epoch: int
-    best: Arrays
+    best_weights: Arrays
     network: Arrays
     optimizer: Arrays
 
 
 class Checkpoint:
-    """The place of one fit's state.
+    """The file of one fit's state.
 
     Args:
-        folder: of all checkpoints; where nothing deletes it before a killed stage runs again.
+        folder: of all checkpoints; nothing may empty it before a killed stage runs again.
         identity: all that the result of the fit depends on; another fit has another file.
     """
 
@@ -55,15 +58,15 @@ class Checkpoint:
         _remove_stale(folder)
 
     def save(self, state: FitState) -> None:
-        """Write the state, whole."""
-        told = json.dumps({"rows": state.rows, "best_epoch": state.best_epoch}).encode()
-        arrays = {
+        """Write the state atomically."""
+        epochs = json.dumps({"rows": state.history, "best_epoch": state.best_epoch}).encode()
+        arrays: dict[str, Any] = {
             f"{part}_{number:05d}": array
-            for part in ("best", "network", "optimizer")
-            for number, array in enumerate(getattr(state, part))
+            for part, variables in zip(PARTS, (state.best_weights, state.network, state.optimizer), strict=True)
+            for number, array in enumerate(variables)
         }
-        with files.whole(self.path) as partial, partial.open("wb") as stream:
-            np.savez(stream, told=np.frombuffer(told, np.uint8), **arrays)
+        with files.atomic_file(self.path) as partial, partial.open("wb") as stream:
+            np.savez(stream, told=np.frombuffer(epochs, np.uint8), **arrays)
 
     def load(self, shapes: Sequence[tuple[int, ...]]) -> FitState | None:
         """The state, or None when there is none that can be used.
@@ -73,23 +76,22 @@ class Checkpoint:
         """
         try:
             with np.load(self.path, allow_pickle=False) as stored:
-                told = json.loads(stored["told"].tobytes())
-                parts = {
-                    part: [stored[name] for name in sorted(stored.files) if name.startswith(f"{part}_")]
-                    for part in ("best", "network", "optimizer")
-                }
+                epochs = json.loads(stored["told"].tobytes())
+                best_weights, network, optimizer = (
+                    [stored[name] for name in sorted(stored.files) if name.startswith(f"{part}_")] for part in PARTS
+                )
         except FileNotFoundError:
             return None
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             log.warning("the checkpoint %s is damaged (%s); the fit begins anew", self.path.name, error)
             return None
-        if [array.shape for array in (*parts["network"], *parts["optimizer"])] != list(shapes):
+        if [array.shape for array in (*network, *optimizer)] != list(shapes):
             log.warning("the checkpoint %s is of another network; the fit begins anew", self.path.name)
             return None
-        return FitState(rows=told["rows"], best_epoch=told["best_epoch"], **parts)
+        return FitState(epochs["rows"], epochs["best_epoch"], best_weights, network, optimizer)
 
     def remove(self) -> None:
-        """The fit is over and its result is safe."""
+        """Delete the file, once the result of the fit is saved."""
         self.path.unlink(missing_ok=True)
 
 
@@ -98,5 +100,5 @@ def _remove_stale(folder: Path) -> None:
         try:
             if time.time() - path.stat().st_mtime > STALE_S:
                 path.unlink()
-        except FileNotFoundError:  # another process was quicker
+        except FileNotFoundError:  # Another process has removed it.
             continue

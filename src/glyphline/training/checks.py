@@ -1,12 +1,14 @@
-"""Do parameters and data go together?"""
+"""Check that parameters and data go together."""
 
 from glyphline.errors import TrainingError
 from glyphline.params import Params
 from glyphline.values import Split
 
+_FIX = "make the splits again with `dvc repro --force preprocess`"
 
-def check(params: Params, train: Split, val: Split) -> None:
-    """See to it that a fit can begin.
+
+def check_data(params: Params, train: Split, val: Split) -> None:
+    """Check that a fit can begin.
 
     Raises:
         TrainingError: a batch is larger than the training split, a label has no output, or the two splits differ in
@@ -23,11 +25,11 @@ def check(params: Params, train: Split, val: Split) -> None:
             raise TrainingError(
                 f"the {split.name} split has a label {highest}, and the network one output for each of "
                 f"{len(split.classes)} classes, numbered from 0",
-                fix="make the splits again with `dvc repro --force preprocess`",
+                fix=_FIX,
             )
     if (train.image_shape, train.classes) != (val.image_shape, val.classes):
         raise TrainingError(
             f"the train split has images {train.image_shape} of {len(train.classes)} classes, the val split "
             f"{val.image_shape} of {len(val.classes)}",
-            fix="make the splits again with `dvc repro --force preprocess`",
+            fix=_FIX,
         )

@@ -19,18 +19,18 @@ POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixe
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """The hardware in use and what was chosen for it, as it is recorded on the run.
+    """The hardware in use, with the precision and the compilation that were chosen for it.
 
     Attributes:
         name: for a person, as "CPU" or "2 x GPU NVIDIA A100".
-        places: what the backend calls the devices; empty for its own choice.
+        device_ids: the backend's names of the devices, as "GPU:0"; empty for its own choice.
         precision: of the layers' computations; weights, logits and loss are float32.
         xla: the step is compiled with XLA.
         why: the reasons for precision and XLA, one line.
     """
 
     name: str
-    places: tuple[str, ...]
+    device_ids: tuple[str, ...]
     precision: str
     xla: bool
     why: str
@@ -53,8 +53,8 @@ class Device:
         return f"{self.name}, {self.precision}, XLA {'on' if self.xla else 'off'} ({self.why})"
 
 
-def find(*, deterministic: bool, gpu_memory_mb: int | None) -> Hardware:
-    """Look at the machine and prepare its devices; before the first operation runs.
+def detect(*, deterministic: bool, gpu_memory_mb: int | None) -> Hardware:
+    """Find the hardware and prepare its devices; to be called before the first operation runs.
 
     Raises:
         TrainingError: Keras runs on a backend that is not known here, or on one that cannot limit its memory so.
@@ -71,12 +71,12 @@ def find(*, deterministic: bool, gpu_memory_mb: int | None) -> Hardware:
 
     tensorflow_backend.set_up(deterministic=deterministic, gpu_memory_mb=gpu_memory_mb)
     usable = tensorflow_backend.gpus()
-    warn_of_idle(usable)
+    warn_of_idle_gpus(usable)
     return Hardware("tensorflow", usable, hardware.processor_bfloat16())
 
 
-def warn_of_idle(usable: Sequence[Gpu], shown: Callable[[], list[str]] = hardware.driver_gpus) -> None:
-    """Say aloud that a GPU stands idle because TensorFlow lacks what it needs to use it."""
+def warn_of_idle_gpus(usable: Sequence[Gpu], shown: Callable[[], list[str]] = hardware.driver_gpus) -> None:
+    """Warn when a GPU stands idle because TensorFlow lacks what it needs to use it."""
     if not usable and (idle := shown()):
         log.warning(
             "the driver shows %s, and TensorFlow cannot use it: training on the processor\n"
@@ -86,44 +86,44 @@ def warn_of_idle(usable: Sequence[Gpu], shown: Callable[[], list[str]] = hardwar
         )
 
 
-def choose(train: TrainParams, found: Hardware, places: Sequence[str] = ()) -> Device:
+def choose(train: TrainParams, machine: Hardware, device_ids: Sequence[str] = ()) -> Device:
     """Decide how to train on this machine.
 
     Args:
         train: precision, xla and deterministic count.
-        found: the machine.
-        places: devices to train on, for example one GPU per process; empty for all GPUs, else the processor.
+        machine: its hardware.
+        device_ids: devices to train on, for example one GPU per process; empty for all GPUs, else the processor.
 
     Raises:
-        TrainingError: the precision or the number of devices is not to be had.
+        TrainingError: the hardware cannot compute in the precision, or the batch cannot be divided among the devices.
     """
-    if not places and found.backend == "tensorflow":
-        places = [f"GPU:{number}" for number in range(len(found.gpus))]
-    if len(places) > train.batch_size:
+    if not device_ids and machine.backend == "tensorflow":
+        device_ids = [f"GPU:{number}" for number in range(len(machine.gpus))]
+    if len(device_ids) > train.batch_size:
         raise TrainingError(
-            f"train.batch_size={train.batch_size} cannot be divided among {len(places)} devices",
+            f"train.batch_size={train.batch_size} cannot be divided among {len(device_ids)} devices",
             fix="raise train.batch_size, or show fewer GPUs with CUDA_VISIBLE_DEVICES",
         )
-    precision, reason = _precision(train.precision, found)
-    xla, xla_reason = _xla(train, found)
-    return Device(name(found, places), tuple(places), precision, xla, f"{reason}; {xla_reason}")
+    precision, reason = _precision(train.precision, machine)
+    xla, xla_reason = _xla(train, machine)
+    return Device(name(machine, device_ids), tuple(device_ids), precision, xla, f"{reason}; {xla_reason}")
 
 
-def name(found: Hardware, places: Sequence[str] = ("",)) -> str:
+def name(machine: Hardware, device_ids: Sequence[str] = ("",)) -> str:
     """What computes, for a person: "CPU", "2 x GPU NVIDIA A100"."""
-    if not found.gpus:
-        return "CPU" if len(places) < 2 else f"{len(places)} x CPU"
-    count = f"{len(places)} x " if len(places) > 1 else ""
-    return f"{count}GPU {found.gpus[0].name}"
+    if not machine.gpus:
+        return "CPU" if len(device_ids) < 2 else f"{len(device_ids)} x CPU"
+    count = f"{len(device_ids)} x " if len(device_ids) > 1 else ""
+    return f"{count}GPU {machine.gpus[0].name}"
 
 
-def _precision(wanted: str, found: Hardware) -> tuple[str, str]:
-    has, lacks = _bfloat16(found)
+def _precision(wanted: str, machine: Hardware) -> tuple[str, str]:
+    support, objection = _bfloat16(machine)
     if wanted == "auto":
-        return ("bfloat16", f"bfloat16: {has}") if has else ("float32", f"float32: {lacks}")
-    if wanted == "bfloat16" and not has:
-        raise TrainingError(f"train.precision=bfloat16, and {lacks}", fix="set train.precision to auto or float32")
-    if wanted == "float16" and not any((gpu.capability or (99, 0)) >= FLOAT16_CAPABILITY for gpu in found.gpus):
+        return ("bfloat16", f"bfloat16: {support}") if support else ("float32", f"float32: {objection}")
+    if wanted == "bfloat16" and not support:
+        raise TrainingError(f"train.precision=bfloat16, and {objection}", fix="set train.precision to auto or float32")
+    if wanted == "float16" and not any((gpu.capability or (99, 0)) >= FLOAT16_CAPABILITY for gpu in machine.gpus):
         raise TrainingError(
             "train.precision=float16, and there is no GPU of compute capability 7.0 or more",
             fix="set train.precision to auto or float32",
@@ -131,25 +131,25 @@ def _precision(wanted: str, found: Hardware) -> tuple[str, str]:
     return wanted, f"{wanted}: train.precision says so"
 
 
-def _bfloat16(found: Hardware) -> tuple[str, str]:
-    """Why bfloat16 is to be had, or else why it is not; one of the two is empty."""
-    if found.gpus:
-        if all((gpu.capability or (0, 0)) >= BFLOAT16_CAPABILITY for gpu in found.gpus):
+def _bfloat16(machine: Hardware) -> tuple[str, str]:
+    """Why bfloat16 can be used, or else why it cannot; one of the two is empty."""
+    if machine.gpus:
+        if all((gpu.capability or (0, 0)) >= BFLOAT16_CAPABILITY for gpu in machine.gpus):
             return "the GPU has compute capability 8.0 or more", ""
         return "", "a GPU has compute capability below 8.0"
-    if found.backend != "tensorflow":
-        return "", f"bfloat16 is not tested on {found.backend} without a GPU"
-    if found.bfloat16:
-        return f"the processor has {found.bfloat16}", ""
+    if machine.backend != "tensorflow":
+        return "", f"bfloat16 is not tested on {machine.backend} without a GPU"
+    if machine.bfloat16:
+        return f"the processor has {machine.bfloat16}", ""
     return "", "the processor has no instructions for bfloat16"
 
 
-def _xla(train: TrainParams, found: Hardware) -> tuple[bool, str]:
-    if found.backend == "jax":
+def _xla(train: TrainParams, machine: Hardware) -> tuple[bool, str]:
+    if machine.backend == "jax":
         return True, "XLA on: JAX always compiles"
     if train.xla != "auto":
         return train.xla == "on", f"XLA {train.xla}: train.xla says so"
-    if not found.gpus:
+    if not machine.gpus:
         return False, "XLA off: slower on a processor"
     if train.deterministic:
         return False, "XLA off: train.deterministic excludes it"

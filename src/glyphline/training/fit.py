@@ -1,4 +1,4 @@
-"""Fit one network: pure in its parameters, its seed and the data."""
+"""Fit one network: the result depends on its parameters, the seed and the data alone."""
 
 import logging
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from glyphline.errors import TrainingError
 from glyphline.params import Params
 from glyphline.training import archive, hardware
 from glyphline.training.checkpoint import Arrays, Checkpoint, FitState
-from glyphline.training.checks import check
+from glyphline.training.checks import check_data
 from glyphline.training.code_digest import code_digest
 from glyphline.training.fit_context import FitContext
 from glyphline.training.keras_import import import_keras
@@ -23,7 +23,7 @@ from glyphline.values import EpochHook
 
 log = logging.getLogger(__name__)
 
-# Fields that say where the work is done and not what comes out.
+# Fields of the section `train` that change how the fit runs and not its result.
 WITHOUT_EFFECT = {"memory_mb", "gpu_memory_mb"}
 
 
@@ -33,22 +33,22 @@ class Fitted:
 
     Attributes:
         weights: of the best epoch.
-        rows: the metrics of each epoch.
+        history: the metrics of each epoch.
         best_epoch: from 0.
         build: makes the network that takes the weights, in float32.
         checkpoint: the state after the last epoch, on disk; None when none was asked for.
     """
 
     weights: Arrays
-    rows: tuple[dict[str, float], ...]
+    history: tuple[dict[str, float], ...]
     best_epoch: int
     build: Callable[[], Any]
     checkpoint: Checkpoint | None = None
 
     @property
-    def best(self) -> dict[str, float]:
+    def best_metrics(self) -> dict[str, float]:
         """The metrics of the best epoch."""
-        return self.rows[self.best_epoch]
+        return self.history[self.best_epoch]
 
     @property
     def parameters(self) -> int:
@@ -61,24 +61,24 @@ class Fitted:
 
     @cached_property
     def model(self) -> Any:
-        """uint8 (n, h, w, c) -> float32 (n, classes), in float32 whatever the fit computed in; made when asked for."""
-        made = self.build()
-        made.set_weights(self.weights)
-        return made
+        """uint8 (n, h, w, c) -> float32 (n, classes), float32 after a fit in any precision; built at the first use."""
+        network = self.build()
+        network.set_weights(self.weights)
+        return network
 
     def save(self, path: Path) -> None:
-        """Write the model as a .keras archive, whole."""
+        """Write the model as a .keras archive, atomically."""
         archive.save(self.model, path)
 
-    def settle(self) -> None:
-        """All that came of the fit is safe: remove its checkpoint."""
+    def remove_checkpoint(self) -> None:
+        """Remove the checkpoint, once the result of the fit is saved."""
         if self.checkpoint is not None:
             self.checkpoint.remove()
 
 
 def fit(
     params: Params,
-    setting: FitContext,
+    context: FitContext,
     *,
     seed: int,
     epochs: int | None = None,
@@ -89,80 +89,83 @@ def fit(
 
     Args:
         params: sections `model` and `train` count.
-        setting: devices and data.
+        context: devices and data.
         seed: of weights, order, dropout and augmentation; the same seed gives the same weights on the same machine,
             whether the images stream or not, and whether the fit was interrupted or not.
         epochs: instead of `train.epochs`, and then without early stopping; for trials.
-        on_epoch: called after each epoch, and for each epoch of an interrupted fit that is taken up again; what it
-            raises ends the fit.
+        on_epoch: called after each epoch, and for each epoch of an interrupted fit that is resumed; what it raises
+            ends the fit.
         checkpoints: folder for the state after each epoch, from which the same fit goes on after a kill.
 
     Raises:
         TrainingError: data and network do not go together, or the loss is not finite.
     """
-    train, total = setting.train.split, epochs or params.train.epochs
-    check(params, train, setting.val)
+    train, total = context.train.split, epochs or params.train.epochs
+    check_data(params, train, context.val)
     import_keras().utils.set_random_seed(seed)
-    make = partial(build, params, train.image_shape, len(train.classes), project=setting.project)
-    with setting.scope():
-        network = make(policy=setting.device.policy)
-        trainer = Trainer(params.train, setting.device, network, setting.train, epochs=total, seed=seed)
+    make = partial(build, params, train.image_shape, len(train.classes), project=context.project)
+    with context.scope():
+        network = make(policy=context.device.policy)
+        trainer = Trainer(params.train, context.device, network, context.train, epochs=total, seed=seed)
     # Prediction on several devices would give every image to each of them.
-    alone = make().model if setting.strategy else None
-    course = Validation(
-        alone or network.model,
-        setting.val,
+    single_device_model = make().model if context.strategy else None
+    validation = Validation(
+        single_device_model or network.model,
+        context.val,
         label_smoothing=params.train.label_smoothing,
         patience=params.train.patience if epochs is None else total,
         hook=on_epoch,
-        trained=trainer.weights if alone else None,
+        trained_weights=trainer.weights if single_device_model else None,
     )
-    checkpoint = Checkpoint(checkpoints, _identity(params, setting, seed, total)) if checkpoints else None
+    checkpoint = Checkpoint(checkpoints, _identity(params, context, seed, total)) if checkpoints else None
     if checkpoint:
-        _take_up(checkpoint, trainer, course)
+        _resume(checkpoint, trainer, validation)
 
     def fitted() -> Fitted:
-        return Fitted(course.best, tuple(course.rows), course.best_epoch, lambda: make().model, checkpoint)
+        best = validation.best_weights, tuple(validation.history), validation.best_epoch
+        return Fitted(*best, lambda: make().model, checkpoint)
 
-    if len(course.rows) < total and not course.hopeless:
-        _run(trainer, course, checkpoint, fitted)
+    if len(validation.history) < total and not validation.should_stop:
+        _run(trainer, validation, checkpoint, fitted)
     return fitted()
 
 
-def _take_up(checkpoint: Checkpoint, trainer: Trainer, course: Validation) -> None:
+def _resume(checkpoint: Checkpoint, trainer: Trainer, validation: Validation) -> None:
     state = checkpoint.load(trainer.shapes)
     if state is not None:
-        log.info("going on after epoch %d, where this fit was interrupted", len(state.rows))
+        log.info("going on after epoch %d, where this fit was interrupted", len(state.history))
         trainer.state = state.network, state.optimizer
-        course.take_up(state)
+        validation.resume(state)
 
 
-def _run(trainer: Trainer, course: Validation, checkpoint: Checkpoint | None, fitted: Callable[[], Fitted]) -> None:
+def _run(trainer: Trainer, validation: Validation, checkpoint: Checkpoint | None, fitted: Callable[[], Fitted]) -> None:
     def after_epoch() -> None:
         if checkpoint:
-            checkpoint.save(FitState(course.rows, course.best_epoch, course.best, *trainer.state))
+            checkpoint.save(
+                FitState(validation.history, validation.best_epoch, validation.best_weights, *trainer.state)
+            )
 
     try:
-        trainer.run(course, after_epoch=after_epoch)
+        trainer.run(validation, after_epoch=after_epoch)
     except TrainingError as error:
-        if checkpoint is None or not course.rows:
+        if checkpoint is None or not validation.history:
             raise
         kept = checkpoint.path.with_suffix(".keras")
         fitted().save(kept)
         raise TrainingError(
-            f"{error.problem}; the weights of epoch {course.best_epoch + 1} are kept in {kept}", fix=error.fix
+            f"{error.problem}; the weights of epoch {validation.best_epoch + 1} are kept in {kept}", fix=error.fix
         ) from error
 
 
-def _identity(params: Params, setting: FitContext, seed: int, epochs: int) -> Any:
+def _identity(params: Params, context: FitContext, seed: int, epochs: int) -> Any:
     """All that the result of a fit depends on."""
     return {
         "model": params.model.model_dump(mode="json"),
         "train": params.train.model_dump(mode="json", exclude=WITHOUT_EFFECT),
         "seed": seed,
         "epochs": epochs,
-        "data": [setting.train.split.digest, setting.val.digest],
-        "device": [setting.device.name, setting.device.precision, setting.device.xla, hardware.threads()],
-        "code": code_digest(params.model.kind, setting.project),
+        "data": [context.train.split.digest, context.val.digest],
+        "device": [context.device.name, context.device.precision, context.device.xla, hardware.usable_cores()],
+        "code": code_digest(params.model.kind, context.project),
         "versions": [version("keras"), version(import_keras().backend.backend())],
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 from glyphline.params import Params
 from glyphline.training import device
-from glyphline.training.checks import check
+from glyphline.training.checks import check_data
 from glyphline.training.device import Device
 from glyphline.training.images import ImageSource, Resident, Streamed
 from glyphline.training.keras_import import is_tensorflow
@@ -24,7 +24,7 @@ class FitContext:
         device: hardware, precision and compilation.
         train: the training images, on the device or streaming to it.
         val: the validation split.
-        project: folder that a network of the user's own is looked for in.
+        project: folder that holds the user's own network, if there is one.
         strategy: TensorFlow's, for several devices; None for one.
     """
 
@@ -40,37 +40,36 @@ class FitContext:
 
 
 def prepare(
-    params: Params, train: Split, val: Split, *, project: Path | None = None, places: Sequence[str] = ()
+    params: Params, train: Split, val: Split, *, project: Path | None = None, device_ids: Sequence[str] = ()
 ) -> FitContext:
     """Load Keras, take the devices and put the training images there, or open them for streaming.
 
     Args:
-        params: section `train` counts, but for what a search moves. That the network which they describe can be built
-            is seen to here, before a search blames each trial for it.
+        params: sections `model` and `train`. A network that cannot be built is refused here, before a search fails
+            with each of its trials.
         train: the training split.
         val: the validation split.
-        project: folder that a network of the user's own is looked for in.
-        places: devices to train on, as TensorFlow calls them; empty takes all GPUs, else the processor.
+        project: folder that holds the user's own network, if there is one.
+        device_ids: TensorFlow's names of the devices to train on; empty takes all GPUs, else the processor.
 
     Raises:
-        TrainingError: the machine does not have what `params` want, or data and network do not go together.
+        TrainingError: the machine cannot do what `params` ask for, or data and network do not go together.
     """
-    used = params.train
-    found = device.find(deterministic=used.deterministic, gpu_memory_mb=used.gpu_memory_mb)
-    chosen = device.choose(used, found, places)
-    check(params, train, val)
+    hardware = device.detect(deterministic=params.train.deterministic, gpu_memory_mb=params.train.gpu_memory_mb)
+    chosen_device = device.choose(params.train, hardware, device_ids)
+    check_data(params, train, val)
     check_network(params, train.image_shape, len(train.classes), project)
     strategy = None
     if is_tensorflow():
         from glyphline.training import tensorflow_backend
 
-        strategy = tensorflow_backend.strategy(chosen.places)
-    streams = train.images.nbytes > used.memory_mb * 2**20
+        strategy = tensorflow_backend.strategy(chosen_device.device_ids)
+    streams = train.images.nbytes > params.train.memory_mb * 2**20
     with _scope(strategy):
         source: ImageSource = Streamed(train) if streams else Resident(train)
-    return FitContext(device=chosen, train=source, val=val, project=project, strategy=strategy)
+    return FitContext(device=chosen_device, train=source, val=val, project=project, strategy=strategy)
 
 
 def _scope(strategy: Any) -> AbstractContextManager[Any]:
-    found: AbstractContextManager[Any] = strategy.scope() if strategy else nullcontext()
-    return found
+    scope: AbstractContextManager[Any] = strategy.scope() if strategy else nullcontext()
+    return scope

@@ -1,4 +1,4 @@
-"""What the machine has: facts, found once, from which `device` decides."""
+"""The hardware of the machine, from which `device` chooses."""
 
 import os
 import platform
@@ -17,7 +17,7 @@ class Gpu:
 
     Attributes:
         name: as its driver calls it.
-        capability: CUDA compute capability, for example (8, 0); None where there is none to know.
+        capability: CUDA compute capability, for example (8, 0); None where it is unknown.
     """
 
     name: str
@@ -26,7 +26,7 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """A machine, as far as the fit cares.
+    """What a fit has to know about a machine.
 
     Attributes:
         backend: of Keras.
@@ -40,7 +40,7 @@ class Hardware:
 
 
 def processor_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> str | None:
-    """The processor's instruction set for bfloat16; None without one, and where the system does not tell."""
+    """The processor's instruction set for bfloat16; None without one, and where the system does not say."""
     try:
         lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -49,8 +49,8 @@ def processor_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> str | None:
     return next((flag for flag in BFLOAT16_FLAGS if flag in flags), None)
 
 
-def threads() -> int:
-    """How many of the processor's cores this process may use; sums are divided by their number."""
+def usable_cores() -> int:
+    """The number of processor cores that this process may use; TensorFlow divides its sums among them."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -59,7 +59,7 @@ def driver_gpus(
 ) -> list[str]:
     """Names of the GPUs that NVIDIA's driver shows, whether or not the backend can use them.
 
-    Empty when CUDA_VISIBLE_DEVICES hides them all: that is a person's wish.
+    Empty when CUDA_VISIBLE_DEVICES hides them all: a person has asked for that.
     """
     if environ.get("CUDA_VISIBLE_DEVICES", "all") in {"", "-1"} or platform.system() == "Darwin":
         return []
@@ -74,8 +74,8 @@ def driver_gpus(
 
 def _listed(smi: str) -> list[str]:
     try:
-        done = subprocess.run([smi, "-L"], capture_output=True, text=True, timeout=SMI_TIMEOUT_S, check=False)
+        listing = subprocess.run([smi, "-L"], capture_output=True, text=True, timeout=SMI_TIMEOUT_S, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return []
-    lines = done.stdout.splitlines() if done.returncode == 0 else []
+    lines = listing.stdout.splitlines() if listing.returncode == 0 else []
     return [line.partition(": ")[2].split(" (UUID")[0] for line in lines if line.startswith("GPU ")]

@@ -1,4 +1,4 @@
-"""Where training images lie, and how the compiled step gets at them."""
+"""The training images: kept on the device or read from disk, and taken by index in the compiled step."""
 
 import os
 from collections.abc import Callable
@@ -20,16 +20,16 @@ class ImageSource(Protocol):
     split: Split
 
     def batch(self, indices: Indices) -> npt.NDArray[Any]:
-        """What the step is fed for the images with these numbers."""
+        """What the step takes for the images with these numbers."""
 
     def pixels(self) -> tuple[Any, Any]:
-        """Symbolic: the step's input, and the uint8 images (n, h, w, c) that it means."""
+        """Symbolic: the step's input, and the uint8 images (n, h, w, c) that it stands for."""
 
 
 class Resident:
-    """A split whose pixels lie on the device once, however many fits read them.
+    """A split whose pixels are copied to the device once, for any number of fits.
 
-    The step is fed indices and gathers the images itself: what crosses to the device is 4 bytes an image.
+    The step takes indices and gathers the images itself: what crosses to the device is 4 bytes an image.
     """
 
     def __init__(self, split: Split) -> None:
@@ -71,7 +71,7 @@ def _gather() -> Callable[[Any, Any], Any]:
 
 
 class Streamed:
-    """A split that is read from disk batch by batch, beside the fit; to the same results as a resident one."""
+    """A split that is read from disk batch by batch; a fit gives the same result as with a resident one."""
 
     def __init__(self, split: Split) -> None:
         self.split = split
@@ -94,26 +94,26 @@ def reader(images: Images) -> Callable[[npt.NDArray[Any]], Images]:
     """
     if not isinstance(images, np.memmap) or images.filename is None:
         return lambda indices: np.ascontiguousarray(images[indices])
-    handle = _Handle(os.fspath(images.filename))
+    file = _OpenFile(os.fspath(images.filename))
     shape, offset = images.shape[1:], images.offset
     size = int(np.prod(shape))
 
     def read(indices: npt.NDArray[Any]) -> Images:
-        found = np.empty((len(indices), *shape), np.uint8)
-        rows = found.reshape(len(indices), size)
+        batch = np.empty((len(indices), *shape), np.uint8)
+        rows = batch.reshape(len(indices), size)
         for row, index in zip(rows, indices.tolist(), strict=True):
-            if os.preadv(handle.number, [row.data], offset + index * size) != size:
+            if os.preadv(file.descriptor, [row.data], offset + index * size) != size:
                 raise OSError(f"{images.filename} ends before image {index}")
-        return found
+        return batch
 
     return read
 
 
-class _Handle:
-    """An open file that is closed when nobody holds it any more."""
+class _OpenFile:
+    """A file that is open as long as something refers to this object."""
 
     def __init__(self, path: str) -> None:
-        self.number = os.open(path, os.O_RDONLY)
+        self.descriptor = os.open(path, os.O_RDONLY)
 
     def __del__(self) -> None:
-        os.close(self.number)
+        os.close(self.descriptor)

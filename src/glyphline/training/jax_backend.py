@@ -1,4 +1,4 @@
-"""What only JAX has: its GPUs, their memory, determinism."""
+"""What is JAX's own: GPUs, memory, determinism."""
 
 import os
 from collections.abc import MutableMapping
@@ -11,7 +11,7 @@ DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
 
 
 def set_up(*, deterministic: bool, gpu_memory_mb: int | None, environ: MutableMapping[str, str] = os.environ) -> None:
-    """Say how JAX is to take its GPUs; of no effect once a process has looked for its devices.
+    """Set how JAX uses its GPUs; of no effect once a process has asked for its devices.
 
     Args:
         deterministic: the same seed gives the same weights.

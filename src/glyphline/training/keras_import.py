@@ -1,4 +1,4 @@
-"""Load Keras once, quietly, and without the libraries that this program does not use through it."""
+"""Import Keras once, quietly, and without the libraries that this program does not use through it."""
 
 import gc
 import importlib
@@ -20,11 +20,11 @@ def import_keras() -> ModuleType:
     # Notes on instruction sets and missing CUDA libraries are logged as errors; what fails is raised in Python.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if "keras" not in sys.modules:
-        # Nothing is hidden from JAX, which builds on SciPy.
-        hidden = NOT_NEEDED if os.environ["KERAS_BACKEND"] == "tensorflow" else ()
-        with _hidden(hidden), _native_stderr_held(), _uncollected():
+        # Nothing is kept from JAX, which builds on SciPy.
+        blocked = NOT_NEEDED if os.environ["KERAS_BACKEND"] == "tensorflow" else ()
+        with _imports_blocked(blocked), _native_stderr_withheld(), _garbage_collection_paused():
             importlib.import_module("keras")
-        # It takes the models of a search, each with functions of its own, for one that is compiled again and again.
+        # TensorFlow warns as if the models of a search, each with its own functions, were one that is compiled again.
         logging.getLogger("tensorflow").addFilter(lambda record: "tf.function retracing" not in record.getMessage())
     return sys.modules["keras"]
 
@@ -35,7 +35,7 @@ def is_tensorflow() -> bool:
 
 
 @contextmanager
-def _hidden(names: tuple[str, ...]) -> Iterator[None]:
+def _imports_blocked(names: tuple[str, ...]) -> Iterator[None]:
     """Make `import name` fail inside the block for modules that are not loaded yet."""
     absent = [name for name in names if name not in sys.modules]
     for name in absent:
@@ -48,8 +48,8 @@ def _hidden(names: tuple[str, ...]) -> Iterator[None]:
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
-    """Look for no garbage while modules are made, which stay: a sixth of the import's time goes into looking."""
+def _garbage_collection_paused() -> Iterator[None]:
+    """Collect no garbage inside the block: modules stay, and looking for it takes a sixth of the import's time."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -61,19 +61,19 @@ def _uncollected() -> Iterator[None]:
 
 
 @contextmanager
-def _native_stderr_held() -> Iterator[None]:
+def _native_stderr_withheld() -> Iterator[None]:
     """Keep what native code writes to stderr while it is loaded; show it only when loading fails."""
     import tempfile
 
     sys.stderr.flush()
     saved = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
+    with tempfile.TemporaryFile() as output:
+        os.dup2(output.fileno(), 2)
         try:
             yield
         except BaseException:
-            held.seek(0)
-            os.write(saved, held.read())
+            output.seek(0)
+            os.write(saved, output.read())
             raise
         finally:
             os.dup2(saved, 2)

@@ -1,4 +1,4 @@
-"""What a fit makes smaller and by which steps: loss and optimizer."""
+"""The loss that a fit minimises, its optimizer and its metrics."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from glyphline.training.schedule import schedule
 
 # Decay pulls towards zero what scales the inputs; a bias or the shift of a normalisation scales nothing.
 NOT_DECAYED = ["bias", "gamma", "beta"]
-STEADY_STEPS = "steady_steps"
+FINITE_STEPS = "finite_steps"
 
 
 def loss(params: TrainParams, classes: int) -> Any:
@@ -22,7 +22,7 @@ def loss(params: TrainParams, classes: int) -> Any:
     class Crossentropy(keras.losses.Loss):  # type: ignore[name-defined, misc]
         def call(self, labels: Any, logits: Any) -> Any:
             ops = keras.ops
-            # A row for each member: none of them learns from what the others say.
+            # A row for each member: none of them learns from the outputs of the others.
             wanted = ops.one_hot(ops.reshape(ops.cast(labels, "int32"), (-1, 1)), classes)
             return smooth.call(ops.broadcast_to(wanted, ops.shape(logits)), logits)
 
@@ -42,38 +42,38 @@ def accuracy() -> Any:
     return keras.metrics.MeanMetricWrapper(right, name="accuracy")
 
 
-def steady_steps() -> Any:
+def finite_steps() -> Any:
     """A Keras metric: the steps of the epoch before the first one whose logits are not all finite.
 
-    It names the very step at which a fit diverged, however many steps one call of the compiled program takes.
+    It tells the very step at which a fit diverged, however many steps one call of the compiled program takes.
     """
     keras = import_keras()
     ops = keras.ops
 
-    class SteadySteps(keras.metrics.Metric):  # type: ignore[name-defined, misc]
+    class FiniteSteps(keras.metrics.Metric):  # type: ignore[name-defined, misc]
         def __init__(self) -> None:
-            super().__init__(name=STEADY_STEPS)
+            super().__init__(name=FINITE_STEPS)
             # The mean over devices: a divergence reaches all of them with the next sum of gradients.
-            self.steady = self.add_variable((), "ones", name="steady", aggregation="mean")
+            self.is_finite = self.add_variable((), "ones", name="is_finite", aggregation="mean")
             self.steps = self.add_variable((), "zeros", name="steps", aggregation="mean")
 
         def update_state(self, _labels: Any, logits: Any, sample_weight: Any = None) -> None:  # noqa: ARG002
-            self.steady.assign(self.steady * ops.cast(ops.all(ops.isfinite(logits)), "float32"))
-            self.steps.assign_add(self.steady)
+            self.is_finite.assign(self.is_finite * ops.cast(ops.all(ops.isfinite(logits)), "float32"))
+            self.steps.assign_add(self.is_finite)
 
         def result(self) -> Any:
             # A tensor: JAX takes no variable out of a compiled program.
             return ops.convert_to_tensor(self.steps)
 
         def reset_state(self) -> None:
-            self.steady.assign(1.0)
+            self.is_finite.assign(1.0)
             self.steps.assign(0.0)
 
-    return SteadySteps()
+    return FiniteSteps()
 
 
 def optimizer(params: TrainParams, steps: int, variables: list[Any], *, scales_loss: bool) -> Any:
-    """A Keras optimizer, built.
+    """A Keras optimizer, ready for the variables.
 
     Args:
         params: section `train`.
@@ -82,18 +82,18 @@ def optimizer(params: TrainParams, steps: int, variables: list[Any], *, scales_l
         scales_loss: gradients in float16 would vanish without it.
     """
     keras = import_keras()
-    # None and not 0: each weight's decay computes the step size anew, to take nothing off.
+    # None and not 0: a decay of 0 would compute the step size for each weight, without effect.
     rate, decay = schedule(params, steps), params.weight_decay or None
     if params.optimizer == "adamw":
-        # Adam is AdamW where it decays by this argument: it takes it off the weight, not into the gradient.
-        made = keras.optimizers.Adam(rate, weight_decay=decay, beta_1=params.momentum, beta_2=params.beta_2)
+        # With this argument Adam is AdamW: the decay is subtracted from the weight, not added to the gradient.
+        keras_optimizer = keras.optimizers.Adam(rate, weight_decay=decay, beta_1=params.momentum, beta_2=params.beta_2)
     else:
         nesterov = params.momentum > 0
-        made = keras.optimizers.SGD(rate, momentum=params.momentum, nesterov=nesterov, weight_decay=decay)
+        keras_optimizer = keras.optimizers.SGD(rate, momentum=params.momentum, nesterov=nesterov, weight_decay=decay)
     if decay:
-        made.exclude_from_weight_decay(var_names=NOT_DECAYED)
+        keras_optimizer.exclude_from_weight_decay(var_names=NOT_DECAYED)
     if scales_loss:
-        made = keras.optimizers.LossScaleOptimizer(made)
+        keras_optimizer = keras.optimizers.LossScaleOptimizer(keras_optimizer)
     # Variables that first appear inside the step would make Keras trace it twice.
-    made.build(variables)
-    return made
+    keras_optimizer.build(variables)
+    return keras_optimizer

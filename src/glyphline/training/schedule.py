@@ -1,4 +1,4 @@
-"""The step size over a fit, computed inside the compiled step."""
+"""The learning rate over a fit, computed inside the compiled step."""
 
 import math
 from typing import Any
@@ -21,13 +21,13 @@ def schedule(params: TrainParams, steps: int) -> Any:
     """
     keras = import_keras()
     ops = keras.ops
-    peak, warmup, falls = params.learning_rate, params.warmup, params.schedule == "cosine"
+    peak, warmup, is_cosine = params.learning_rate, params.warmup, params.schedule == "cosine"
 
     class WarmUpThenDown(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[name-defined, misc]
         def __call__(self, step: Any) -> Any:
             done = ops.minimum(ops.cast(step, "float32") / max(1, steps), 1.0)
             rate = ops.ones_like(done)
-            if falls:
+            if is_cosine:
                 angle = (done - warmup) / (1 - warmup) * math.pi
                 rate = END_FRACTION + (1 - END_FRACTION) * (1 + ops.cos(angle)) / 2
             if warmup:

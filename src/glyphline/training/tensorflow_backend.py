@@ -1,4 +1,4 @@
-"""What only TensorFlow has: devices, memory, determinism, data parallel training; its gradients are in `compiled`."""
+"""What is TensorFlow's own: devices, memory, determinism, data parallel training; its gradients are in `prediction`."""
 
 import logging
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ log = logging.getLogger(__name__)
 def gpus() -> tuple[Gpu, ...]:
     """The GPUs that TensorFlow can use."""
     tf = _tensorflow()
-    found = []
+    usable = []
     for gpu in tf.config.list_physical_devices("GPU"):
         details = tf.config.experimental.get_device_details(gpu)
-        found.append(Gpu(str(details.get("device_name", gpu.name)), details.get("compute_capability")))
-    return tuple(found)
+        usable.append(Gpu(str(details.get("device_name", gpu.name)), details.get("compute_capability")))
+    return tuple(usable)
 
 
 def set_up(*, deterministic: bool, gpu_memory_mb: int | None) -> None:
@@ -35,7 +35,7 @@ def set_up(*, deterministic: bool, gpu_memory_mb: int | None) -> None:
 
 
 def limit_memory(device: Any, limit_mb: int | None) -> None:
-    """Keep a process from taking all the memory of a card."""
+    """Keep this process from taking all the memory of a GPU."""
     tf = _tensorflow()
     try:
         if limit_mb is None:
@@ -47,13 +47,13 @@ def limit_memory(device: Any, limit_mb: int | None) -> None:
         log.debug("the memory of %s was set before", device.name)
 
 
-def strategy(places: Sequence[str]) -> Any:
+def strategy(device_ids: Sequence[str]) -> Any:
     """What builds and fits one network on several devices and divides each batch among them; None for fewer than two.
 
     Args:
-        places: for example `("GPU:0", "GPU:1")`.
+        device_ids: for example `("GPU:0", "GPU:1")`.
     """
-    return _tensorflow().distribute.MirroredStrategy(list(places)) if len(places) > 1 else None
+    return _tensorflow().distribute.MirroredStrategy(list(device_ids)) if len(device_ids) > 1 else None
 
 
 def gather(variable: Any, indices: Any) -> Any:

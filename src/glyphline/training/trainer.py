@@ -1,4 +1,4 @@
-"""The network as Keras fits it: fed, augmented, compiled; with a state that can be taken out and put back."""
+"""The network as Keras fits it: with its batches, augmentation and optimizer, and a state that can be saved."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -8,14 +8,14 @@ import numpy as np
 
 from glyphline.params.train import TrainParams
 from glyphline.training.augment import augment
-from glyphline.training.batch_order import augmentation_seed, batches
+from glyphline.training.batch_order import batches, generator_seed
 from glyphline.training.checkpoint import Arrays
 from glyphline.training.device import Device
 from glyphline.training.images import ImageSource
 from glyphline.training.keras_import import import_keras
 from glyphline.training.networks import Network
-from glyphline.training.objective import STEADY_STEPS, accuracy, loss, optimizer, steady_steps
-from glyphline.training.validation import Validation, diverged
+from glyphline.training.objective import FINITE_STEPS, accuracy, finite_steps, loss, optimizer
+from glyphline.training.validation import Validation, divergence_error
 
 # Between two calls Python has its turn, which on a busy machine is longer than a step; tracing the loop costs 0.15 s.
 STEPS_AT_ONCE = 32
@@ -26,14 +26,14 @@ SEED_STATE = "seed_generator_state"
 
 
 class Trainer:
-    """One network on its way.
+    """One network and its fit.
 
     Args:
         params: section `train`.
         device: precision and XLA count.
         network: what to train.
         source: the training images.
-        epochs: of the whole fit, whatever of it is done.
+        epochs: of the whole fit, also when it is resumed.
         seed: of order, dropout and augmentation.
     """
 
@@ -43,26 +43,26 @@ class Trainer:
         keras = import_keras()
         self._network, self._epochs, self._seed = network, epochs, seed
         labels = np.asarray(source.split.labels, dtype=np.int32)
-        self._feed = batches(source, labels, params.batch_size, seed)
+        self._batches = batches(source, labels, params.batch_size, seed)
         inputs, pixels = source.pixels()
         scaled = keras.layers.Rescaling(1 / 255, dtype="float32", name="rescaling")(pixels)
-        # Each member has its own variations of a batch: what they have in common makes them err alike.
+        # Each member sees its own variations of a batch: members that see the same images make the same errors.
         logits = [
             member(augment(params.augment, scaled, name=f"augment_{number}"))
             for number, member in enumerate(network.members, start=1)
         ]
-        self._fed = keras.Model(inputs, keras.ops.stack(logits, axis=1), name="fed")
+        self._training_model = keras.Model(inputs, keras.ops.stack(logits, axis=1), name="fed")
         self._optimizer = optimizer(
             params,
-            epochs * len(self._feed),
-            self._fed.trainable_variables,
+            epochs * len(self._batches),
+            self._training_model.trainable_variables,
             scales_loss=device.precision == "float16",
         )
-        self._fed.compile(
+        self._training_model.compile(
             optimizer=self._optimizer,
             loss=loss(params, len(source.split.classes)),
-            metrics=[accuracy(), steady_steps()],
-            steps_per_execution=STEPS_AT_ONCE if len(self._feed) >= MANY_STEPS else 1,
+            metrics=[accuracy(), finite_steps()],
+            steps_per_execution=STEPS_AT_ONCE if len(self._batches) >= MANY_STEPS else 1,
             jit_compile=device.xla,
             auto_scale_loss=False,
         )
@@ -81,63 +81,64 @@ class Trainer:
     @property
     def shapes(self) -> list[tuple[int, ...]]:
         """Of all the variables of the state."""
-        return [tuple(one.shape) for one in (*self._network.model.variables, *self._optimizer.variables)]
+        return [tuple(variable.shape) for variable in (*self._network.model.variables, *self._optimizer.variables)]
 
     def weights(self) -> Arrays:
         """The weights of the network as they are now."""
         return _values(self._network.model.weights)
 
-    def run(self, course: Validation, *, after_epoch: Callable[[], None]) -> None:
-        """Go through the epochs that `course` has not seen yet.
+    def run(self, validation: Validation, *, after_epoch: Callable[[], None]) -> None:
+        """Train through the epochs that are still to do.
 
         Args:
-            course: told of each epoch; it says when to stop.
-            after_epoch: called when `course` has taken an epoch in.
+            validation: validates each epoch, and decides when to stop; it knows the epochs that are done.
+            after_epoch: called after each validation.
 
         Raises:
             TrainingError: the loss is not a finite number.
         """
-        self._fed.fit(
-            self._feed,
-            initial_epoch=len(course.rows),
+        self._training_model.fit(
+            self._batches,
+            initial_epoch=len(validation.history),
             epochs=self._epochs,
             shuffle=False,
             verbose=0,
-            callbacks=[self._watch(course, after_epoch)],
+            callbacks=[self._callback(validation, after_epoch)],
         )
 
-    def begin(self, epoch: int) -> None:
-        """Set order, dropout and augmentation for an epoch, whatever came before it."""
-        self._feed.begin(epoch)
-        states = [one for one in self._fed.variables if one.path.endswith(SEED_STATE)]
+    def begin_epoch(self, epoch: int) -> None:
+        """Set order, dropout and augmentation of an epoch, independently of the epochs before it."""
+        self._batches.begin_epoch(epoch)
+        states = [variable for variable in self._training_model.variables if variable.path.endswith(SEED_STATE)]
         for number, state in enumerate(states):
-            state.assign(np.array([augmentation_seed(self._seed, epoch, number), 0], dtype=np.uint32))
+            state.assign(np.array([generator_seed(self._seed, epoch, number), 0], dtype=np.uint32))
 
-    def _watch(self, course: Validation, after_epoch: Callable[[], None]) -> Any:
-        keras, begin = import_keras(), self.begin
+    def _callback(self, validation: Validation, after_epoch: Callable[[], None]) -> Any:
+        keras, begin_epoch = import_keras(), self.begin_epoch
 
-        class Watch(keras.callbacks.Callback):  # type: ignore[name-defined, misc]
+        class EpochCallback(keras.callbacks.Callback):  # type: ignore[name-defined, misc]
             def on_epoch_begin(self, epoch: int, _logs: Any = None) -> None:
-                begin(epoch)
+                begin_epoch(epoch)
                 self.epoch = epoch
 
             def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
                 # A mean over the epoch's steps: once it is not finite it stays so.
-                seen = logs or {}
-                if not math.isfinite(mean := float(seen["loss"])):
-                    step = min(batch, round(float(seen[STEADY_STEPS]))) + 1
-                    raise diverged(f"epoch {self.epoch + 1}, step {step}: loss {mean}, learning rate {self.rate():.3g}")
+                metrics = logs or {}
+                if not math.isfinite(mean := float(metrics["loss"])):
+                    step = min(batch, round(float(metrics[FINITE_STEPS]))) + 1
+                    where = f"epoch {self.epoch + 1}, step {step}"
+                    raise divergence_error(f"{where}: loss {mean}, learning rate {self.rate():.3g}")
 
             def on_epoch_end(self, _epoch: int, logs: Mapping[str, float] | None = None) -> None:
-                seen = logs or {}
-                course.finished(float(seen["loss"]), float(seen["accuracy"]), self.rate())
+                metrics = logs or {}
+                validation.end_epoch(float(metrics["loss"]), float(metrics["accuracy"]), self.rate())
                 after_epoch()
-                self.model.stop_training = course.hopeless
+                self.model.stop_training = validation.should_stop
 
             def rate(self) -> float:
                 return float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
 
-        return Watch()
+        return EpochCallback()
 
 
 def _values(variables: list[Any]) -> Arrays:

@@ -1,4 +1,4 @@
-"""What happens after each epoch: validate, remember the best weights, tell the hook, stop when it is hopeless."""
+"""After each epoch: validate, keep the best weights, call the hook, and stop early."""
 
 import math
 from collections.abc import Callable
@@ -8,14 +8,14 @@ import numpy as np
 
 from glyphline.errors import TrainingError
 from glyphline.training.checkpoint import Arrays, FitState
-from glyphline.training.predict import probabilities
+from glyphline.training.prediction import probabilities
 from glyphline.values import EpochHook, Labels, Probs, Split
 
 VALIDATION_BATCH = 256
 
 
 class Validation:
-    """The course of one fit.
+    """The validation of one fit.
 
     Args:
         model: what is validated, uint8 images -> probabilities, in the precision of the fit.
@@ -23,13 +23,13 @@ class Validation:
         label_smoothing: of the loss that the fit minimises. Without it the first, overconfident epochs would win: a fit
             with it ends less certain and more often right.
         patience: epochs without a lower val_loss after which the fit should stop.
-        hook: told of every epoch.
-        trained: gives the weights that `model` is to have after an epoch; None when it shares them anyway.
+        hook: called after every epoch.
+        trained_weights: gives the weights that `model` is to have after an epoch; None when it shares them anyway.
 
     Attributes:
-        rows: one mapping per finished epoch: loss, accuracy, val_loss, val_accuracy, learning_rate.
+        history: one mapping per finished epoch: loss, accuracy, val_loss, val_accuracy, learning_rate.
         best_epoch: the epoch with the lowest val_loss so far, from 0.
-        best: the weights of that epoch.
+        best_weights: of that epoch.
     """
 
     def __init__(
@@ -40,56 +40,58 @@ class Validation:
         label_smoothing: float = 0.0,
         patience: int,
         hook: EpochHook | None,
-        trained: Callable[[], Arrays] | None = None,
+        trained_weights: Callable[[], Arrays] | None = None,
     ) -> None:
-        self.rows: list[dict[str, float]] = []
+        self.history: list[dict[str, float]] = []
         self.best_epoch = 0
-        self.best: Arrays = []
+        self.best_weights: Arrays = []
         self._model, self._val, self._smoothing = model, val, label_smoothing
-        self._patience, self._hook, self._trained = patience, hook, trained
+        self._patience, self._hook, self._trained_weights = patience, hook, trained_weights
 
     @property
-    def hopeless(self) -> bool:
+    def should_stop(self) -> bool:
         """True when `patience` epochs have gone by without a lower val_loss."""
-        return len(self.rows) - 1 - self.best_epoch >= self._patience
+        return len(self.history) - 1 - self.best_epoch >= self._patience
 
-    def finished(self, loss: float, accuracy: float, learning_rate: float) -> None:
-        """Take an epoch in.
+    def end_epoch(self, loss: float, accuracy: float, learning_rate: float) -> None:
+        """Validate the network after an epoch with these training metrics.
 
         Raises:
             TrainingError: the validation loss is not a finite number.
         """
-        if self._trained is not None:
-            self._model.set_weights(self._trained())
+        if self._trained_weights is not None:
+            self._model.set_weights(self._trained_weights())
         probs = probabilities(self._model, self._val.images, VALIDATION_BATCH)
-        row = {
+        metrics = {
             "loss": loss,
             "accuracy": accuracy,
             "val_loss": cross_entropy(probs, self._val.labels, self._smoothing),
             "val_accuracy": float(np.mean(probs.argmax(axis=1) == self._val.labels)),
             "learning_rate": learning_rate,
         }
-        epoch = len(self.rows)
-        if not math.isfinite(row["val_loss"]):
-            raise diverged(f"epoch {epoch + 1}: val_loss {row['val_loss']}, learning rate {learning_rate:.3g}")
-        self.rows.append(row)
-        if epoch == 0 or row["val_loss"] < self.rows[self.best_epoch]["val_loss"]:
+        epoch = len(self.history)
+        if not math.isfinite(metrics["val_loss"]):
+            raise divergence_error(
+                f"epoch {epoch + 1}: val_loss {metrics['val_loss']}, learning rate {learning_rate:.3g}"
+            )
+        self.history.append(metrics)
+        if epoch == 0 or metrics["val_loss"] < self.history[self.best_epoch]["val_loss"]:
             self.best_epoch = epoch
-            self.best = self._model.get_weights()
+            self.best_weights = self._model.get_weights()
         if self._hook is not None:
-            self._hook(epoch, row)
+            self._hook(epoch, metrics)
 
-    def take_up(self, state: FitState) -> None:
-        """Go on from an earlier process's epochs; the hook is told of them again."""
-        self.rows, self.best_epoch, self.best = list(state.rows), state.best_epoch, state.best
+    def resume(self, state: FitState) -> None:
+        """Go on from the epochs of an earlier process; the hook is called for them again."""
+        self.history, self.best_epoch, self.best_weights = list(state.history), state.best_epoch, state.best_weights
         if self._hook is not None:
-            for epoch, row in enumerate(self.rows):
-                self._hook(epoch, row)
+            for epoch, metrics in enumerate(self.history):
+                self._hook(epoch, metrics)
 
 
-def diverged(what: str) -> TrainingError:
-    """The error of a fit whose numbers have left the real line."""
-    return TrainingError(f"the fit diverged at {what}", fix="lower train.learning_rate or raise train.warmup")
+def divergence_error(where: str) -> TrainingError:
+    """The error of a fit whose loss is no finite number."""
+    return TrainingError(f"the fit diverged at {where}", fix="lower train.learning_rate or raise train.warmup")
 
 
 def cross_entropy(probs: Probs, labels: Labels, label_smoothing: float = 0.0) -> float:
@@ -100,7 +102,8 @@ def cross_entropy(probs: Probs, labels: Labels, label_smoothing: float = 0.0) ->
         labels: int64 (n,).
         label_smoothing: part of each label that is spread over all classes.
     """
-    # float32 cannot tell less than this from 0, and one certain mistake must not make the mean infinite. A NaN stays.
-    surprise = -np.log(np.maximum(probs.astype(np.float64), np.finfo(np.float32).tiny))
-    right = surprise[np.arange(len(labels)), labels].mean()
-    return float((1 - label_smoothing) * right + label_smoothing * surprise.mean())
+    # float32 cannot tell less than this from 0, and one certain, wrong prediction must not make the mean infinite.
+    # A NaN stays one.
+    losses = -np.log(np.maximum(probs.astype(np.float64), np.finfo(np.float32).tiny))
+    true_class = losses[np.arange(len(labels)), labels].mean()
+    return float((1 - label_smoothing) * true_class + label_smoothing * losses.mean())

@@ -86,7 +86,7 @@ def _save(drawn: Any, path: Path) -> None:
     figure = getattr(drawn, "figure", None) or drawn.flat[0].figure
     width = INCHES[0] if hasattr(drawn, "figure") else max(INCHES[0], 2.5 * len(drawn))
     figure.set_size_inches(width, INCHES[1])
-    with files.whole(path) as partial:
+    with files.atomic_file(path) as partial:
         # No date in the file: the same study gives the same bytes, but for figures of times.
         figure.savefig(partial, dpi=DPI, bbox_inches="tight", metadata={"Software": None})
     figure.clear()

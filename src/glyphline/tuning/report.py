@@ -1,7 +1,5 @@
 """The result of a search, and the tables that show it."""
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,6 +8,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
+from glyphline.csv_text import csv_text
 from glyphline.errors import SearchError
 from glyphline.tuning.finalists import RecheckedFinalist, usable, val_loss
 from glyphline.tuning.trial_store import METRICS, REASON
@@ -116,13 +115,9 @@ def tables(result: SearchResult | None) -> dict[str, str]:
 
 
 def _csv(rows: Rows, columns: Sequence[str]) -> str:
-    text = io.StringIO()
     # A candidate of a conditional space lacks some parameters.
     names = list(dict.fromkeys(name for row in rows for name in row)) or list(columns)
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return csv_text(names, ([row.get(name, "") for name in names] for row in rows))
 
 
 def check_usable(trials: Sequence[FrozenTrial]) -> None:

@@ -75,8 +75,8 @@ def fit_candidate(params: Params, spec: TrialSpec, fit_context: FitContext, *, o
     _check_size(candidate, fit_context)
     fitted = fit(candidate, fit_context, seed=spec.seed, epochs=spec.epochs, on_epoch=on_epoch)
     metrics = {
-        "val_loss": fitted.best["val_loss"],
-        "val_accuracy": fitted.best["val_accuracy"],
+        "val_loss": fitted.best_metrics["val_loss"],
+        "val_accuracy": fitted.best_metrics["val_accuracy"],
         "model_size": float(fitted.parameters),
     }
     if "latency_ms" in params.tune.objectives:

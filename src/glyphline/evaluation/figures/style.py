@@ -73,7 +73,7 @@ def write(folder: Path, drawings: Mapping[str, Callable[[], Figure]]) -> None:
     with look():
         for name, draw in drawings.items():
             figure = draw()
-            with files.whole(folder / f"{name}.png") as partial:
+            with files.atomic_file(folder / f"{name}.png") as partial:
                 # No version of matplotlib in the file: two installations that draw the same write the same.
                 figure.savefig(partial, format="png", metadata={"Software": None})
 

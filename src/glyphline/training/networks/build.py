@@ -1,4 +1,4 @@
-"""One classifier with the ends that training and serving need, around the body that `model.kind` names."""
+"""A classifier for training and serving, around the body that `model.kind` names."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ Body = Callable[[Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A classifier and what is trained of it; they share all weights.
+    """A classifier and its trainable members; they share all weights.
 
     Attributes:
         model: uint8 (n, h, w, c) -> float32 (n, classes), rows sum to 1; what is saved.
         members: float32 (n, h, w, c) in [0, 1] -> float32 (n, classes), before the softmax; each is trained on its own,
-            and the mean of their probabilities is what `model` answers.
+            and `model` gives the mean of their probabilities.
     """
 
     model: Any
@@ -36,24 +36,24 @@ def build(
     policy: str = "float32",
     project: Path | None = None,
 ) -> Network:
-    """The network that `params.model` describes, or several of its kind with initial weights of their own.
+    """The network that `params.model` describes, or several of its kind that start from different weights.
 
     Source of the mean over members: Lakshminarayanan, Pritzel and Blundell, "Simple and Scalable Predictive Uncertainty
     Estimation using Deep Ensembles" (NeurIPS 2017).
 
     Args:
-        params: section `model` counts; a function of the user's own may read all.
+        params: section `model` counts; the user's own function may read all sections.
         image_shape: (h, w, c), for example (28, 28, 1).
         classes: at least 2.
         policy: Keras' name for the precision of the layers; logits and probabilities are float32 in any case.
-        project: where a function of the user's own is looked for.
+        project: folder that holds the user's own function, if there is one.
 
     Raises:
         TrainingError: there are fewer than two classes, the images are too small for the blocks, or the user's own
-            function gives something else than a network for these images and classes.
+            function returns no network for these images and classes.
     """
     keras = import_keras()
-    # A policy is the only way to tell a function of the user's own about the precision.
+    # Only through the policy does the user's own function learn the precision.
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
@@ -86,7 +86,7 @@ def _member(body: Body, image_shape: tuple[int, int, int], name: str) -> Any:
 
 
 def check_network(params: Params, image_shape: tuple[int, int, int], classes: int, project: Path | None = None) -> None:
-    """See to it that the network can be built, building as little of it as that takes.
+    """Check that the network can be built, building as little of it as possible.
 
     Raises:
         TrainingError: as `build` does.

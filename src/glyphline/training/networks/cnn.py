@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from glyphline.params.train import ModelParams
+from glyphline.params.model import ModelParams
 from glyphline.training.keras_import import import_keras
 from glyphline.training.networks.head import BATCH_NORM_MOMENTUM, check_blocks, head
 
@@ -15,7 +15,7 @@ LARGEST_MAP = 8
 def body(params: ModelParams, side: int, classes: int) -> Callable[[Any], Any]:
     """Blocks of `depth` convolutions and a halving, then a hidden dense layer and the logits.
 
-    The pool stands before the rectifier, which then runs on a quarter of the values with the same result.
+    The pool comes before the rectifier, which then runs on a quarter of the values with the same result.
 
     Args:
         params: widths, depth, kernels, normalisation, dense units and dropout.

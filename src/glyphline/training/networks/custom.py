@@ -1,4 +1,4 @@
-"""A network from a function of the user's own: found, called and checked."""
+"""A network from the user's own function, which is imported, called and checked."""
 
 import importlib
 import sys
@@ -18,28 +18,28 @@ _FIX = f"write {SIGNATURE}, float32 images in [0, 1] in, logits (n, classes) out
 
 
 def body(params: Params, image_shape: tuple[int, int, int], classes: int, project: Path | None) -> Callable[[Any], Any]:
-    """The network that the function of `model.kind` makes.
+    """The network that the function of `model.kind` returns.
 
     Args:
         params: handed to the function.
         image_shape: (h, w, c), handed to the function.
         classes: handed to the function.
-        project: folder to look for the module in, besides Python's own places.
+        project: folder to look for the module in, besides Python's own search path.
 
     Raises:
-        TrainingError: there is no such function, it fails, or what it gives is no network for these images and
-            classes, or one that could not be read back from its archive.
+        TrainingError: there is no such function, it fails, or its network is not one for these images and classes, or
+            could not be read back from its archive.
     """
     kind = params.model.kind
     function = _function(kind, project)
     try:
-        made = function(image_shape, classes, params)
+        network = function(image_shape, classes, params)
     except Exception as error:
         raise TrainingError(f"{kind} failed: {type(error).__name__}: {error}", fix=_FIX) from error
-    _check(made, kind, image_shape, classes)
+    _check(network, kind, image_shape, classes)
 
     def apply(images: Any) -> Any:
-        logits = made(images)
+        logits = network(images)
         # A custom head may compute in half precision; the softmax must not.
         return (
             logits if logits.dtype == "float32" else import_keras().layers.Activation("linear", dtype="float32")(logits)
@@ -48,11 +48,11 @@ def body(params: Params, image_shape: tuple[int, int, int], classes: int, projec
     return apply
 
 
-def sources(kind: str, project: Path | None) -> list[Path]:
-    """The Python files of the function that `model.kind` names, found without running any; none for a built-in network.
+def source_files(kind: str, project: Path | None) -> list[Path]:
+    """The Python files of the function that `model.kind` names, looked up without running; none for a built-in network.
 
     They are all files of the outermost package that holds its module, of the module's folder where that is no
-    package, or the one file of a module that stands alone.
+    package, or the one file of a module outside any package.
 
     Raises:
         TrainingError: there is no such module.
@@ -61,18 +61,18 @@ def sources(kind: str, project: Path | None) -> list[Path]:
         return []
     module = kind.partition(":")[0]
     with _SearchPath(project):
-        found = _find(module)
-    if found is None:
+        file = _find(module)
+    if file is None:
         where = f"{project} and on PYTHONPATH" if project else "PYTHONPATH"
         raise TrainingError(
             f"model.kind={kind}: there is no module {module} (looked in {where})",
             fix="put it in src/models/ and write `model.kind: models.<file>:<function>`",
         )
     # How many of the folders above the file the name goes through.
-    depth = module.count(".") + (found.name == "__init__.py")
+    depth = module.count(".") + (file.name == "__init__.py")
     if not depth:
-        return [found]
-    *_, folder = (found.parent, *takewhile(_is_package, found.parents[1:depth]))
+        return [file]
+    *_, folder = (file.parent, *takewhile(_is_package, file.parents[1:depth]))
     return sorted(folder.rglob("*.py"))
 
 
@@ -96,44 +96,44 @@ def _is_package(folder: Path) -> bool:
 
 
 def _function(kind: str, project: Path | None) -> Callable[..., Any]:
-    sources(kind, project)
+    source_files(kind, project)
     module, _, name = kind.partition(":")
     try:
         with _SearchPath(project):
-            found = getattr(importlib.import_module(module), name, None)
+            function = getattr(importlib.import_module(module), name, None)
     except Exception as error:
         raise TrainingError(
             f"model.kind={kind}: importing {module} failed: {type(error).__name__}: {error}",
             fix=f"make `python -c 'import {module}'` work in the project's folder",
         ) from error
-    if not callable(found):
+    if not callable(function):
         raise TrainingError(f"model.kind={kind}: {module} has no function {name}", fix=_FIX)
-    function: Callable[..., Any] = found
-    return function
+    checked: Callable[..., Any] = function
+    return checked
 
 
-def _check(made: Any, kind: str, image_shape: tuple[int, int, int], classes: int) -> None:
+def _check(network: Any, kind: str, image_shape: tuple[int, int, int], classes: int) -> None:
     keras = import_keras()
-    if not isinstance(made, keras.Model):
-        raise TrainingError(f"{kind} gives {type(made).__name__}, not a keras.Model", fix=_FIX)
+    if not isinstance(network, keras.Model):
+        raise TrainingError(f"{kind} gives {type(network).__name__}, not a keras.Model", fix=_FIX)
     try:
-        seen = keras.ops.convert_to_numpy(made(keras.ops.zeros((2, *image_shape)), training=False))
+        logits = keras.ops.convert_to_numpy(network(keras.ops.zeros((2, *image_shape)), training=False))
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise TrainingError(
             f"the network of {kind} does not take float32 images (n, {', '.join(map(str, image_shape))}): {reason}",
             fix=_FIX,
         ) from error
-    if seen.shape != (2, classes):
+    if logits.shape != (2, classes):
         raise TrainingError(
-            f"the network of {kind} gives {seen.shape} for 2 images, and (2, {classes}) is needed", fix=_FIX
+            f"the network of {kind} gives {logits.shape} for 2 images, and (2, {classes}) is needed", fix=_FIX
         )
-    if _ends_in_softmax(made):
+    if _ends_in_softmax(network):
         raise TrainingError(
             f"the network of {kind} ends in a softmax, and the loss wants logits",
             fix="take the softmax away: the saved model gets its own",
         )
-    foreign = {type(layer) for layer in made._flatten_layers() if not _is_keras(type(layer))}  # noqa: SLF001
+    foreign = {type(layer) for layer in network._flatten_layers() if not _is_keras(type(layer))}  # noqa: SLF001
     if foreign:
         names = ", ".join(sorted(layer.__qualname__ for layer in foreign))
         raise TrainingError(
@@ -142,8 +142,8 @@ def _check(made: Any, kind: str, image_shape: tuple[int, int, int], classes: int
         )
 
 
-def _ends_in_softmax(made: Any) -> bool:
-    layers = made.layers
+def _ends_in_softmax(network: Any) -> bool:
+    layers = network.layers
     last = layers[-1] if layers else None
     return type(last).__name__ == "Softmax" or getattr(getattr(last, "activation", None), "__name__", "") == "softmax"
 

@@ -1,9 +1,9 @@
-"""What the built-in networks end in, and the check that images survive their blocks."""
+"""The last layers of the built-in networks, and the check that images are large enough for their blocks."""
 
 from typing import Any
 
 from glyphline.errors import TrainingError
-from glyphline.params.train import ModelParams
+from glyphline.params.model import ModelParams
 from glyphline.training.keras_import import import_keras
 
 BATCH_NORM_MOMENTUM = 0.9
@@ -11,12 +11,12 @@ BATCH_NORM_MOMENTUM = 0.9
 
 
 def check_blocks(side: int, blocks: int, halvings: int) -> None:
-    """See to it that something is left of an image after the halvings of its smaller side.
+    """Check that an image has a pixel left after the halvings of its smaller side.
 
     Args:
         side: in pixels.
         blocks: of the network.
-        halvings: that the blocks make.
+        halvings: of the image's sides in all blocks.
 
     Raises:
         TrainingError: nothing is left.

@@ -1,9 +1,9 @@
-"""A small residual network, for images that a plain one does not do justice to."""
+"""A small residual network, for images that are too hard for the plain one."""
 
 from collections.abc import Callable
 from typing import Any
 
-from glyphline.params.train import ModelParams
+from glyphline.params.model import ModelParams
 from glyphline.training.keras_import import import_keras
 from glyphline.training.networks.head import BATCH_NORM_MOMENTUM, check_blocks, head
 
@@ -38,12 +38,12 @@ def body(params: ModelParams, side: int, classes: int) -> Callable[[Any], Any]:
 
     def unit(x: Any, filters: int, stride: int, name: str) -> Any:
         before = activated(x, f"{name}_1")
-        # The way round has to change shape with the way through.
+        # The shortcut has to change shape with the convolutions.
         same = stride == 1 and x.shape[-1] == filters
-        around = x if same else convolved(before, filters, 1, stride, f"{name}_around")
-        through = convolved(before, filters, params.kernel_size, stride, f"{name}_1")
-        through = convolved(activated(through, f"{name}_2"), filters, params.kernel_size, 1, f"{name}_2")
-        return layers.Add(name=f"add_{name}")([around, through])
+        shortcut = x if same else convolved(before, filters, 1, stride, f"{name}_around")
+        residual = convolved(before, filters, params.kernel_size, stride, f"{name}_1")
+        residual = convolved(activated(residual, f"{name}_2"), filters, params.kernel_size, 1, f"{name}_2")
+        return layers.Add(name=f"add_{name}")([shortcut, residual])
 
     def apply(x: Any) -> Any:
         x = convolved(x, params.filters[0], params.first_kernel_size, 1, "first")

@@ -63,4 +63,4 @@ def choose_launcher(setup: WorkerSetup, tune: TuneParams) -> AbstractContextMana
     from glyphline.tuning.launchers.processes import ProcessWorkers
 
     gpus = visible_devices(tune.gpus_per_trial, tune.workers)
-    return ProcessWorkers(setup, tune.workers, threads=max(1, hardware.threads() // tune.workers), gpus=gpus)
+    return ProcessWorkers(setup, tune.workers, threads=max(1, hardware.usable_cores() // tune.workers), gpus=gpus)

@@ -1,6 +1,5 @@
 """Worker processes on this machine: each loads Keras once and runs many trials with its share of the cores."""
 
-import multiprocessing
 import os
 import signal
 import socket
@@ -9,8 +8,7 @@ from multiprocessing import connection
 from multiprocessing.connection import Connection
 from typing import Any
 
-from glyphline import environment
-from glyphline.preload_process import deaf_to_interrupts, live_as_child
+from glyphline import child_process, environment
 from glyphline.tuning.launchers.launcher import WorkerSetup
 from glyphline.tuning.launchers.worker import Message, serve
 from glyphline.tuning.launchers.worker_pool import WorkerLost, WorkerPool
@@ -38,14 +36,9 @@ class ProcessWorkers(WorkerPool["_PipeConnection"]):
         variables = thread_limits(self._threads)
         if self._gpus:
             variables["CUDA_VISIBLE_DEVICES"] = self._gpus[slot]
-        # Spawned: a fork of a process that has threads, as TensorFlow has, may never wake up.
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        process = context.Process(target=_main, args=(self._setup, theirs), daemon=True)
-        with environment.changed(variables), deaf_to_interrupts():
-            process.start()
-        theirs.close()
-        return _PipeConnection(process, ours)
+        with environment.changed(variables):
+            process, pipe = child_process.spawn(_main, self._setup)
+        return _PipeConnection(process, pipe)
 
     def receive(
         self, connections: Sequence["_PipeConnection"], timeout_s: float
@@ -90,10 +83,7 @@ def thread_limits(threads: int) -> dict[str, str]:
     return dict.fromkeys(names, str(threads))
 
 
-def _main(setup: WorkerSetup, pipe: Connection) -> None:
-    # The process that has the scheduler decides what becomes of the trials.
-    live_as_child()
-
+def _main(pipe: Connection, setup: WorkerSetup) -> None:
     def request(message: Message) -> Any:
         pipe.send(message)
         return pipe.recv()

@@ -1,4 +1,4 @@
-"""A person's own images, copied into data/raw as one file."""
+"""The user's own images, copied into data/raw as one file."""
 
 import shutil
 import tempfile
@@ -11,26 +11,26 @@ from glyphline.records import RawFile, RawManifest
 
 
 def fetch(dataset: str, path: Path, folder: Path) -> RawManifest:
-    """Copy an .npz file, or pack a folder of class folders, into `folder`.
+    """Copy an .npz file, or a folder of class folders as one zip, into `folder`.
 
     Args:
-        dataset: the name that the images go by.
+        dataset: the name of the data set.
         path: what `data.path` points to.
         folder: where to put it.
 
     Raises:
-        DataError: there is nothing there, it is neither of the two, or something in it is no image.
+        DataError: the path does not exist, it is neither of the two, or something in it is no image.
     """
     if path.is_dir():
         reader, name = "folder", folders.NAME
-        counts, classes = folders.pack(path, folder / name)
+        counts, classes = folders.write_zip(path, folder / name)
     elif path.is_file() and path.suffix == ".npz":
         reader, name = "npz", npz.NAME
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unpacked-") as scratch:
-            parts = npz.read(path, Path(scratch))
-            classes = npz.classes(parts)
-            counts = {split: len(part.labels) for split, part in parts.items()}
-        with files.whole(folder / name) as partial:
+            official = npz.read(path, Path(scratch))
+            classes = npz.classes(official)
+            counts = {split: len(labeled.labels) for split, labeled in official.items()}
+        with files.atomic_file(folder / name) as partial:
             shutil.copyfile(path, partial)
     else:
         what = "is neither a folder nor an .npz file" if path.exists() else "does not exist"

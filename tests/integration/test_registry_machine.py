@@ -27,8 +27,8 @@ from glyphline.registry.log_events import (
     VersionDeleted,
     VersionJudged,
 )
+from glyphline.registry.registered_model import RegisteredModel
 from glyphline.registry.state import fold
-from glyphline.registry.versions import RegisteredModel
 from tests.registered import DyingClient, Killed, Runs
 
 # So small that a walk goes through several runs of the history, and ends amid the change from one to the next.

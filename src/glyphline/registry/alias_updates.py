@@ -25,8 +25,8 @@ from glyphline.registry import state as states
 from glyphline.registry.alias_reconciliation import TAKEOVER, LocalWriter, RegistrySnapshot
 from glyphline.registry.log_events import AliasChangedByHand, AliasRestored, LogEvent
 from glyphline.registry.machine_lock import actor
+from glyphline.registry.registered_model import RegisteredModel
 from glyphline.registry.state import MANAGED, PREVIOUS, RegistryState
-from glyphline.registry.versions import RegisteredModel
 
 if TYPE_CHECKING:
     from glyphline.registry.log import Entries, Log

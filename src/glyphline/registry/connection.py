@@ -7,7 +7,7 @@ from typing import Any
 from glyphline import environment
 from glyphline.errors import DriverMissingError, PipelineError, ReadOnlyError, RegistryError, TrackingError
 from glyphline.redaction import redact
-from glyphline.registry.versions import RegisteredModel
+from glyphline.registry.registered_model import RegisteredModel
 
 
 @contextmanager

@@ -8,8 +8,8 @@ from glyphline.records import Evaluation
 from glyphline.registry import judgement
 from glyphline.registry.gate import DECIMALS
 from glyphline.registry.log_events import VersionJudged
+from glyphline.registry.registered_model import RegisteredModel
 from glyphline.registry.state import RegistryState
-from glyphline.registry.versions import RegisteredModel
 
 DIGEST_CHARACTERS = 12
 MAX_DESCRIPTION_CHARACTERS = 5000

@@ -10,9 +10,9 @@ from typing import Any
 
 from glyphline.registry import log_events, segment
 from glyphline.registry.log_events import ENTRIES_PER_RUN, LogEvent
+from glyphline.registry.registered_model import RegisteredModel
 from glyphline.registry.segment import Segment, damaged
 from glyphline.registry.state import RegistryState, fold
-from glyphline.registry.versions import RegisteredModel
 
 RUN_TAG = "history"
 # The first version nearly always has the tag; the rest is for models that had versions before their history began.

@@ -16,12 +16,12 @@ from glyphline.registry.judgement import GateRequest, decision, judge
 from glyphline.registry.labels import DIGEST_CHARACTERS
 from glyphline.registry.location import RegistryLocation
 from glyphline.registry.log_events import LogEvent, VersionJudged
+from glyphline.registry.registered_model import MACHINE_TAG
 from glyphline.registry.rescoring import Rescore
 from glyphline.registry.run_artifacts import VersionArtifacts
 from glyphline.registry.session import Session, open_for_registration
 from glyphline.registry.signing import Keys
 from glyphline.registry.state import CHAMPION, RegistryState
-from glyphline.registry.versions import MACHINE_TAG
 
 logger = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from glyphline.registry.alias_updates import AliasUpdater, RegistryView
 from glyphline.registry.location import RegistryLocation
 from glyphline.registry.log_events import LogEvent, VersionJudged
 from glyphline.registry.machine_lock import locked
+from glyphline.registry.registered_model import RegisteredModel
 from glyphline.registry.rescoring import Rescore
 from glyphline.registry.run_artifacts import RunArtifacts
-from glyphline.registry.versions import RegisteredModel
 
 if TYPE_CHECKING:
     from glyphline.registry.log import Log

@@ -289,7 +289,7 @@ def test_a_lucky_trial_does_not_win_against_its_own_re_check(tmp_path):
 
 
 def test_the_best_of_an_earlier_study_are_tried_after_params_yaml(finished, tmp_path):
-    result, _, database = finished
+    earlier, _, database = finished
     target = tmp_path / "optuna.db"
     with sqlite3.connect(database) as source, sqlite3.connect(target) as copy:
         source.backup(copy)
@@ -297,7 +297,7 @@ def test_the_best_of_an_earlier_study_are_tried_after_params_yaml(finished, tmp_
     result = tuning.search(
         params, "next", tuning.StudyLocation(target), Watched(), never_needed, identity={}, objective=bowl
     )
-    best = sorted((row for row in result.rows if row["state"] == "COMPLETE"), key=lambda row: row["val_loss"])[:2]
+    best = sorted((row for row in earlier.rows if row["state"] == "COMPLETE"), key=lambda row: row["val_loss"])[:2]
     tried = [{key: row[key] for key in params.tune.space} for row in result.rows]
     assert tried[1:3] == [{key: row[key] for key in params.tune.space} for row in best]
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 import measurement
+from glyphline import mlflow_client
 from glyphline import params as parameters
 from glyphline.mlflow_sync import experiment_view, store
 from glyphline.paths import Paths
@@ -93,13 +94,13 @@ def main(*, tries: int, quick: bool) -> None:
     params = parameters.read(measurement.ROOT / "params.yaml")
     with tempfile.TemporaryDirectory() as scratch:
         paths = Paths(work=Path(scratch), home=Path(scratch))
-        uri = store.uri(params, paths, {})
+        uri = mlflow_client.store_uri(params, paths, {})
         client = store.connect(uri, paths, timeout_s=60).client
         few, many = (client.create_experiment(name, tags=experiment_view.tags(name, "1")) for name in ("few", "many"))
         fill(client, few, 100)
         hundred = seconds_for(client, few, 1 if quick else tries)
         fill(client, many, 1000)
-        store.keep_quick(uri)
+        store.analyze(uri)
         thousand = seconds_for(client, many, 1 if quick else tries)
     rows = [
         (name, f"{1000 * hundred[name]:.0f}", f"{1000 * thousand[name]:.0f}", f"{thousand[name] / hundred[name]:.2f}")

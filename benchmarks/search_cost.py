@@ -23,7 +23,7 @@ import numpy as np
 
 from glyphline import journal, params, training, tuning
 from glyphline.journal.trial_runs import TrialRuns
-from glyphline.mlflow_sync.projector_process import Projector
+from glyphline.mlflow_sync.projector_process import ProjectorHandle
 from glyphline.params import Params, overlay
 from glyphline.paths import Paths
 from glyphline.tuning.trial import fit_candidate
@@ -83,7 +83,7 @@ def _search(values: Params) -> tuple[float, list[dict[str, float]]]:
         os.environ[SPENT] = str(folder / "spent.jsonl")
         paths = Paths(work=folder, home=folder)
         began = time.perf_counter()
-        with journal.record(values, paths, stage="tune", environ={}, launch=lambda *_: Projector()) as recorder:
+        with journal.record(values, paths, stage="tune", environ={}, launch=lambda *_: ProjectorHandle()) as recorder:
             parent = recorder.start(experiment="digits/tuning", name="benchmark")
             tuning.search(
                 values,

@@ -16,7 +16,7 @@ from glyphline import journal, tuning
 from glyphline import params as parameters
 from glyphline.journal import journal_file
 from glyphline.journal.trial_runs import TrialRuns
-from glyphline.mlflow_sync.projector_process import Projector
+from glyphline.mlflow_sync.projector_process import ProjectorHandle
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.tuning.report import SearchResult
@@ -135,7 +135,7 @@ def recorded(
 ) -> SearchResult:
     """A search whose trials are written to a journal, as the stage writes them."""
     paths = Paths(work=folder, home=folder)
-    with journal.record(params, paths, stage="tune", environ={}, launch=lambda *_: Projector()) as recorder:
+    with journal.record(params, paths, stage="tune", environ={}, launch=lambda *_: ProjectorHandle()) as recorder:
         parent = recorder.start(experiment="bars/tuning", name=STUDY)
         result = run(params, location, TrialRuns(recorder, "bars/tuning", parent), objective, prepare=prepare)
         parent.end()

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from glyphline.mlflow_sync import store
+from glyphline import mlflow_client
 from tests.waiting import until
 
 PASSWORD = "s3cret-word"
@@ -52,16 +52,16 @@ class PostgreSQL:
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
     def query(self, statement: str, database: str = "postgres") -> str:
-        """What `psql` says, one line per row, columns with bars between."""
+        """The output of `psql`: one line per row, with | between its columns."""
         command = [str(self.binaries / "psql"), "-X", "-A", "-t", "-c", statement, self.url(database)]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def binaries() -> Path | None:
     """Folder of PostgreSQL's programs; None where there is none."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     on_path = shutil.which("initdb")
-    return found[-1].parent if found else Path(on_path).resolve().parent if on_path else None
+    return programs[-1].parent if programs else Path(on_path).resolve().parent if on_path else None
 
 
 @contextmanager
@@ -89,11 +89,11 @@ def postgresql() -> Iterator[PostgreSQL]:
         }
         settings = [word for key, value in options.items() for word in ("-c", f"{key}={value}")]
         command = [*as_user, programs / "postgres", "-D", folder / "data", "-p", str(port), *settings]
-        found = PostgreSQL(port, programs)
+        database_server = PostgreSQL(port, programs)
         # At once, without waiting for clients that still hold a connection.
         with started(command, folder / "log", stop=signal.SIGQUIT, cwd="/") as server:
-            until(found.answers, START_S, process=server, log=folder / "log")
-            yield found
+            until(database_server.answers, START_S, process=server, log=folder / "log")
+            yield database_server
 
 
 @contextmanager
@@ -115,24 +115,24 @@ def mlflow_server(uri: str, folder: Path, *, port: int | None = None, artifacts:
     # By itself, SQLAlchemy would look for psycopg2.
     uri = uri.replace("postgresql://", "postgresql+psycopg://", 1)
     own = {"MLFLOW_BACKEND_STORE_URI": uri, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    environment = {**os.environ, **store.environment(STOP_S), **own}
+    environment = {**os.environ, **mlflow_client.environment_variables(STOP_S), **own}
     with answering(command, port, folder / "server.log", cwd=folder, env=environment) as address:
         yield address
 
 
 @contextmanager
 def answering(command: Sequence[str], port: int, log: Path, **options: Any) -> Iterator[str]:
-    """A server that a command starts and that says at `/health` that it is well; gives its address.
+    """A server that a command starts and that answers at `/health`; gives its address.
 
     Args:
         command: that starts it.
         port: of this machine that the command makes it listen on.
-        log: file for what it says.
+        log: file for its output.
         options: for `subprocess.Popen`.
     """
     address = f"http://127.0.0.1:{port}"
     with started(command, log, **options) as server:
-        until(lambda: _is_well(f"{address}/health"), START_S, process=server, log=log)
+        until(lambda: _is_healthy(f"{address}/health"), START_S, process=server, log=log)
         yield address
 
 
@@ -144,13 +144,13 @@ def started(
 
     Args:
         command: that starts it.
-        log: file for what it says: a pipe that nobody reads would fill up and stop it.
+        log: file for its output: a pipe that nobody reads would fill up and stop it.
         stop: what tells it to end.
         options: for `subprocess.Popen`.
     """
-    with log.open("wb") as said:
+    with log.open("wb") as output:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True, **options
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, **options
         )
         try:
             yield process
@@ -173,7 +173,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _is_well(url: str) -> bool:
+def _is_healthy(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:
             return answer.status == 200

@@ -12,7 +12,8 @@ from typing import Self
 
 from glyphline.errors import ParamsError
 
-# Names of files that evaluate leaves and that its run carries as artifacts.
+# Names that files keep when they are copied: as artifacts of a run, or in DVC's cache.
+JOURNAL = "journal.jsonl"
 EVALUATION = "evaluation.json"
 PREDICTIONS = "predictions.npz"
 COST = "cost.json"
@@ -123,7 +124,11 @@ class Paths:
 
     def journal(self, stage: str) -> Path:
         """The journal of the runs that a stage made."""
-        return self.stage(stage) / "journal.jsonl"
+        return self.stage(stage) / JOURNAL
+
+    def journals(self) -> list[Path]:
+        """The journals that stages have left."""
+        return sorted((self.work / "artifacts").glob(f"*/{JOURNAL}"))
 
     @property
     def mlruns(self) -> Path:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from glyphline.mlflow_client import StoreUri
 from glyphline.mlflow_sync import store
 from glyphline.paths import Paths
 from glyphline.registry import RegistryLocation, open_session, promotion, register_run
@@ -16,7 +17,7 @@ def to(tmp_path_factory, default_params):
     """Two versions, of which the second is champion."""
     folder = tmp_path_factory.mktemp("registered")
     uri = f"sqlite:///{folder / 'mlruns' / 'mlflow.db'}"
-    opened_store = store.connect(uri, Paths(folder, folder), timeout_s=60)
+    opened_store = store.connect(StoreUri.parse(uri), Paths(folder, folder), timeout_s=60)
     to = RegistryLocation(uri, NAME, 5, folder / "registry.lock")
     runs = Runs(opened_store.client, folder / "runs")
     assert [register_run(runs.make(correct), to, default_params.registry).promoted for correct in (960, 990)]

@@ -95,7 +95,7 @@ def test_cleaning_leaves_every_registered_version_as_it_was(project):
     studies = len(client.search_runs([trials]))
     assert studies > 2
     said = project.glyphline("gc", "--keep", "0", "--dry-run").out
-    assert "would go" in said
+    assert "would be removed" in said
     assert len(client.search_runs([trials])) == studies
     said = project.glyphline("gc", "--keep", "0").out
     assert f"{studies} runs" in said

@@ -10,8 +10,10 @@ import pytest
 
 from glyphline import journal
 from glyphline.journal import run_files
+from glyphline.mlflow_client import StoreUri
 from glyphline.mlflow_sync import store
-from glyphline.mlflow_sync.projector_process import Projector
+from glyphline.mlflow_sync.dvc_cache import DvcCache
+from glyphline.mlflow_sync.projector_process import ProjectorHandle
 from glyphline.paths import Paths
 from glyphline.values import Split
 from tests.conftest import made_split
@@ -22,7 +24,7 @@ from tests.registered import made_archive
 def migrated_store(tmp_path_factory) -> Path:
     """An MLflow database with tables and without runs; the first migration takes seconds."""
     home = tmp_path_factory.mktemp("migrated")
-    store.connect(f"sqlite:///{home / 'mlruns' / 'mlflow.db'}", Paths(home, home), timeout_s=60)
+    store.connect(StoreUri.parse(f"sqlite:///{home / 'mlruns' / 'mlflow.db'}"), Paths(home, home), timeout_s=60)
     return home / "mlruns" / "mlflow.db"
 
 
@@ -57,9 +59,9 @@ def of_ours(names: Iterable[str]) -> list[str]:
     return sorted(name for name in names if not name.startswith("system/"))
 
 
-def silent(params, paths, stage) -> Projector:
+def silent(params, paths, stage) -> ProjectorHandle:
     """Starts no projector: the journal is all there is."""
-    return Projector()
+    return ProjectorHandle()
 
 
 def record_model(params, paths: Paths, split: Split, *, epochs: int = 3, environ=None, launch=silent) -> str:
@@ -97,18 +99,18 @@ def git(folder, *arguments):
 
 def put_in_dvc(project, *, ref=None):
     """Commit the outs as DVC does: contents in its cache, their MD5s in a committed dvc.lock."""
-    shelf = run_files.FileLocator.of(project.work, project.home)
+    cache = DvcCache.of(project.home)
     lines = ["schema: '2.0'", "stages:"]
     for stage in ("train", "evaluate", "register"):
         if not project.stage(stage).exists():
             continue
         lines += [f"  {stage}:", "    cmd: x", "    outs:"]
         for path in sorted(file for file in project.stage(stage).rglob("*") if file.is_file()):
-            mark = run_files.mark(path, project.work)
-            shelf.cached(mark.md5).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, shelf.cached(mark.md5))
-            shelf.cached(mark.md5).chmod(0o444)
-            lines += [f"    - path: {mark.path}", "      hash: md5", f"      md5: {mark.md5}"]
+            digest = run_files.digest(path, project.work)
+            cache.path(digest.md5).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, cache.path(digest.md5))
+            cache.path(digest.md5).chmod(0o444)
+            lines += [f"    - path: {digest.path}", "      hash: md5", f"      md5: {digest.md5}"]
     (project.work / "dvc.lock").write_text("\n".join(lines) + "\n")
     if not (project.work / ".git").exists():
         git(project.work, "init", "-q", "-b", "main")

@@ -8,7 +8,9 @@ from contextlib import closing
 
 import pytest
 
+from glyphline import mlflow_client
 from glyphline.commands import gc
+from glyphline.mlflow_client import StoreUri
 from glyphline.mlflow_sync import store
 from glyphline.params import overlay
 from glyphline.paths import Paths
@@ -24,9 +26,10 @@ class Cleaned:
     """A project with one champion in its store; its files are older than an hour."""
 
     def __init__(self, project: Paths, params) -> None:
-        self.project, self.uri = project, store.uri(params, project, {})
+        uri = mlflow_client.store_uri(params, project, {})
+        self.project, self.uri = project, uri.text
         self.params = overlay(params, {"registry.name": NAME, "tracking.uri": self.uri})
-        opened = store.connect(self.uri, project, 5)
+        opened = store.connect(uri, project, 5)
         self.experiment_id = opened.experiment("digits")
         self.client = opened.client
         self.runs = Runs(self.client, project.mlruns / "made", experiment="digits")
@@ -67,8 +70,8 @@ def test_folders_that_look_like_runs_and_models_and_that_nobody_knows_go(cleaned
     places = (f"digits/{UNKNOWN_RUN}", f"digits/models/{UNKNOWN_MODEL}")
     cleaned.put(*places, "digits/traces", f"7/{UNKNOWN_RUN}")
     plan = cleaned.clean()
-    assert {path.relative_to(cleaned.artifacts).as_posix() for path in plan.strays} == set(places)
-    assert plan.unsure == 0
+    assert {path.relative_to(cleaned.artifacts).as_posix() for path in plan.unowned_folders} == set(places)
+    assert plan.kept_folders == 0
     assert not any((cleaned.artifacts / place).exists() for place in places)
     assert (cleaned.artifacts / "digits/traces").exists()
     assert (cleaned.artifacts / f"7/{UNKNOWN_RUN}").exists()
@@ -78,15 +81,17 @@ def test_folders_that_look_like_runs_and_models_and_that_nobody_knows_go(cleaned
 def test_a_second_store_takes_nothing_of_the_first(cleaned, migrated_store):
     shutil.copy(migrated_store, cleaned.project.mlruns / "other.db")
     other = f"sqlite:///{cleaned.project.mlruns / 'other.db'}"
-    store.connect(other, cleaned.project, 5).experiment("digits")
+    store.connect(StoreUri.parse(other), cleaned.project, 5).experiment("digits")
     plan = cleaned.clean(keep=0, **{"tracking.uri": other})
-    assert (plan.runs, plan.strays) == ((), ())
-    assert plan.unsure == len([*cleaned.artifacts.glob("digits/models/*"), *cleaned.artifacts.glob("digits/*")]) - 1
+    assert (plan.runs, plan.unowned_folders) == ((), ())
+    assert (
+        plan.kept_folders == len([*cleaned.artifacts.glob("digits/models/*"), *cleaned.artifacts.glob("digits/*")]) - 1
+    )
     assert cleaned.model.exists()
     # Nor the first of the second, from now on.
     cleaned.put(f"digits/{UNKNOWN_RUN}")
     plan = cleaned.clean()
-    assert (plan.strays, plan.unsure) == ((), 1)
+    assert (plan.unowned_folders, plan.kept_folders) == ((), 1)
 
 
 def test_another_database_at_the_address_of_the_first_takes_nothing(cleaned):
@@ -95,32 +100,32 @@ def test_another_database_at_the_address_of_the_first_takes_nothing(cleaned):
         database.execute("UPDATE experiments SET creation_time = creation_time + 1")
         database.commit()
     plan = cleaned.clean()
-    assert (plan.strays, plan.unsure) == ((), 1)
+    assert (plan.unowned_folders, plan.kept_folders) == ((), 1)
 
 
-def test_a_folder_from_before_the_marker_has_no_strays(cleaned):
+def test_a_folder_from_before_the_marker_keeps_its_unowned_folders(cleaned):
     (cleaned.artifacts / ".stores").unlink()
     cleaned.put(f"digits/{UNKNOWN_RUN}")
     plan = cleaned.clean()
-    assert (plan.strays, plan.unsure) == ((), 1)
+    assert (plan.unowned_folders, plan.kept_folders) == ((), 1)
 
 
 def test_a_project_that_is_reached_by_another_path_loses_nothing(cleaned, tmp_path_factory):
     link = tmp_path_factory.mktemp("link") / "project"
     link.symlink_to(cleaned.project.home)
-    assert cleaned.clean(project=Paths(link, link)).strays == ()
+    assert cleaned.clean(project=Paths(link, link)).unowned_folders == ()
     assert cleaned.model.exists()
 
 
 def test_the_champion_of_a_deleted_experiment_stays(cleaned):
     cleaned.client.delete_experiment(cleaned.experiment_id)
-    assert cleaned.clean(keep=0).strays == ()
+    assert cleaned.clean(keep=0).unowned_folders == ()
     assert cleaned.model.exists()
 
 
 def test_a_deleted_model_that_is_champion_stays(cleaned):
     cleaned.client.delete_logged_model(cleaned.model.parent.name)
-    assert cleaned.clean(keep=0).strays == ()
+    assert cleaned.clean(keep=0).unowned_folders == ()
     assert cleaned.model.exists()
 
 
@@ -134,7 +139,7 @@ def test_a_deleted_model_of_a_run_in_the_history_stays(cleaned):
     cleaned.client.delete_logged_model(model_id)
     plan = cleaned.clean(keep=0)
     assert run_id not in {run.run_id for run in plan.runs}
-    assert plan.strays == ()
+    assert plan.unowned_folders == ()
     assert cleaned.model.exists()
 
 

@@ -9,7 +9,6 @@ import pytest
 import glyphline
 from glyphline import files
 from glyphline.errors import ArtifactError, ParamsError, RegistryError
-from glyphline.mlflow_sync import store
 from glyphline.registry import RegistryLocation, register_run
 from glyphline.training import archive
 from glyphline.training.keras_import import import_keras as load_keras
@@ -33,7 +32,7 @@ def released(project, root, default_params, network, monkeypatch):
 
     shutil.copy(root / "params.yaml", project.params)
     monkeypatch.chdir(project.work)
-    to = RegistryLocation.of(default_params, project, store.uri(default_params, project))
+    to = RegistryLocation.of(default_params, project)
     runs = Runs(MlflowClient(to.uri, to.uri), project.work / "runs")
     candidate = runs.make(980)
     folder = runs.folder_of(candidate)

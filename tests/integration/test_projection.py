@@ -19,9 +19,10 @@ import pytest
 from glyphline import files, journal, mlflow_sync
 from glyphline.errors import TrackingError
 from glyphline.journal import journal_file
-from glyphline.journal.run_events import End, Metrics, Start
-from glyphline.journal.run_files import FileLocator
+from glyphline.journal.run_events import MetricsLogged, RunEnded, RunStarted
+from glyphline.mlflow_client import StoreUri
 from glyphline.mlflow_sync import projector, projector_process, store
+from glyphline.mlflow_sync.file_locator import FileLocator
 from tests import calls
 from tests.conftest import ROOT, environment
 from tests.integration.conftest import of_ours, record_evaluation, record_model, rows, silent
@@ -30,14 +31,14 @@ from tests.waiting import until
 
 @pytest.fixture
 def opened(project):
-    return store.connect(f"sqlite:///{project.mlruns / 'mlflow.db'}", project, timeout_s=5)
+    return store.connect(StoreUri.parse(f"sqlite:///{project.mlruns / 'mlflow.db'}"), project, timeout_s=5)
 
 
 @pytest.fixture
 def projection(opened, project):
     from glyphline.mlflow_sync.projection import Projection
 
-    return Projection(opened, FileLocator.of(project.work, project.home).find)
+    return Projection(opened, FileLocator.of(project).find)
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def run_of(opened):
     """The one run of a key."""
 
     def find(key):
-        (run,) = opened.client.search_runs(opened.experiment_ids(), f"tags.`glyphline.run_key` = '{key}'")
+        (run,) = opened.client.search_runs([*opened.experiments()], f"tags.`glyphline.run_key` = '{key}'")
         return run
 
     return find
@@ -76,9 +77,9 @@ def test_a_recorded_run_is_whole_in_the_store(default_params, project, train_spl
 def test_the_times_are_those_of_the_journal_not_of_the_sending(default_params, project, opened, projection, run_of):
     writer = journal_file.Writer.open(project.journal("train"), "train")
     key = writer.new_key()
-    writer.append(Start(run=key, experiment="shapes", name="old", time=1_000_000))
-    writer.append(Metrics(run=key, values={"val_loss": 1.0}, time=1_000_500))
-    writer.append(End(run=key, status="FINISHED", time=1_001_000))
+    writer.append(RunStarted(run=key, experiment="shapes", name="old", time=1_000_000))
+    writer.append(MetricsLogged(run=key, values={"val_loss": 1.0}, time=1_000_500))
+    writer.append(RunEnded(run=key, status="FINISHED", time=1_001_000))
     writer.close()
     projection.send(journal_file.read(project.journal("train")))
     run = run_of(key)
@@ -151,7 +152,7 @@ def test_a_model_that_a_crash_left_half_made_is_finished_not_made_twice(
 ):
     key = record_model(default_params, project, train_split)
     history = journal_file.read(project.journal("train"))
-    projection.send(journal_file.History(history.id, history.stage, {key: history.runs[key][:2]}))
+    projection.send(journal_file.Journal(history.id, history.stage, {key: history.runs[key][:2]}))
     run_id = projection.index.find(key).info.run_id
     half = opened.client.create_logged_model(
         opened.experiment("shapes"),
@@ -170,10 +171,10 @@ import os, sys
 from pathlib import Path
 from glyphline import journal, params
 from glyphline.paths import Paths
-from glyphline.mlflow_sync.projector_process import Projector
+from glyphline.mlflow_sync.projector_process import ProjectorHandle
 work = Path(sys.argv[1])
 chosen = params.read(Path(sys.argv[2]))
-with journal.record(chosen, Paths(work, work), stage="train", launch=lambda *_: Projector()) as recorder:
+with journal.record(chosen, Paths(work, work), stage="train", launch=lambda *_: ProjectorHandle()) as recorder:
     run = recorder.start("shapes")
     for step in range(50):
         run.metrics({"val_loss": 1.0 / (step + 1)}, step=step)
@@ -302,7 +303,7 @@ def test_a_run_of_a_deleted_experiment_is_left_out_and_said_once_and_the_others_
         study = recorder.start("shapes/tuning", name="study")
     with caplog.at_level(logging.WARNING, logger="glyphline"):
         assert mlflow_sync.sync(default_params, project).runs_made == 1
-    (sent,) = opened.client.search_runs(opened.experiment_ids())
+    (sent,) = opened.client.search_runs([*opened.experiments()])
     assert sent.data.tags["glyphline.run_key"] == study.key
     (warning,) = [entry.getMessage() for entry in caplog.records]
     assert warning.startswith("1 runs were left out: experiment shapes")
@@ -318,14 +319,14 @@ def test_a_run_of_a_deleted_experiment_is_left_out_and_said_once_and_the_others_
 def test_a_projector_tells_of_a_deleted_experiment_and_ends(default_params, project, train_split, opened):
     opened.client.delete_experiment(opened.experiment("shapes"))
     record_model(default_params, project, train_split)
-    said = []
+    warnings = []
     job = projector_process.ProjectorJob(
-        "train", str(project.work), str(project.home), opened.uri, timeout_s=5.0, signal=-1
+        "train", str(project.work), str(project.home), opened.uri.text, timeout_s=5.0, warning_handle=-1
     )
-    voice = SimpleNamespace(say=said.append)
-    projector.Follower(job, journal_file.Reader.open(project.journal("train")), voice).run()
-    assert "experiment shapes" in said[-1]
-    assert "mlflow experiments restore" in said[-1].splitlines()[1]
+    warning_pipe = SimpleNamespace(send=warnings.append)
+    projector.Follower(job, journal_file.Reader.open(project.journal("train")), warning_pipe).run()
+    assert "experiment shapes" in warnings[-1]
+    assert "mlflow experiments restore" in warnings[-1].splitlines()[1]
 
 
 def test_a_store_that_another_process_holds_is_not_told_as_a_dead_server(default_params, project, train_split):
@@ -394,7 +395,7 @@ def test_the_projector_shows_a_run_while_the_stage_works_and_its_end_afterwards(
         wait_for_status(project, "RUNNING")
         run.metrics({"val_loss": 0.5}, step=1)
     wait_for_status(project, "FINISHED")
-    with store.projecting(project, timeout_s=10):
+    with store.projection_lock(project, timeout_s=10):
         before = rows(project)
     assert len(of_ours(key for key, *_ in before["metrics"])) == 2
     mlflow_sync.flush(default_params, project)

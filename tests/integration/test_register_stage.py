@@ -10,7 +10,7 @@ from glyphline import files, records, registry
 from glyphline.commands import restore_versions
 from glyphline.errors import ArtifactError, RegistryError, TrackingError
 from glyphline.journal import last_key
-from glyphline.mlflow_sync import flush, store
+from glyphline.mlflow_sync import flush
 from glyphline.records import Cost, Decision
 from glyphline.registry import RegistryLocation, rescorer
 from glyphline.registry.log_events import VersionJudged
@@ -189,7 +189,7 @@ def test_a_missing_evaluation_names_the_stage_to_run(params, evaluated):
 def judged(params, evaluated) -> VersionJudged:
     """What the log says of the version of the evaluated project."""
     register.run(params, evaluated)
-    with registry.open_session(RegistryLocation.of(params, evaluated, store.uri(params, evaluated))) as session:
+    with registry.open_session(RegistryLocation.of(params, evaluated)) as session:
         return session.reconcile().state.judgement(1)
 
 

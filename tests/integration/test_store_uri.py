@@ -11,8 +11,8 @@ COMMANDS = (["sync"], ["models"], ["history"], ["gc", "--dry-run"], ["compare", 
 
 
 @pytest.fixture(params=COMMANDS, ids=lambda command: command[0])
-def told(request, project, root, monkeypatch, capfd):
-    """Run the command over a store: `told(uri)` gives what it says."""
+def output_of(request, project, root, monkeypatch, capfd):
+    """Run the command over a store: `output_of(uri)` gives the lines that it prints."""
 
     def run_over(uri):
         shutil.copy(root / "params.yaml", project.params)
@@ -20,9 +20,9 @@ def told(request, project, root, monkeypatch, capfd):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
         capfd.readouterr()
         assert run(request.param) == 5
-        said = capfd.readouterr()
-        assert said.out == ""
-        return said.err.splitlines()
+        output = capfd.readouterr()
+        assert output.out == ""
+        return output.err.splitlines()
 
     return run_over
 
@@ -30,16 +30,16 @@ def told(request, project, root, monkeypatch, capfd):
 @pytest.mark.parametrize(
     "uri", ["http://localhost:99999", "http://a..b", "http://[::1", "postgresql://ann:hidden@host:port/db"]
 )
-def test_an_unreadable_uri_is_two_lines(told, uri):
-    error, fix = told(uri)
+def test_an_unreadable_uri_is_two_lines(output_of, uri):
+    error, fix = output_of(uri)
     assert error.startswith("error: the tracking store's URI")
     assert "hidden" not in error
     assert fix.startswith("fix: correct tracking.uri")
 
 
-def test_a_database_without_its_driver_is_two_lines(told):
+def test_a_database_without_its_driver_is_two_lines(output_of):
     with socket.create_server(("127.0.0.1", 0)) as server:
-        error, fix = told(f"mysql+mysqlconnector://ann:hidden@127.0.0.1:{server.getsockname()[1]}/db")
+        error, fix = output_of(f"mysql+mysqlconnector://ann:hidden@127.0.0.1:{server.getsockname()[1]}/db")
     assert "needs a Python package that is missing" in error
     assert "mysql" in error
     assert "hidden" not in error

@@ -11,7 +11,7 @@ import pytest
 
 from glyphline import mlflow_sync
 from glyphline.journal import journal_file
-from glyphline.mlflow_sync import journal_sources
+from glyphline.mlflow_sync import dvc_lock
 from tests.conftest import environment
 from tests.integration.conftest import git, put_in_dvc, record_evaluation, record_model, rows
 
@@ -77,7 +77,7 @@ def test_experiments_of_one_name_on_two_commits_are_both_found(default_params, p
         record_evaluation(default_params, project)
         put_in_dvc(project, ref=f"refs/exps/{first * 2}/{first * 38}/lr3")
         shutil.rmtree(project.work / "artifacts")
-    assert list(journal_sources.experiments(project.work)) == ["lr3"]
+    assert list(dvc_lock.experiments(project.work)) == ["lr3"]
     assert mlflow_sync.sync(default_params, project).runs_made == 2
 
 
@@ -131,10 +131,10 @@ import sys
 from pathlib import Path
 from glyphline import journal, params
 from glyphline.paths import Paths
-from glyphline.mlflow_sync.projector_process import Projector
+from glyphline.mlflow_sync.projector_process import ProjectorHandle
 paths = Paths.find(Path.cwd())
 chosen = params.read(paths.params)
-with journal.record(chosen, paths, stage="train", launch=lambda *_: Projector()) as recorder:
+with journal.record(chosen, paths, stage="train", launch=lambda *_: ProjectorHandle()) as recorder:
     run = recorder.start("shapes")
     run.params(chosen.flat())
     paths.history.write_text(str(chosen.train.learning_rate))

@@ -67,7 +67,7 @@ def test_the_run_and_the_record_say_what_was_chosen_and_why(project, capfd):
     tags = {
         key: value
         for event in events(project)
-        if isinstance(event, run_events.Tags)
+        if isinstance(event, run_events.TagsLogged)
         for key, value in event.values.items()
     }
     assert tags["glyphline.precision"] == trained.precision

@@ -7,25 +7,25 @@ from glyphline.mlflow_sync import artifact_owners
 
 def test_the_first_store_is_alone_until_a_second_comes(tmp_path):
     folder = tmp_path / "artifacts"
-    artifact_owners.claim(folder, "one")
-    artifact_owners.claim(folder, "one")
-    assert artifact_owners.is_sole(folder, "one")
-    artifact_owners.claim(folder, "two")
-    assert not artifact_owners.is_sole(folder, "one")
-    assert not artifact_owners.is_sole(folder, "two")
+    artifact_owners.add(folder, "one")
+    artifact_owners.add(folder, "one")
+    assert artifact_owners.is_sole_owner(folder, "one")
+    artifact_owners.add(folder, "two")
+    assert not artifact_owners.is_sole_owner(folder, "one")
+    assert not artifact_owners.is_sole_owner(folder, "two")
 
 
 def test_a_folder_with_files_and_no_marker_is_nobodys(tmp_path):
     (tmp_path / "digits").mkdir()
-    artifact_owners.claim(tmp_path, "one")
+    artifact_owners.add(tmp_path, "one")
     assert not (tmp_path / artifact_owners.MARKER).exists()
-    assert not artifact_owners.is_sole(tmp_path, "one")
+    assert not artifact_owners.is_sole_owner(tmp_path, "one")
 
 
 def test_an_empty_marker_is_nobodys(tmp_path):
     (tmp_path / artifact_owners.MARKER).touch()
-    artifact_owners.claim(tmp_path, "one")
-    assert not artifact_owners.is_sole(tmp_path, "one")
+    artifact_owners.add(tmp_path, "one")
+    assert not artifact_owners.is_sole_owner(tmp_path, "one")
 
 
 @pytest.mark.parametrize("other", [("sqlite:///b", "x", 1), ("sqlite:///a", "y", 1), ("sqlite:///a", "x", 2)])

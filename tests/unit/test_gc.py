@@ -30,7 +30,7 @@ def test_what_a_version_or_a_history_refers_to_stays_however_old():
     runs = [stored(n) for n in range(1, 5)]
     plan = planned(runs, frozenset({"r1"}), frozenset({"m2"}), keep=0)
     assert names(plan) == {"r3", "r4"}
-    assert plan.kept == 2
+    assert plan.kept_runs == 2
 
 
 def test_trials_go_with_their_study_and_count_for_nothing():

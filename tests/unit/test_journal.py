@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from glyphline.errors import ArtifactError, TrackingError
 from glyphline.journal import journal_file, run_events
-from glyphline.journal.run_events import End, Metrics, Start, decode, encode
+from glyphline.journal.run_events import MetricsLogged, RunEnded, RunStarted, decode, encode
 from tests import calls
 from tests.conftest import environment
 
@@ -30,13 +30,13 @@ def path(tmp_path):
 def begun(path, *, parent=None):
     writer = journal_file.Writer.open(path, "train")
     key = writer.new_key()
-    writer.append(Start(run=key, experiment="shapes", name="a", parent=parent))
+    writer.append(RunStarted(run=key, experiment="shapes", name="a", parent=parent))
     return writer, key
 
 
 @given(st.dictionaries(st.text(min_size=1), st.floats(), min_size=1), st.integers(0, 10**9))
 def test_metrics_come_back_as_they_were_even_nan_and_infinity(values, step):
-    back = decode(encode(Metrics(run="k", values=values, step=step)))
+    back = decode(encode(MetricsLogged(run="k", values=values, step=step)))
     assert back.step == step
     assert all(
         back.values[name] == value or (math.isnan(value) and math.isnan(back.values[name]))
@@ -45,16 +45,16 @@ def test_metrics_come_back_as_they_were_even_nan_and_infinity(values, step):
 
 
 def test_every_line_is_strict_json():
-    line = encode(Metrics(run="k", values={"loss": math.nan}))
+    line = encode(MetricsLogged(run="k", values={"loss": math.nan}))
     json.loads(line, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
 
 
 def test_a_reader_sees_an_event_as_soon_as_append_returns(path):
     writer, key = begun(path)
-    writer.append(Metrics(run=key, values={"loss": 1.0}))
+    writer.append(MetricsLogged(run=key, values={"loss": 1.0}))
     history = journal_file.read(path)
     assert [event.kind for event in history.runs[key]] == ["start", "metrics"]
-    assert not history.complete
+    assert not history.is_complete
     writer.close()
 
 
@@ -70,7 +70,7 @@ def test_keys_begin_with_the_id_of_their_journal_and_differ(path):
 
 def test_a_torn_last_line_is_left_out_and_read_once_it_is_whole(path):
     writer, key = begun(path)
-    line = encode(Metrics(run=key, values={"loss": 1.0}))
+    line = encode(MetricsLogged(run=key, values={"loss": 1.0}))
     reader = journal_file.Reader.open(path)
     with path.open("ab") as stream:
         stream.write(line[:20])
@@ -85,7 +85,7 @@ def test_a_damaged_line_in_the_middle_is_named(path):
     writer, key = begun(path)
     writer.close()
     with path.open("ab") as stream:
-        stream.write(b'{"kind": "metr\n' + encode(End(run=key, status="FINISHED")))
+        stream.write(b'{"kind": "metr\n' + encode(RunEnded(run=key, status="FINISHED")))
     with pytest.raises(ArtifactError, match="line 3") as caught:
         journal_file.read(path)
     assert "dvc" in caught.value.fix
@@ -93,10 +93,10 @@ def test_a_damaged_line_in_the_middle_is_named(path):
 
 def test_a_run_without_an_end_is_failed_once_the_writer_is_gone_at_the_time_of_its_last_event(path):
     writer, key = begun(path)
-    writer.append(Metrics(run=key, values={"loss": 1.0}, time=5_000))
-    assert not any(isinstance(event, End) for event in journal_file.read(path).runs[key])
+    writer.append(MetricsLogged(run=key, values={"loss": 1.0}, time=5_000))
+    assert not any(isinstance(event, RunEnded) for event in journal_file.read(path).runs[key])
     writer.close()
-    assert journal_file.read(path).runs[key][-1] == End(run=key, time=5_000, status="FAILED")
+    assert journal_file.read(path).runs[key][-1] == RunEnded(run=key, time=5_000, status="FAILED")
 
 
 def test_kill_9_frees_the_lock_and_keeps_every_line(path):
@@ -106,19 +106,19 @@ from pathlib import Path
 from glyphline.journal import journal_file, run_events
 writer = journal_file.Writer.open(Path(sys.argv[1]), "train")
 key = writer.new_key()
-writer.append(run_events.Start(run=key, experiment="shapes", name="a"))
+writer.append(run_events.RunStarted(run=key, experiment="shapes", name="a"))
 for step in range(100):
-    writer.append(run_events.Metrics(run=key, values={"loss": 1.0}, step=step))
+    writer.append(run_events.MetricsLogged(run=key, values={"loss": 1.0}, step=step))
 print("ready", flush=True)
 time.sleep(60)
 """
     process = subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE, env=environment())
     assert process.stdout.readline() == b"ready\n"
     reader = journal_file.Reader.open(path)
-    assert reader.is_written()
+    assert reader.has_writer()
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert not reader.is_written()
+    assert not reader.has_writer()
     (events_,) = reader.read().runs.values()
     assert [event.kind for event in events_] == ["start"] + ["metrics"] * 100 + ["end"]
     process.stdout.close()
@@ -148,7 +148,7 @@ def test_a_new_journal_leaves_the_old_file_to_whoever_has_it_open_or_linked(path
 
 def test_last_key_is_the_last_run_without_a_parent(path):
     writer, parent = begun(path)
-    writer.append(Start(run=writer.new_key(), experiment="shapes", name="trial", parent=parent))
+    writer.append(RunStarted(run=writer.new_key(), experiment="shapes", name="trial", parent=parent))
     writer.close()
     assert journal_file.last_key(path) == parent
 
@@ -175,12 +175,12 @@ def test_a_metric_is_one_write_that_waits_for_nobody_and_only_start_and_end_wait
     with near, far:
         # In the place of the file a socket, which keeps writes apart and refuses to be brought to a disk.
         writer = journal_file.Writer(near.fileno(), run_events.Header(id="a", stage="train"), "journal_file")
-        metric = Metrics(run="a1", values={"loss": 0.5, "val_loss": 0.6}, step=0)
+        metric = MetricsLogged(run="a1", values={"loss": 0.5, "val_loss": 0.6}, step=0)
         with calls.noted(*calls.WAITS, "open") as noted:
             writer.append(metric)
         assert far.recv(1 << 16) == encode(metric)
         assert noted == []
-        for event in (Start(run="a1", experiment="shapes", name="a"), End(run="a1", status="FINISHED")):
+        for event in (RunStarted(run="a1", experiment="shapes", name="a"), RunEnded(run="a1", status="FINISHED")):
             with pytest.raises(OSError, match=os.strerror(errno.EINVAL)):
                 writer.append(event)
             assert far.recv(1 << 16) == encode(event)
@@ -202,16 +202,16 @@ def limited():
 @pytest.mark.parametrize("room", [0, 1, 30])
 def test_a_disk_that_is_full_for_a_moment_costs_one_line_and_no_run(path, limited, room):
     writer, key = begun(path)
-    writer.append(Metrics(run=key, values={"loss": 1.0}, step=0))
+    writer.append(MetricsLogged(run=key, values={"loss": 1.0}, step=0))
     reader = journal_file.Reader.open(path)
     limited(path.stat().st_size + room)
     with pytest.raises(OSError, match="File too large") as caught:
-        writer.append(Metrics(run=key, values={"loss": 0.5}, step=1))
+        writer.append(MetricsLogged(run=key, values={"loss": 0.5}, step=1))
     assert caught.value.filename == str(path)
     assert len(reader.read().runs[key]) == 2
     limited(resource.RLIM_INFINITY)
-    writer.append(Metrics(run=key, values={"loss": 0.4}, step=2))
-    writer.append(End(run=key, status="FAILED"))
+    writer.append(MetricsLogged(run=key, values={"loss": 0.4}, step=2))
+    writer.append(RunEnded(run=key, status="FAILED"))
     assert reader.read() == journal_file.read(path)
     assert [event.kind for event in journal_file.read(path).runs[key]] == ["start", "metrics", "metrics", "end"]
     writer.close()
@@ -231,7 +231,7 @@ def test_a_full_device_is_named():
     handle = os.open("/dev/full", os.O_WRONLY)
     writer = journal_file.Writer(handle, run_events.Header(id="a", stage="train"), "/dev/full")
     with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
-        writer.append(Metrics(run="a1", values={"loss": 0.5}))
+        writer.append(MetricsLogged(run="a1", values={"loss": 0.5}))
     os.close(handle)
 
 

@@ -10,21 +10,7 @@ from glyphline.journal import lineage
 from glyphline.journal.run_events import decode, encode
 from glyphline.paths import Paths
 
-LOCK = """schema: '2.0'
-stages:
-  train:
-    cmd: glyphline train
-    deps:
-    - path: data/processed/train
-      hash: md5
-      md5: 1e3aa0b1c2d3e4f5a6b7c8d9e0f1a2b3.dir
-      size: 12
-    outs:
-    - path: artifacts/train/journal.jsonl
-      hash: md5
-      md5: 00112233445566778899aabbccddeeff
-      size: 3
-"""
+LOCK = "schema: '2.0'\nstages: {}\n"
 
 
 def git(folder, *arguments):
@@ -89,12 +75,6 @@ def test_outside_a_repository_the_git_tags_are_missing(default_params, tmp_path)
     found = lineage.collect(default_params, Paths(tmp_path, tmp_path), "train", {})
     assert "mlflow.source.git.commit" not in lineage.tags(found)
     assert lineage.tags(found)["glyphline.seed"] == str(default_params.seed)
-
-
-def test_md5s_of_dvc_lock_are_text_even_where_yaml_could_see_a_number():
-    found = lineage.md5s(LOCK)
-    assert found["train"]["deps"] == {"data/processed/train": "1e3aa0b1c2d3e4f5a6b7c8d9e0f1a2b3.dir"}
-    assert found["train"]["outs"] == {"artifacts/train/journal.jsonl": "00112233445566778899aabbccddeeff"}
 
 
 HELD = {
@@ -247,45 +227,3 @@ def test_changes_that_git_does_not_tell_are_said_to_be_left_out(collect, paths):
     assert found.facts["git"]["dirty"]
     assert found.patch is None
     assert found.facts["git"]["patch_left_out"]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "<<<<<<< HEAD\nstages:\n=======\nstages: {}\n>>>>>>> other\n",
-        "- a\n",
-        "a",
-        "stages: [a]",
-        "stages: {train: a}",
-        "stages: {train: {deps: a}}",
-        "stages: {train: {deps: [a]}}",
-        "stages: {train: {outs: [{md5: a}]}}",
-        "stages: {train: {outs: [{path: [a], md5: a}]}}",
-        "stages: 2024-13-45",
-        "stages: \x00",
-    ],
-)
-def test_a_damaged_dvc_lock_has_no_md5s_and_a_warning(text, caplog):
-    assert lineage.md5s(text) == {}
-    assert "dvc.lock" in caplog.text
-    assert "dvc repro" in caplog.text
-
-
-@pytest.mark.parametrize("text", ["stages:\n", "stages: {}\n"])
-def test_a_dvc_lock_without_stages_is_no_reason_to_warn(text, caplog):
-    assert lineage.md5s(text) == {}
-    assert not caplog.text
-
-
-def test_a_stage_without_deps_has_its_outs():
-    found = lineage.md5s("stages: {fetch: {cmd: a, deps: null, outs: [{path: b, md5: c}]}, empty: null}")
-    assert found == {"fetch": {"deps": {}, "outs": {"b": "c"}}, "empty": {"deps": {}, "outs": {}}}
-
-
-@pytest.mark.parametrize("text", ["", "schema: '2.0'\n"])
-def test_an_empty_dvc_lock_has_no_md5s(text):
-    assert lineage.md5s(text) == {}
-
-
-def test_a_dvc_lock_is_parsed_once_however_often_it_is_asked_about():
-    assert lineage.md5s(LOCK) is lineage.md5s(LOCK)

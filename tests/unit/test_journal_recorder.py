@@ -14,7 +14,7 @@ from glyphline import journal
 from glyphline.errors import ArtifactError
 from glyphline.journal import journal_file, run_events
 from glyphline.journal.trial_runs import TrialRuns
-from glyphline.mlflow_sync.projector_process import Projector
+from glyphline.mlflow_sync.projector_process import ProjectorHandle
 from glyphline.paths import Paths
 from tests.conftest import environment, made_split
 
@@ -40,7 +40,7 @@ def heard(warning):
     if warning is not None:
         os.write(writing, json.dumps(warning).encode() + b"\n")
     os.close(writing)
-    return Projector(reading)
+    return ProjectorHandle(reading)
 
 
 def told(paths, key, kind, stage="train"):
@@ -59,7 +59,7 @@ def test_an_interrupted_block_ends_its_runs(record, paths, error, status):
     with pytest.raises(error):
         stage()
     keys = list(journal_file.read(paths.journal("train")).runs)
-    assert [event.status for key in keys for event in told(paths, key, run_events.End)] == [status, status]
+    assert [event.status for key in keys for event in told(paths, key, run_events.RunEnded)] == [status, status]
 
 
 def test_an_ended_run_ends_once(record, paths):
@@ -67,13 +67,13 @@ def test_an_ended_run_ends_once(record, paths):
         run = recorder.start("shapes")
         run.end("KILLED")
         run.end()
-    assert [event.status for event in told(paths, run.key, run_events.End)] == ["KILLED"]
+    assert [event.status for event in told(paths, run.key, run_events.RunEnded)] == ["KILLED"]
 
 
 def test_the_name_is_that_of_the_dvc_experiment(record, paths):
     with record(environ={"DVC_EXP_NAME": "misty-lake"}) as recorder:
         run = recorder.start("shapes")
-    (start,) = told(paths, run.key, run_events.Start)
+    (start,) = told(paths, run.key, run_events.RunStarted)
     assert start.name == "misty-lake"
     assert start.tags["glyphline.experiment"] == "misty-lake"
 
@@ -81,7 +81,7 @@ def test_the_name_is_that_of_the_dvc_experiment(record, paths):
 def test_without_an_experiment_the_name_says_workspace(record, paths):
     with record() as recorder:
         run = recorder.start("shapes")
-    (start,) = told(paths, run.key, run_events.Start)
+    (start,) = told(paths, run.key, run_events.RunStarted)
     assert start.name == f"workspace-{run.key[:6]}"
 
 
@@ -90,9 +90,9 @@ def test_a_resumed_run_keeps_its_key_and_knows_its_experiment(record, paths):
         run = recorder.start("shapes")
     with record(stage="evaluate") as recorder:
         recorder.resume(run.key).metrics({"test_accuracy": 0.9})
-    (resume,) = told(paths, run.key, run_events.Resume, "evaluate")
+    (resume,) = told(paths, run.key, run_events.RunResumed, "evaluate")
     assert resume.experiment == "shapes"
-    assert not told(paths, run.key, run_events.End, "evaluate")
+    assert not told(paths, run.key, run_events.RunEnded, "evaluate")
 
 
 def test_credentials_never_reach_the_journal(record, paths):
@@ -110,8 +110,8 @@ def test_numpy_numbers_are_written_as_numbers(record, paths):
         run = recorder.start("shapes")
         run.params({"train.batch_size": np.int64(32)})
         run.metrics({"val_loss": np.float32(0.5)}, step=0)
-    assert told(paths, run.key, run_events.Params)[0].values == {"train.batch_size": 32}
-    assert told(paths, run.key, run_events.Metrics)[0].values == {"val_loss": 0.5}
+    assert told(paths, run.key, run_events.ParamsLogged)[0].values == {"train.batch_size": 32}
+    assert told(paths, run.key, run_events.MetricsLogged)[0].values == {"val_loss": 0.5}
 
 
 def test_a_file_is_noted_with_its_digests_and_its_path_from_the_project(record, paths):
@@ -119,7 +119,7 @@ def test_a_file_is_noted_with_its_digests_and_its_path_from_the_project(record, 
         run = recorder.start("shapes")
         paths.history.write_text("a,b\n")
         run.artifact(paths.history, folder="tables")
-    (artifact,) = told(paths, run.key, run_events.Artifact)
+    (artifact,) = told(paths, run.key, run_events.ArtifactLogged)
     assert artifact.file.path == "artifacts/train/history.csv"
     assert artifact.file.size_bytes == 4
     assert artifact.file.md5 == hashlib.md5(b"a,b\n").hexdigest()
@@ -137,7 +137,7 @@ def test_a_split_is_noted_with_our_digest(record, paths):
     with record() as recorder:
         run = recorder.start("shapes")
         run.input(split, context="training", dataset="shapes")
-    (data,) = told(paths, run.key, run_events.Input)
+    (data,) = told(paths, run.key, run_events.InputLogged)
     assert (data.name, data.digest, data.count) == ("shapes-train", split.digest, 12)
 
 
@@ -146,7 +146,7 @@ def test_a_model_takes_any_number_of_images_and_knows_its_classes(record, paths)
         run = recorder.start("shapes")
         paths.model.write_bytes(b"archive")
         run.model(paths.model, image_shape=(8, 9, 3), classes=("a", "b"))
-    (model,) = told(paths, run.key, run_events.Model)
+    (model,) = told(paths, run.key, run_events.ModelLogged)
     assert model.signature.input_shape == (-1, 8, 9, 3)
     assert model.signature.output_shape == (-1, 2)
     assert model.metadata["classes"] == ["a", "b"]
@@ -159,10 +159,10 @@ def test_a_trial_is_a_child_with_its_best_loss_under_its_own_name(record, paths)
         trial.epoch(0, {"val_loss": 0.4})
         trial.end("PRUNED", {"val_loss": 0.4}, "hopeless")
     child = list(journal_file.read(paths.journal("tune")).runs)[1]
-    (start,) = told(paths, child, run_events.Start, "tune")
+    (start,) = told(paths, child, run_events.RunStarted, "tune")
     assert (start.parent, start.name) == (parent.key, "trial-003")
-    assert told(paths, child, run_events.Metrics, "tune")[-1].values == {"best_val_loss": 0.4}
-    assert told(paths, child, run_events.End, "tune")[0].status == "KILLED"
+    assert told(paths, child, run_events.MetricsLogged, "tune")[-1].values == {"best_val_loss": 0.4}
+    assert told(paths, child, run_events.RunEnded, "tune")[0].status == "KILLED"
 
 
 def test_the_projectors_complaint_is_shown_once_at_the_end(record, caplog):

@@ -4,13 +4,13 @@ import threading
 
 from glyphline import journal
 from glyphline.journal import journal_file, run_events
-from glyphline.journal.system_metrics import SystemMetricsSampler, machine
-from glyphline.mlflow_sync.projector_process import Projector
+from glyphline.journal.system_metrics import SystemMetricsSampler, machine_reader
+from glyphline.mlflow_sync.projector_process import ProjectorHandle
 from glyphline.paths import Paths
 
 
 def test_processor_and_memory_are_read_under_the_names_that_the_ui_knows():
-    found = machine()()
+    found = machine_reader()()
     assert {"system/cpu_utilization_percentage", "system/system_memory_usage_megabytes"} <= set(found)
     assert all(name.startswith("system/") for name in found)
     assert 0 < found["system/system_memory_usage_percentage"] < 100
@@ -30,13 +30,15 @@ def test_samples_are_numbered_and_end_with_the_sampler():
     sampler.stop()
     count = len(told)
     assert [number for _, number in told] == list(range(count))
-    assert not any(thread.name == "machine" and thread.is_alive() for thread in [sampler._thread])
+    assert not any(thread.name == "system-metrics" and thread.is_alive() for thread in [sampler._thread])
     assert len(told) == count
 
 
 def test_a_run_tells_of_the_machine_only_after_its_own_first_numbers(default_params, tmp_path):
     paths = Paths(tmp_path, tmp_path)
-    with journal.record(default_params, paths, stage="train", environ={}, launch=lambda *_: Projector()) as recorder:
+    with journal.record(
+        default_params, paths, stage="train", environ={}, launch=lambda *_: ProjectorHandle()
+    ) as recorder:
         run = recorder.start("shapes")
         threading.Event().wait(1.2)
         run.metrics({"val_loss": 1.0, "accuracy": 0.5})
@@ -44,7 +46,7 @@ def test_a_run_tells_of_the_machine_only_after_its_own_first_numbers(default_par
     told = [
         event
         for event in journal_file.read(paths.journal("train")).runs[run.key]
-        if isinstance(event, run_events.Metrics)
+        if isinstance(event, run_events.MetricsLogged)
     ]
     assert list(told[0].values) == ["accuracy", "val_loss"]
     assert any("system/cpu_utilization_percentage" in event.values for event in told[1:])

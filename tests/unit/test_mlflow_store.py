@@ -1,13 +1,17 @@
 """Which store, whether it answers, and that no password is ever shown."""
 
 import socket
+import threading
 
 import pytest
 
 from glyphline.errors import TrackingError
 from glyphline.files import exclusive
 from glyphline.journal import run_files
+from glyphline.mlflow_client import StoreUri, store_uri
 from glyphline.mlflow_sync import projector_process, store, ui_server
+from glyphline.mlflow_sync.dvc_cache import DvcCache
+from glyphline.mlflow_sync.file_locator import FileLocator
 from glyphline.params import overlay
 from glyphline.paths import Paths
 from glyphline.redaction import redact
@@ -22,9 +26,9 @@ def paths(tmp_path):
 def test_params_win_over_the_environment_and_that_over_the_file(default_params, paths):
     named = overlay(default_params, {"tracking.uri": "http://params"})
     environ = {"MLFLOW_TRACKING_URI": "http://environment"}
-    assert store.uri(named, paths, environ) == "http://params"
-    assert store.uri(default_params, paths, environ) == "http://environment"
-    assert store.uri(default_params, paths, {}) == f"sqlite:///{paths.home}/mlruns/mlflow.db"
+    assert store_uri(named, paths, environ).text == "http://params"
+    assert store_uri(default_params, paths, environ).text == "http://environment"
+    assert store_uri(default_params, paths, {}).text == f"sqlite:///{paths.home}/mlruns/mlflow.db"
 
 
 @pytest.mark.parametrize(
@@ -44,15 +48,15 @@ def test_a_relative_database_begins_at_the_main_checkout(default_params, tmp_pat
     home = tmp_path / "home"
     queued = Paths(work=home / ".dvc" / "tmp" / "exps" / "one", home=home)
     expected = expected.replace("HOME", str(home))
-    assert store.uri(overlay(default_params, {"tracking.uri": given}), queued, {}) == expected
-    assert store.uri(default_params, queued, {"MLFLOW_TRACKING_URI": given}) == expected
-    assert store.uri(overlay(default_params, {"tracking.uri": expected}), queued, {}) == expected
+    assert store_uri(overlay(default_params, {"tracking.uri": given}), queued, {}).text == expected
+    assert store_uri(default_params, queued, {"MLFLOW_TRACKING_URI": given}).text == expected
+    assert store_uri(overlay(default_params, {"tracking.uri": expected}), queued, {}).text == expected
 
 
 def test_the_file_of_a_database_is_known_without_its_query(tmp_path):
-    assert store.sqlite_file(f"sqlite:///{tmp_path}/mlflow.db?timeout=30") == tmp_path / "mlflow.db"
-    assert store.sqlite_file("postgresql://host/db") is None
-    store.keep_quick(f"sqlite:///{tmp_path}/mlflow.db?timeout=30")
+    assert StoreUri.parse(f"sqlite:///{tmp_path}/mlflow.db?timeout=30").sqlite_file == tmp_path / "mlflow.db"
+    assert StoreUri.parse("postgresql://host/db").sqlite_file is None
+    store.analyze(StoreUri.parse(f"sqlite:///{tmp_path}/mlflow.db?timeout=30"))
     assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]
 
 
@@ -69,8 +73,8 @@ UNREADABLE = [
 @pytest.mark.parametrize("text", UNREADABLE)
 def test_an_unreadable_uri_is_told_without_its_text(default_params, paths, text):
     for ask in (
-        lambda: store.reach(text, timeout_s=1),
-        lambda: store.uri(default_params, paths, {"MLFLOW_TRACKING_URI": text}),
+        lambda: StoreUri.parse(text).reach(timeout_s=1),
+        lambda: store_uri(default_params, paths, {"MLFLOW_TRACKING_URI": text}),
         lambda: ui_server.server(default_params, paths, environ={"MLFLOW_TRACKING_URI": text}),
     ):
         with pytest.raises(TrackingError, match="cannot be read") as caught:
@@ -85,7 +89,7 @@ def test_a_sign_in_a_password_does_not_hide_the_host(sign):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
         with pytest.raises(TrackingError, match="out of reach") as caught:
-            store.reach(f"postgresql://ann:hid{sign}den@127.0.0.1:{port}/db", timeout_s=5)
+            StoreUri.parse(f"postgresql://ann:hid{sign}den@127.0.0.1:{port}/db").reach(timeout_s=5)
     assert "hid" not in caught.value.problem
 
 
@@ -127,7 +131,7 @@ def test_a_refused_connection_is_known_from_one_knock_and_named_without_the_pass
             calls.noted(calls.CONNECT, "time.sleep") as noted,
             pytest.raises(TrackingError, match="out of reach") as caught,
         ):
-            store.reach(f"http://ann:hidden@127.0.0.1:{port}", timeout_s=5)
+            StoreUri.parse(f"http://ann:hidden@127.0.0.1:{port}").reach(timeout_s=5)
     assert [call.name for call in noted] == [calls.CONNECT]
     assert "hidden" not in caught.value.problem
     assert "glyphline sync" in caught.value.fix
@@ -135,26 +139,44 @@ def test_a_refused_connection_is_known_from_one_knock_and_named_without_the_pass
 
 def test_a_listening_port_is_within_reach():
     with socket.create_server(("127.0.0.1", 0)) as server:
-        store.reach(f"http://127.0.0.1:{server.getsockname()[1]}", timeout_s=5)
+        StoreUri.parse(f"http://127.0.0.1:{server.getsockname()[1]}").reach(timeout_s=5)
 
 
 def test_a_file_needs_no_reaching():
-    store.reach("sqlite:////nowhere/mlflow.db", timeout_s=5)
+    StoreUri.parse("sqlite:////nowhere/mlflow.db").reach(timeout_s=5)
 
 
 def test_waiting_for_another_process_ends(paths):
     with (
         exclusive(paths.mlruns / "projection.lock"),
         pytest.raises(TrackingError, match="another process"),
-        store.projecting(paths, timeout_s=0.1),
+        store.projection_lock(paths, timeout_s=0.1),
     ):
         pass
 
 
+@pytest.mark.parametrize("timeout_s", [None, 60.0])
+def test_a_lock_that_another_process_gives_up_is_taken_after_that(paths, timeout_s):
+    order = []
+
+    def wait():
+        with store.projection_lock(paths, timeout_s):
+            order.append("second")
+
+    waiting = threading.Thread(target=wait)
+    with exclusive(paths.mlruns / "projection.lock"):
+        waiting.start()
+        waiting.join(timeout=0.3)
+        assert waiting.is_alive()
+        order.append("first")
+    waiting.join(timeout=60)
+    assert order == ["first", "second"]
+
+
 def test_a_free_lock_is_taken_at_once(paths):
-    with store.projecting(paths, timeout_s=0.1):
+    with store.projection_lock(paths, timeout_s=0.1):
         pass
-    with store.projecting(paths):
+    with store.projection_lock(paths):
         pass
 
 
@@ -183,17 +205,17 @@ def test_a_file_is_found_by_content_in_the_workspace_then_in_the_cache(paths):
     original = paths.work / "run_files" / "a.txt"
     original.parent.mkdir()
     original.write_text("one")
-    mark = run_files.mark(original, paths.work)
-    shelf = run_files.FileLocator.of(paths.work, paths.home)
-    assert shelf.find(mark) == original
+    digest = run_files.digest(original, paths.work)
+    locator = FileLocator.of(paths)
+    assert locator.find(digest) == original
     original.write_text("two")
-    assert shelf.find(mark) is None
-    cached = shelf.cached(mark.md5)
+    assert locator.find(digest) is None
+    cached = locator.cache.path(digest.md5)
     cached.parent.mkdir(parents=True)
     cached.write_text("one")
-    assert shelf.find(mark) == cached
+    assert locator.find(digest) == cached
     cached.write_text("0ne")
-    assert shelf.find(mark) is None
+    assert locator.find(digest) is None
 
 
 @pytest.mark.parametrize(
@@ -207,4 +229,4 @@ def test_a_file_is_found_by_content_in_the_workspace_then_in_the_cache(paths):
 def test_the_cache_folder_is_the_one_that_dvc_uses(tmp_path, config, expected):
     (tmp_path / ".dvc").mkdir()
     (tmp_path / ".dvc" / "config").write_text(config)
-    assert run_files.cache_folder(tmp_path) == tmp_path / expected
+    assert DvcCache.of(tmp_path).folder == tmp_path / expected

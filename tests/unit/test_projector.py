@@ -11,7 +11,7 @@ from tests.conftest import environment
 GIVES_WAY = """
 import os
 from glyphline.mlflow_sync import projector
-projector._give_way()
+projector._lower_priority()
 print(os.nice(0), os.sched_getscheduler(0) == os.SCHED_IDLE)
 """
 

@@ -1,4 +1,4 @@
-"""The commands that keep the store in order: what it lacks, and what nobody needs any more."""
+"""The commands that keep the store in order: send what it lacks, remove what is old."""
 
 import click
 
@@ -7,32 +7,35 @@ from glyphline.cli import project
 
 @click.command()
 def sync() -> None:
-    """Show in MLflow every run that its store is missing."""
+    """Send to MLflow every run that its store lacks."""
     values, paths = project.opened()
     from glyphline import mlflow_sync
     from glyphline.commands import restore_versions
+    from glyphline.mlflow_sync import dvc_lock
 
-    report = mlflow_sync.sync(values, paths)
+    past = dvc_lock.past(paths.work)
+    report = mlflow_sync.sync(values, paths, past)
     click.echo(f"{report.runs_made} runs made, {report.events_sent} events sent")
-    for restored in restore_versions.run(values, paths):
+    for restored in restore_versions.run(values, paths, past):
         click.echo(f"{restored.name} version {restored.version} registered again")
 
 
 @click.command()
 @click.option("--keep", default=20, show_default=True, type=click.IntRange(0), help="Newest runs and studies to keep.")
-@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be removed.")
 def gc(keep: int, *, dry_run: bool) -> None:
-    """Remove old runs, old studies and stray files; never what a version, an alias or the history needs."""
+    """Remove old runs, old studies and folders without a run; never what a version, an alias or the history needs."""
     values, paths = project.opened()
     from glyphline.commands import gc
 
     plan, size = gc.run(values, paths, keep, dry=dry_run)
-    verb = "would go" if dry_run else "are gone"
-    click.echo(f"{len(plan.runs)} runs and {len(plan.strays)} stray folders {verb}, {size / 1e6:.1f} MB")
-    if plan.unsure:
-        click.echo(f"{plan.unsure} folders that no run knows stay: mlruns/artifacts may hold files of another store")
-    if plan.kept:
-        click.echo(f"{plan.kept} old runs stay: versions or the history refer to them")
+    verb = "would be removed" if dry_run else "were removed"
+    count = len(plan.unowned_folders)
+    click.echo(f"{len(plan.runs)} runs and {count} folders without a run {verb}, {size / 1e6:.1f} MB")
+    if plan.kept_folders:
+        click.echo(f"{plan.kept_folders} folders without a run stay: mlruns/artifacts may hold files of another store")
+    if plan.kept_runs:
+        click.echo(f"{plan.kept_runs} old runs stay: versions or the history refer to them")
 
 
 COMMANDS = (sync, gc)

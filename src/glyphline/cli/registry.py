@@ -24,10 +24,9 @@ WIDTH = 160
 
 
 def _location(values: "Params", paths: Paths) -> "RegistryLocation":
-    from glyphline.mlflow_sync import store
     from glyphline.registry import RegistryLocation
 
-    return RegistryLocation.of(values, paths, store.uri(values, paths))
+    return RegistryLocation.of(values, paths)
 
 
 @contextmanager

@@ -9,12 +9,12 @@ from glyphline.cli import project
 STAGES = {
     "fetch": "Bring the data set to data/raw, every file checked by its digest.",
     "preprocess": "Check, resize and split the images into data/processed.",
-    "tune": "Search for good parameters; goes on where it was interrupted.",
+    "tune": "Search for good parameters; resumes an interrupted search.",
     "train": "Fit the network with the best parameters.",
     "evaluate": "Score the model on the test split.",
     "register": "Register the model and decide whether it becomes champion.",
 }
-# They record runs, and are handed what shows these in MLflow meanwhile.
+# These record runs, and get the function that starts the projector.
 RECORDING = ("tune", "train", "evaluate")
 
 

@@ -1,7 +1,7 @@
-"""Remove what nobody will miss: old runs with their files, old studies, files that no run knows.
+"""Remove old runs with their files, old studies, and folders that no run owns.
 
-Nothing goes that an alias, a registered version of any model, or a history refers to. What goes is first listed, as a
-plan, by a pure function; carrying it out does nothing else.
+Nothing is removed that an alias, a registered version of any model, or a history refers to. A pure function first makes
+a plan of the runs; carrying the plan out does nothing else.
 """
 
 import logging
@@ -13,25 +13,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from glyphline import mlflow_client
+from glyphline.mlflow_client import pages
 from glyphline.mlflow_sync import artifact_owners, store
-from glyphline.mlflow_sync.store_contents import StoreContents, StoredRun, local, pages, store_contents
+from glyphline.mlflow_sync.store_contents import StoreContents, StoredRun, local_path, store_contents
 from glyphline.params import Params
 from glyphline.paths import Paths
-from glyphline.registry import connection
 
 log = logging.getLogger(__name__)
 
 HISTORIES = "registry"
-TUNING = "/tuning"
-# Files may lie in their folder a moment before the run that owns them is known.
-YOUNG_S = 3600.0
-# As MLflow names the folders of runs and of logged models; beside them it has others, as `traces`.
-MADE = re.compile(r"[0-9a-f]{32}|m-[0-9a-f]{32}")
+# A folder may be there a moment before the run that owns it is in the store.
+MIN_AGE_S = 3600.0
+# The names of the folders of runs and logged models; MLflow has others next to them, as `traces`.
+FOLDER_NAME = re.compile(r"[0-9a-f]{32}|m-[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """What versions and histories refer to.
+    """What registered versions and the histories of models refer to.
 
     Attributes:
         runs: ids.
@@ -46,34 +46,36 @@ class References:
 
 @dataclass(frozen=True, slots=True)
 class RemovalPlan:
-    """What is to go.
+    """What is to be removed.
 
     Attributes:
         runs: with their files.
-        strays: folders that no run and no model knows.
-        kept: how many runs stay because a version or a history needs them, though they are old.
-        unsure: how many folders that look like strays stay, because they may be another store's.
+        unowned_folders: folders that belong to no run and no model.
+        kept_runs: how many old runs stay because a version or a history refers to them.
+        kept_folders: how many unowned folders stay because they may belong to another store.
     """
 
     runs: tuple[StoredRun, ...]
-    strays: tuple[Path, ...]
-    kept: int
-    unsure: int = 0
+    unowned_folders: tuple[Path, ...]
+    kept_runs: int
+    kept_folders: int = 0
 
     @property
     def folders(self) -> list[Path]:
-        """Everything on disk that goes."""
+        """All folders that are to be removed."""
         owned = [path for run in self.runs for path in (run.folder, *(folder for _, folder in run.models))]
-        return [path for path in (*owned, *self.strays) if path is not None and path.exists()]
+        return [path for path in (*owned, *self.unowned_folders) if path is not None and path.exists()]
 
 
-def planned(runs: Sequence[StoredRun], referred: frozenset[str], models: frozenset[str], keep: int) -> RemovalPlan:
-    """Which runs go: per experiment all but the newest `keep`, studies with their trials.
+def planned(
+    runs: Sequence[StoredRun], referred_runs: frozenset[str], referred_models: frozenset[str], keep: int
+) -> RemovalPlan:
+    """The runs to remove: of each experiment all but the newest `keep`, studies with their trials.
 
     Args:
         runs: of the whole store.
-        referred: ids of runs that a version or a history refers to.
-        models: ids of logged models that a version refers to.
+        referred_runs: ids of runs that a version or a history refers to.
+        referred_models: ids of logged models that a version refers to.
         keep: newest runs of each experiment that stay in any case.
     """
     by_experiment: dict[str, list[StoredRun]] = {}
@@ -82,45 +84,50 @@ def planned(runs: Sequence[StoredRun], referred: frozenset[str], models: frozens
             by_experiment.setdefault(run.experiment, []).append(run)
     old = [
         run
-        for found in by_experiment.values()
-        for run in sorted(found, key=lambda run: (run.start_ms, run.run_id), reverse=True)[keep:]
+        for siblings in by_experiment.values()
+        for run in sorted(siblings, key=lambda run: (run.start_ms, run.run_id), reverse=True)[keep:]
     ]
-    needed = {run.run_id for run in runs if run.run_id in referred or any(model in models for model, _ in run.models)}
-    parents = {run.parent for run in runs if run.run_id in needed}
-    going = {run.run_id for run in old if run.run_id not in needed | parents and not run.is_running}
-    chosen = [
+    needed = {
+        run.run_id
+        for run in runs
+        if run.run_id in referred_runs or any(model in referred_models for model, _ in run.models)
+    }
+    needed_or_parents = needed | {run.parent for run in runs if run.run_id in needed}
+    removable = {run.run_id for run in old if run.run_id not in needed_or_parents and not run.is_running}
+    removed = [
         run
         for run in runs
-        if not run.is_running and run.run_id not in needed and (run.run_id in going or run.parent in going)
+        if not run.is_running and run.run_id not in needed and (run.run_id in removable or run.parent in removable)
     ]
-    return RemovalPlan(tuple(chosen), (), kept=len([run for run in old if run.run_id in needed | parents]))
+    return RemovalPlan(tuple(removed), (), kept_runs=len([run for run in old if run.run_id in needed_or_parents]))
 
 
 def run(params: Params, paths: Paths, keep: int, *, dry: bool) -> tuple[RemovalPlan, int]:
-    """Clean the project's store.
+    """Remove what is old or unowned from the project's store.
 
     Args:
         params: for the store.
         paths: of the project.
         keep: newest runs of each experiment that stay in any case.
-        dry: only say what would go.
+        dry: only make the plan.
 
     Returns:
-        What went, and how many bytes it took.
+        What is removed, and its size in bytes.
 
     Raises:
-        TrackingError: the store cannot be reached.
+        TrackingError: the store does not answer.
         RegistryError: the store refuses a request.
     """
-    uri = store.uri(params, paths)
+    uri = mlflow_client.store_uri(params, paths)
     opened = store.connect(uri, paths, params.tracking.timeout_s)
-    with store.projecting(paths), connection.client(uri, params.tracking.timeout_s) as client:
-        held, needed = store_contents(opened), _references(client)
-        plan = planned(held.runs, needed.runs | _makers(held.runs, needed.sources), needed.models, keep)
+    with store.projection_lock(paths), mlflow_client.registry_client(uri.text, params.tracking.timeout_s) as client:
+        contents, references = store_contents(opened), _references(client)
+        referred_runs = references.runs | _source_runs(contents.runs, references.sources)
+        plan = planned(contents.runs, referred_runs, references.models, keep)
         if opened.artifacts and opened.identity:
-            strays = tuple(_strays(opened.artifacts, held, needed))
-            is_sole = artifact_owners.is_sole(opened.artifacts, opened.identity)
-            plan = replace(plan, strays=strays) if is_sole else replace(plan, unsure=len(strays))
+            unowned = tuple(_unowned_folders(opened.artifacts, contents, references))
+            is_sole_owner = artifact_owners.is_sole_owner(opened.artifacts, opened.identity)
+            plan = replace(plan, unowned_folders=unowned) if is_sole_owner else replace(plan, kept_folders=len(unowned))
         size = sum(path.stat().st_size for folder in plan.folders for path in folder.rglob("*") if path.is_file())
         if not dry:
             _carry_out(client, plan)
@@ -129,7 +136,7 @@ def run(params: Params, paths: Paths, keep: int, *, dry: bool) -> tuple[RemovalP
 
 def _carry_out(client: Any, plan: RemovalPlan) -> None:
     for run in plan.runs:
-        # The store first: a run without files would be a riddle, files without a run are strays of the next time.
+        # The store first: after a crash, files without a run are removed the next time, but a run without files stays.
         for model_id, _ in run.models:
             client.delete_logged_model(model_id)
         client.delete_run(run.run_id)
@@ -144,44 +151,45 @@ def _references(client: Any) -> References:
     runs: set[str] = set()
     models: set[str] = set()
     sources: set[Path | None] = set()
-    for model in pages(lambda token: client.search_registered_models(max_results=100, page_token=token)):
-        for version in client.search_model_versions(f"name = '{model.name}'", max_results=10_000):
+    for model in pages(client.search_registered_models, max_results=100):
+        for version in pages(client.search_model_versions, f"name = '{model.name}'"):
             runs |= {version.run_id} - {None, ""}
-            found = client.get_model_version(model.name, version.version)
-            models |= {found.model_id} - {None, ""}
-            # The source may be models:/<id>; this is where the files are.
-            at = client.get_model_version_download_uri(model.name, version.version)
-            sources |= {local(found.source), local(at)}
-        history = logs.find(client, model.name)
-        if history is not None:
-            whole = logs.Log(client, history, model.name)
-            judged = [event for event in whole.read().events if isinstance(event, VersionJudged | VersionNotJudged)]
-            runs |= {*whole.run_ids, *(event.run_id for event in judged if event.run_id)}
+            details = client.get_model_version(model.name, version.version)
+            models |= {details.model_id} - {None, ""}
+            # The source may be models:/<id>; the download URI is where the files are.
+            download_uri = client.get_model_version_download_uri(model.name, version.version)
+            sources |= {local_path(details.source), local_path(download_uri)}
+        first_run_id = logs.find(client, model.name)
+        if first_run_id is not None:
+            log_of_model = logs.Log(client, first_run_id, model.name)
+            events = log_of_model.read().events
+            versions = [event for event in events if isinstance(event, VersionJudged | VersionNotJudged)]
+            runs |= {*log_of_model.run_ids, *(event.run_id for event in versions if event.run_id)}
     return References(frozenset(runs), frozenset(models), frozenset(path for path in sources if path))
 
 
-def _makers(runs: Iterable[StoredRun], sources: Iterable[Path]) -> frozenset[str]:
-    """Runs in whose files a version was made, which need not name its run."""
+def _source_runs(runs: Iterable[StoredRun], sources: Iterable[Path]) -> frozenset[str]:
+    """Runs that own the files of a version, which need not name its run."""
     needed = _with_parents(sources)
     owned = ((run.run_id, (run.folder, *(folder for _, folder in run.models))) for run in runs)
     return frozenset(run_id for run_id, folders in owned if any(path and path.resolve() in needed for path in folders))
 
 
-def _strays(artifacts: Path, held: StoreContents, needed: References) -> Iterator[Path]:
+def _unowned_folders(artifacts: Path, contents: StoreContents, references: References) -> Iterator[Path]:
     """Folders of runs and models below the project's own artifacts that nothing in the store owns."""
-    known = _with_parents(held.folders | needed.sources)
-    outputs = {model for run in held.runs if run.run_id in needed.runs for model in run.outputs}
-    for place in sorted(held.experiments):
-        if not place.resolve().is_relative_to(artifacts.resolve()):
+    owned = _with_parents(contents.folders | references.sources)
+    outputs = {model for run in contents.runs if run.run_id in references.runs for model in run.outputs}
+    for experiment in sorted(contents.experiments):
+        if not experiment.resolve().is_relative_to(artifacts.resolve()):
             continue
-        for folder in sorted((*place.glob("*"), *place.glob("models/*"))):
-            is_needed = folder.name in needed.models | outputs or folder.resolve() in known
-            if not MADE.fullmatch(folder.name) or is_needed or not folder.is_dir():
+        for folder in sorted((*experiment.glob("*"), *experiment.glob("models/*"))):
+            is_needed = folder.name in references.models | outputs or folder.resolve() in owned
+            if not FOLDER_NAME.fullmatch(folder.name) or is_needed or not folder.is_dir():
                 continue
-            if time.time() - folder.stat().st_mtime > YOUNG_S:
+            if time.time() - folder.stat().st_mtime > MIN_AGE_S:
                 yield folder
 
 
 def _with_parents(paths: Iterable[Path]) -> frozenset[Path]:
-    # Resolved: the store has each path as it was spelt when it was made, perhaps through a link.
-    return frozenset(place for path in map(Path.resolve, paths) for place in (path, *path.parents))
+    # Resolved: the store has each path as it was written when it was made, perhaps through a link.
+    return frozenset(folder for path in map(Path.resolve, paths) for folder in (path, *path.parents))

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from glyphline import params, training
-from glyphline.mlflow_sync import store
 from glyphline.paths import Paths
 from glyphline.registry import Keys, RegistryLocation, verified_model, version_reference
 
@@ -25,7 +24,7 @@ def run(reference: str, start: Path) -> Any:
     """
     paths = Paths.find(start)
     values = params.read(paths.params)
-    location = RegistryLocation.of(values, paths, store.uri(values, paths))
+    location = RegistryLocation.of(values, paths)
     # `verified_model` refuses a reference that cannot be read.
     version = version_reference.parse_reference(reference, location.name)
     if version is not None:

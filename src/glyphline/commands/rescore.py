@@ -4,7 +4,6 @@ from pathlib import Path
 
 from glyphline import data, training
 from glyphline.errors import DataError
-from glyphline.mlflow_sync import store
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.registry import Keys, RegistryLocation, verified_model
@@ -26,7 +25,7 @@ def run(params: Params, paths: Paths, reference: str, target: Path) -> None:
         ArtifactError: the files of the version are not what was registered.
     """
     test = data.load(paths.split("test"))
-    location = RegistryLocation.of(params, paths, store.uri(params, paths))
+    location = RegistryLocation.of(params, paths)
     with verified_model.verified_model(location, reference, Keys.of(params.registry, paths.home)) as verified:
         if test.digest != verified.judged.test_digest:
             raise DataError(

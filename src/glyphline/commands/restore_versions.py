@@ -3,15 +3,16 @@
 import logging
 import tempfile
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from glyphline import journal, mlflow_sync, records, registry
 from glyphline.errors import PipelineError, RegistryError, TrackingError
-from glyphline.journal.run_files import FileLocator
-from glyphline.mlflow_sync import journal_sources, store
+from glyphline.mlflow_sync import dvc_lock
+from glyphline.mlflow_sync.dvc_cache import DvcCache
+from glyphline.mlflow_sync.dvc_lock import DvcLock
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.records import Decision
@@ -19,13 +20,20 @@ from glyphline.registry import EvaluatedModel, FinishedRun, RegistryLocation
 
 log = logging.getLogger(__name__)
 
+STAGES = ("train", "evaluate", "register")
 
-def run(params: Params, paths: Paths) -> list[Decision]:
+
+def run(params: Params, paths: Paths, past: Sequence[DvcLock] | None = None) -> list[Decision]:
     """Register again, in their old order, the models that the history does not know.
 
     What a person did in the lost registry, a promotion by hand or a rollback, was written nowhere else and is gone.
 
     A registered run whose files cannot be read is left out with a warning.
+
+    Args:
+        params: of the project.
+        paths: of the project.
+        past: the lock files of the past; None reads them.
 
     Returns:
         The decisions with the versions and the aliases of now.
@@ -35,9 +43,10 @@ def run(params: Params, paths: Paths) -> list[Decision]:
         RegistryError: the store refuses a request.
     """
     restored: dict[str, list[Decision]] = {}
+    past = dvc_lock.past(paths.work) if past is None else past
     with tempfile.TemporaryDirectory(prefix="glyphline-restoring-") as scratch:
         # One decision per run: the gate may have decided about the same run several times.
-        runs = {key: (decision, files) for key, decision, files in _registered_runs(paths, Path(scratch))}
+        runs = {key: (decision, files) for key, decision, files in _registered_runs(paths, past, Path(scratch))}
         wanted = Counter((decision.name, decision.weights_digest) for decision, _ in runs.values())
         present = {name: registry.registered_versions(_location(params, paths, name)) for name, _ in wanted}
         for decision, files in sorted(runs.values(), key=lambda run: run[0].version):
@@ -73,20 +82,27 @@ def restore(params: Params, paths: Paths, decision: Decision, *, after: Collecti
 
 
 def _location(params: Params, paths: Paths, name: str) -> RegistryLocation:
-    return replace(RegistryLocation.of(params, paths, store.uri(params, paths)), name=name)
+    return replace(RegistryLocation.of(params, paths), name=name)
 
 
-def _registered_runs(paths: Paths, scratch: Path) -> Iterator[tuple[str, Decision, Paths]]:
+def _registered_runs(paths: Paths, past: Sequence[DvcLock], scratch: Path) -> Iterator[tuple[str, Decision, Paths]]:
     """Keys of runs, decisions and where the files are; of two decisions about one run, the later one comes later."""
-    past = [*journal_sources.releases(paths, FileLocator.of(paths.work, paths.home))]
-    for number, files in enumerate(reversed(past)):
+    cache = DvcCache.of(paths.home)
+    for number, lock in enumerate(reversed(past)):
         copy = Paths(work=scratch / str(number), home=paths.home)
-        for path, file in files.items():
+        for path, file in _cached_files(lock, cache).items():
             link = copy.work / path
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to(file)
         yield from _registered_run(copy)
     yield from _registered_run(paths)
+
+
+def _cached_files(lock: DvcLock, cache: DvcCache) -> dict[str, Path]:
+    """Path in the project -> file in DVC's cache, of the outs of train, evaluate and register that are there."""
+    outs = (out for stage in STAGES for out in lock.get(stage, {}).get("outs", {}).items())
+    files = {path: cache.path(md5) for path, md5 in outs if not md5.endswith(".dir")}
+    return {path: file for path, file in files.items() if file.is_file()}
 
 
 def _registered_run(paths: Paths) -> Iterator[tuple[str, Decision, Paths]]:

@@ -1,4 +1,4 @@
-"""What a stage writes while it works: the journal of its runs, and where they come from. No store is needed for it."""
+"""What a stage writes while it works: the journal of its runs, and where they come from. It needs no store."""
 
 from glyphline.journal.journal_file import last_key
 from glyphline.journal.recorder import Launch, Recorder, Run, record

@@ -1,7 +1,7 @@
 """The journal of a stage: an append-only file of JSON lines, the truth about its runs.
 
-While its writer lives, the kernel holds a lock on the file. So whoever reads knows without process numbers whether
-more can come, and a run without an end in a journal without a writer is known to have died.
+While its writer lives, the kernel holds a lock on the file. So a reader knows, without any process number, whether
+more lines can come; and a run without an end, in a journal without a living writer, is known to have died.
 """
 
 import fcntl
@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import Self
 
 from glyphline.errors import ArtifactError, TrackingError
-from glyphline.journal.run_events import End, Header, RunEvent, Start, decode, encode
+from glyphline.journal.run_events import Header, RunEnded, RunEvent, RunStarted, decode, encode
 
 KEY_CHARACTERS = 32
 ID_CHARACTERS = 24
 
 
 class Writer:
-    """Appends events; every line is with the kernel before `append` returns.
+    """Appends events; the kernel has every line before `append` returns.
 
     Args:
-        handle: file descriptor, open for appending; it belongs to the writer from now on.
+        handle: file descriptor, open for appending; the writer owns it from now on.
         header: the first line.
         name: what to call the file in errors.
     """
@@ -32,7 +32,7 @@ class Writer:
         self.header = header
         self._handle, self._name = handle, name
         self._mutex = threading.Lock()
-        self._started = 0
+        self._runs_started = 0
 
     @classmethod
     def open(cls, path: Path, stage: str) -> Self:
@@ -59,8 +59,8 @@ class Writer:
     def new_key(self) -> str:
         """The key of the next run; the first characters are those of the journal's id."""
         with self._mutex:
-            self._started += 1
-            return f"{self.header.id}{self._started:0{KEY_CHARACTERS - ID_CHARACTERS}x}"
+            self._runs_started += 1
+            return f"{self.header.id}{self._runs_started:0{KEY_CHARACTERS - ID_CHARACTERS}x}"
 
     def append(self, event: RunEvent) -> None:
         """Write one event; the start and the end of a run reach the disk before this returns.
@@ -68,16 +68,16 @@ class Writer:
         Raises:
             OSError: the disk is full or broken; the journal is as it was before, and later events may find room again.
         """
-        self._write(encode(event), durable=isinstance(event, Start | End))
+        self._write(encode(event), durable=isinstance(event, RunStarted | RunEnded))
 
     def close(self) -> None:
-        """Make everything durable and let go of the lock."""
+        """Write everything to the disk and release the lock."""
         os.fsync(self._handle)
         os.close(self._handle)
 
     def _write(self, line: bytes, *, durable: bool) -> None:
         with self._mutex:
-            before = os.fstat(self._handle).st_size
+            size_before = os.fstat(self._handle).st_size
             rest = memoryview(line)
             try:
                 while rest:
@@ -85,33 +85,33 @@ class Writer:
                 if durable:
                     os.fsync(self._handle)
             except BaseException as error:
-                # A piece of a line that other lines come to follow would make the whole journal unreadable.
-                if before < os.fstat(self._handle).st_size < before + len(line):
-                    os.ftruncate(self._handle, before)
+                # A part of a line, with other lines after it, would make the whole journal unreadable.
+                if size_before < os.fstat(self._handle).st_size < size_before + len(line):
+                    os.ftruncate(self._handle, size_before)
                 if isinstance(error, OSError):
                     error.filename = self._name
                 raise
 
 
 @dataclass
-class History:
-    """What a journal tells, run by run.
+class Journal:
+    """The content of a journal, run by run.
 
     Attributes:
         id: of the journal.
         stage: that wrote it.
         runs: key -> events in order.
-        complete: no writer lives, so nothing will be added.
+        is_complete: its writer has ended, so that nothing will be added.
     """
 
     id: str
     stage: str
     runs: dict[str, list[RunEvent]] = field(default_factory=dict)
-    complete: bool = False
+    is_complete: bool = False
 
     @property
     def label(self) -> str:
-        """What the store calls this journal when it notes how much of it was sent."""
+        """The name of this journal in the tags that count its sent events."""
         return f"{self.stage}-{self.id[:8]}"
 
     @property
@@ -124,14 +124,14 @@ class Reader:
     """Reads a journal, also while it grows.
 
     Args:
-        handle: file descriptor, open for reading; it belongs to the reader from now on.
+        handle: file descriptor, open for reading; the reader owns it from now on.
         name: what to call the file in messages.
     """
 
     def __init__(self, handle: int, name: str) -> None:
         self._handle, self._name = handle, name
         self._offset = self._line = 0
-        self.history: History | None = None
+        self._journal: Journal | None = None
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -139,10 +139,10 @@ class Reader:
         return cls(os.open(path, os.O_RDONLY), str(path))
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file."""
         os.close(self._handle)
 
-    def is_written(self) -> bool:
+    def has_writer(self) -> bool:
         """True while the writer lives."""
         try:
             fcntl.flock(self._handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -151,32 +151,32 @@ class Reader:
         fcntl.flock(self._handle, fcntl.LOCK_UN)
         return False
 
-    def has_news(self) -> bool:
-        """True when there are bytes that were not read."""
+    def has_unread(self) -> bool:
+        """True when there are bytes that were not read yet."""
         return os.fstat(self._handle).st_size > self._offset
 
-    def read(self) -> History | None:
-        """Everything told so far; None before the first line.
+    def read(self) -> Journal | None:
+        """Everything that was written so far; None before the first line.
 
-        The last line may be torn, by a crash or because it is being written; it is left for the next time. Runs
-        that their dead writer left open get an end, FAILED, at the time of their last event.
+        The last line may be incomplete, after a crash or because it is being written; the next call reads it. A run
+        that a dead writer left open gets an end, FAILED, at the time of its last event.
 
         Raises:
             ArtifactError: a line other than the last is damaged.
         """
-        # Asked before reading: a writer that ends in between has written everything that is read.
-        complete = not self.is_written()
+        # Asked before the bytes are read: a writer that ended before this has no line after them.
+        is_complete = not self.has_writer()
         data = os.pread(self._handle, max(0, os.fstat(self._handle).st_size - self._offset), self._offset)
-        whole = data[: data.rfind(b"\n") + 1]
-        for line in whole.splitlines():
+        lines = data[: data.rfind(b"\n") + 1]
+        for line in lines.splitlines():
             self._line += 1
-            self._take(line)
-        self._offset += len(whole)
-        if complete and self.history and not self.history.complete:
-            _close_open_runs(self.history)
-        return self.history
+            self._add(line)
+        self._offset += len(lines)
+        if is_complete and self._journal and not self._journal.is_complete:
+            _close_open_runs(self._journal)
+        return self._journal
 
-    def _take(self, line: bytes) -> None:
+    def _add(self, line: bytes) -> None:
         try:
             event = decode(line)
         except ValueError:
@@ -185,14 +185,14 @@ class Reader:
                 fix="restore the file with `dvc checkout`, or run its stage again with `dvc repro`",
             ) from None
         if isinstance(event, Header):
-            self.history = History(id=event.id, stage=event.stage)
-        elif self.history is None:
+            self._journal = Journal(id=event.id, stage=event.stage)
+        elif self._journal is None:
             raise ArtifactError(f"{self._name} does not begin like a journal", fix="remove the file")
         else:
-            self.history.runs.setdefault(event.run, []).append(event)
+            self._journal.runs.setdefault(event.run, []).append(event)
 
 
-def read(path: Path) -> History | None:
+def read(path: Path) -> Journal | None:
     """The whole journal at `path`; None when nothing is written in it yet.
 
     Raises:
@@ -208,24 +208,35 @@ def read(path: Path) -> History | None:
         reader.close()
 
 
+def last_run(path: Path) -> tuple[RunStarted, list[RunEvent]]:
+    """The last run that a journal began and that has no parent: its first event, and all its events.
+
+    Raises:
+        ArtifactError: there is no journal, or no run in it.
+    """
+    journal = read(path)
+    for events in reversed(journal.runs.values()) if journal else ():
+        start = events[0]
+        if isinstance(start, RunStarted) and start.parent is None:
+            return start, events
+    raise ArtifactError(f"{path} holds no run", fix=f"make it again with `dvc repro --force {path.parent.name}`")
+
+
 def last_key(path: Path) -> str:
     """The key of the last run that a journal began and that has no parent.
 
     Raises:
         ArtifactError: there is no journal, or no run in it.
     """
-    history = read(path)
-    for key, events in reversed(list(history.runs.items()) if history else []):
-        if isinstance(events[0], Start) and events[0].parent is None:
-            return key
-    raise ArtifactError(f"{path} holds no run", fix=f"make it again with `dvc repro --force {path.parent.name}`")
+    start, _ = last_run(path)
+    return start.run
 
 
-def _close_open_runs(history: History) -> None:
-    for key, events in history.runs.items():
-        if isinstance(events[0], Start) and not any(isinstance(event, End) for event in events):
-            events.append(End(run=key, time=events[-1].time, status="FAILED"))
-    history.complete = True
+def _close_open_runs(journal: Journal) -> None:
+    for key, events in journal.runs.items():
+        if isinstance(events[0], RunStarted) and not any(isinstance(event, RunEnded) for event in events):
+            events.append(RunEnded(run=key, time=events[-1].time, status="FAILED"))
+    journal.is_complete = True
 
 
 def _refuse_second_writer(path: Path) -> None:
@@ -234,7 +245,7 @@ def _refuse_second_writer(path: Path) -> None:
     except FileNotFoundError:
         return
     try:
-        if reader.is_written():
+        if reader.has_writer():
             raise TrackingError(f"another process is writing {path}", fix="wait until that run of the stage is over")
     finally:
         reader.close()

@@ -1,21 +1,17 @@
 """Where a run comes from: commit, changes, data, lock file, machine."""
 
-import logging
 import os
 import platform
 import subprocess
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from glyphline import files
-from glyphline.journal.run_events import Lineage
+from glyphline.journal.run_events import LineageLogged
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.redaction import redact
-
-log = logging.getLogger(__name__)
 
 MAX_PATCH_BYTES = 1 << 20
 MAX_CHANGED = 200
@@ -23,9 +19,9 @@ SHORT = 12
 BLANKED = "Credentials in these changes were blanked, so this is not quite what ran.\n"
 """The first line of such a patch; `git apply` passes over it."""
 GIT_TIMEOUT_S = 10.0
-# dvc.lock is a product of the pipeline: it changes with every run and says nothing about the code.
+# dvc.lock is made by the pipeline: it changes with every run and says nothing about the code.
 _SCOPE = ("--", ".", ":(exclude)dvc.lock")
-# A person's settings of git are for the eye; what is kept here must be read by `git apply` and by this program.
+# A person's settings of git are for people; `git apply` and this program must read what is recorded here.
 _PLAIN = tuple(
     word
     for setting in (
@@ -52,15 +48,15 @@ _DIFF = (
 )
 
 
-def collect(params: Params, paths: Paths, stage: str, environ: Mapping[str, str]) -> Lineage:
-    """All that is known when a stage begins; parts that cannot be had are missing.
+def collect(params: Params, paths: Paths, stage: str, environ: Mapping[str, str]) -> LineageLogged:
+    """The lineage when a stage begins; what cannot be read is missing in it.
 
-    `run` of the result is empty: the lineage is the same for every run of the stage.
+    Its `run` is empty: the lineage is the same for every run of the stage.
     """
     commit, changed = _state(paths.work)
-    told = _git(paths.work, *_DIFF, *_SCOPE) if changed else b""
-    patch, encoding, redacted = _text(told or b"")
-    left_out = told is None or len(told) > MAX_PATCH_BYTES
+    diff = _git(paths.work, *_DIFF, *_SCOPE) if changed else b""
+    patch, encoding, redacted = _patch_text(diff or b"")
+    left_out = diff is None or len(diff) > MAX_PATCH_BYTES
     facts: dict[str, Any] = {
         "stage": stage,
         "git": {
@@ -79,7 +75,7 @@ def collect(params: Params, paths: Paths, stage: str, environ: Mapping[str, str]
         "cores": os.cpu_count(),
     }
     lock = paths.work / "dvc.lock"
-    return Lineage(
+    return LineageLogged(
         run="",
         stage=stage,
         facts=facts,
@@ -88,10 +84,10 @@ def collect(params: Params, paths: Paths, stage: str, environ: Mapping[str, str]
     )
 
 
-def tags(lineage: Lineage) -> dict[str, str]:
+def tags(lineage: LineageLogged) -> dict[str, str]:
     """The few short tags that every run carries."""
     git, facts = lineage.facts["git"], lineage.facts
-    found = {
+    values = {
         "mlflow.source.git.commit": git["commit"],
         "mlflow.source.name": f"glyphline {lineage.stage}",
         "mlflow.source.type": "LOCAL",
@@ -100,47 +96,22 @@ def tags(lineage: Lineage) -> dict[str, str]:
         "glyphline.lock": (facts["lock_file_sha256"] or "")[:SHORT] or None,
         "glyphline.seed": str(facts["seed"]),
     }
-    return {key: value for key, value in found.items() if value is not None}
+    return {key: value for key, value in values.items() if value is not None}
 
 
-def patch_bytes(lineage: Lineage) -> bytes:
+def patch_bytes(lineage: LineageLogged) -> bytes:
     """The patch as `git apply` takes it; empty where there is none."""
-    # Journals of before this key held nothing but UTF-8.
+    # Journals from before this key are all in UTF-8.
     return (lineage.patch or "").encode(lineage.facts["git"].get("patch_encoding", "utf-8"))
 
 
-@lru_cache(maxsize=256)
-def md5s(dvc_lock: str) -> Mapping[str, Mapping[str, Mapping[str, str]]]:
-    """Stage -> `deps` and `outs` -> path -> MD5, from the text of dvc.lock; nothing of a damaged one, and a warning.
-
-    Parsing one takes tenths of a second, and `sync` asks twice about those of all past commits.
-    """
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        stages = (YAML(typ="safe").load(dvc_lock) or {}).get("stages") or {}
-        return {
-            name: {
-                side: {entry["path"]: str(entry.get("md5", "")) for entry in (stage or {}).get(side) or ()}
-                for side in ("deps", "outs")
-            }
-            for name, stage in stages.items()
-        }
-    except (YAMLError, AttributeError, LookupError, TypeError, ValueError) as error:
-        # In a merge, for example, it holds both sides; it may also be one of many in the past.
-        said = " ".join(str(error).split())
-        log.warning("a dvc.lock is damaged and left out: %s\nfix: restore it, or make it again with `dvc repro`", said)
-        return {}
-
-
-def _text(patch: bytes) -> tuple[str, str, bool]:
+def _patch_text(patch: bytes) -> tuple[str, str, bool]:
     """A patch without credentials, the encoding that gives its bytes back, and whether it held credentials."""
     # The bytes of other encodings become characters that no rule of redaction takes for the end of a password.
-    told = patch.decode("utf-8", "surrogateescape")
-    kept = redact(told)
-    redacted = kept != told
-    content = ((BLANKED if redacted else "") + kept).encode("utf-8", "surrogateescape")
+    text = patch.decode("utf-8", "surrogateescape")
+    shown = redact(text)
+    redacted = shown != text
+    content = ((BLANKED if redacted else "") + shown).encode("utf-8", "surrogateescape")
     try:
         return content.decode(), "utf-8", redacted
     except UnicodeDecodeError:
@@ -161,7 +132,7 @@ def _state(work: Path) -> tuple[str | None, list[str]]:
 
 
 def _git(work: Path, *arguments: str) -> bytes | None:
-    """What git says, as bytes: line ends and encodings of a patch are those of the files in it."""
+    """The output of git, as bytes: line ends and encodings of a patch are those of its files; None when git fails."""
     try:
         done = subprocess.run(
             ["git", "--no-optional-locks", *_PLAIN, *arguments],

@@ -1,5 +1,6 @@
 """What can happen to a run: one frozen type per kind of line in a journal."""
 
+import json
 import time
 from typing import Annotated, Any, Literal
 
@@ -8,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 Status = Literal["FINISHED", "KILLED", "FAILED"]
 NOTE_TAG = "mlflow.note.content"
 KEY_TAG = "glyphline.run_key"
-"""By this tag a store knows a run of ours again."""
+"""The tag by which a run of this program is found again in a store."""
 
 
 def now_ms() -> int:
@@ -17,7 +18,7 @@ def now_ms() -> int:
 
 
 class _Line(BaseModel):
-    # NaN has no JSON; a diverged trial must still be written down.
+    # NaN has no JSON; a diverged trial must still be recorded.
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
 
 
@@ -36,7 +37,7 @@ class _RunLine(_Line):
     time: int = Field(default_factory=now_ms, description="Milliseconds since 1970.")
 
 
-class Start(_RunLine):
+class RunStarted(_RunLine):
     """A run begins."""
 
     kind: Literal["start"] = "start"
@@ -46,37 +47,37 @@ class Start(_RunLine):
     tags: dict[str, str] = {}
 
 
-class Resume(_RunLine):
-    """A run that another journal began gets more lines."""
+class RunResumed(_RunLine):
+    """A run that another journal began gets more events."""
 
     kind: Literal["resume"] = "resume"
     experiment: str | None = Field(default=None, description="Null when the journal that began the run is not here.")
 
 
-class Params(_RunLine):
+class ParamsLogged(_RunLine):
     """Dotted keys and their values."""
 
     kind: Literal["params"] = "params"
     values: dict[str, Any]
 
 
-class Metrics(_RunLine):
-    """Numbers of one step."""
+class MetricsLogged(_RunLine):
+    """Metrics of one step."""
 
     kind: Literal["metrics"] = "metrics"
     values: dict[str, float]
     step: int = 0
 
 
-class Tags(_RunLine):
-    """Words about the run."""
+class TagsLogged(_RunLine):
+    """Tags of the run."""
 
     kind: Literal["tags"] = "tags"
     values: dict[str, str]
 
 
-class FileMark(_Line):
-    """A file, found again by its content: `md5` is also its name in DVC's cache."""
+class FileDigest(_Line):
+    """The digests of a file, by which it is found again; `md5` is also its name in DVC's cache."""
 
     path: str = Field(description="Relative to the project's folder, with slashes.")
     size_bytes: int
@@ -84,15 +85,15 @@ class FileMark(_Line):
     md5: str
 
 
-class Artifact(_RunLine):
+class ArtifactLogged(_RunLine):
     """A file that belongs to the run."""
 
     kind: Literal["artifact"] = "artifact"
-    file: FileMark
+    file: FileDigest
     folder: str = ""
 
 
-class Input(_RunLine):
+class InputLogged(_RunLine):
     """Data that the run read."""
 
     kind: Literal["input"] = "input"
@@ -104,7 +105,7 @@ class Input(_RunLine):
 
 
 class Signature(_Line):
-    """Shapes and types of what a model takes and gives; -1 is the number of images."""
+    """Shapes and types of a model's input and output; -1 is the number of images."""
 
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
@@ -112,17 +113,17 @@ class Signature(_Line):
     output_dtype: str = "float32"
 
 
-class Model(_RunLine):
+class ModelLogged(_RunLine):
     """A Keras archive that the run made."""
 
     kind: Literal["model"] = "model"
-    file: FileMark
+    file: FileDigest
     signature: Signature
     metadata: dict[str, Any] = {}
 
 
-class Lineage(_RunLine):
-    """Where the run comes from."""
+class LineageLogged(_RunLine):
+    """The lineage of the run: code, changes, data and machine."""
 
     kind: Literal["lineage"] = "lineage"
     stage: str
@@ -131,19 +132,35 @@ class Lineage(_RunLine):
     dvc_lock: str | None = Field(default=None, description="Text of dvc.lock when the stage began.")
 
 
-class End(_RunLine):
-    """A run is over."""
+class RunEnded(_RunLine):
+    """A run ends."""
 
     kind: Literal["end"] = "end"
     status: Status
 
 
-RunEvent = Start | Resume | Params | Metrics | Tags | Artifact | Input | Model | Lineage | End
+RunEvent = (
+    RunStarted
+    | RunResumed
+    | ParamsLogged
+    | MetricsLogged
+    | TagsLogged
+    | ArtifactLogged
+    | InputLogged
+    | ModelLogged
+    | LineageLogged
+    | RunEnded
+)
 _ANY: TypeAdapter[Header | RunEvent] = TypeAdapter(Annotated[Header | RunEvent, Field(discriminator="kind")])
 
 
+def as_text(value: Any) -> str:
+    """A value as params.yaml would spell it: `0.004`, `true`, `[16, 32]`, `null`, and words without quotes."""
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
 def encode(line: Header | RunEvent) -> bytes:
-    """One line of JSON with its newline."""
+    """An event as one line of JSON, with its newline."""
     return line.model_dump_json().encode() + b"\n"
 
 

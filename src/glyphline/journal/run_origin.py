@@ -1,13 +1,12 @@
-"""What a journal tells of the run that it began: its name, how long it took, where it comes from."""
+"""The beginning of a run as its journal has it: its name, how long it took, where it comes from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from glyphline.errors import ArtifactError
 from glyphline.journal import journal_file
-from glyphline.journal.run_events import End, Lineage, Start
+from glyphline.journal.run_events import LineageLogged, RunEnded
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +34,12 @@ def origin(path: Path) -> RunOrigin:
     Raises:
         ArtifactError: there is no journal, or no run in it.
     """
-    key = journal_file.last_key(path)
-    history = journal_file.read(path)
-    events = history.runs[key] if history else []
-    start = next((event for event in events if isinstance(event, Start)), None)
-    if start is None:
-        raise ArtifactError(f"{path} holds no run", fix=f"make it again with `dvc repro --force {path.parent.name}`")
-    end = next((event for event in events if isinstance(event, End)), None)
-    facts = next((event.facts for event in events if isinstance(event, Lineage)), {})
-    seconds = (end.time - start.time) / 1000 if end else None
-    return RunOrigin(key=key, name=start.name, experiment=start.experiment, seconds=seconds, facts=facts)
+    start, events = journal_file.last_run(path)
+    end = next((event for event in events if isinstance(event, RunEnded)), None)
+    return RunOrigin(
+        key=start.run,
+        name=start.name,
+        experiment=start.experiment,
+        seconds=(end.time - start.time) / 1000 if end else None,
+        facts=next((event.facts for event in events if isinstance(event, LineageLogged)), {}),
+    )

@@ -1,8 +1,8 @@
-"""How often to do what costs the fit beside it a little: the longer it goes on, the less often."""
+"""How long to wait between two samples, which take a little time from the fit: the longer a run, the longer."""
 
 
-def pause_s(elapsed_s: float, *, share: float, shortest_s: float, longest_s: float) -> float:
-    """Seconds to wait before the next time: a part of the time so far, within bounds.
+def sampling_interval_s(elapsed_s: float, *, share: float, shortest_s: float, longest_s: float) -> float:
+    """Seconds until the next sample: a share of the time so far, within bounds.
 
     >>> [pause_s(elapsed, share=0.1, shortest_s=1.0, longest_s=10.0) for elapsed in (0.0, 50.0, 3600.0)]
     [1.0, 5.0, 10.0]

@@ -6,12 +6,12 @@ from typing import Any
 from glyphline.journal.recorder import Recorder, Run
 from glyphline.journal.run_events import Status
 
-# What MLflow has for the states of a trial: a pruned one was stopped on purpose.
+# MLflow's status for the state of a trial: a pruned one was stopped on purpose.
 STATUS: dict[str, Status] = {"COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED"}
 
 
 class TrialRuns:
-    """Writes one child run per trial.
+    """Records one child run per trial.
 
     Args:
         recorder: of the stage.
@@ -51,11 +51,11 @@ class TrialRun:
         """Record the metrics of an epoch."""
         self._run.metrics(metrics, step=epoch)
 
-    def end(self, state: str, measured: Mapping[str, float], reason: str | None) -> None:
-        """Record how the trial ended; the best under its own name, because tables show the last value."""
+    def end(self, state: str, metrics: Mapping[str, float], reason: str | None) -> None:
+        """Record how the trial ended; its best values have names of their own, because tables show the last value."""
         best = {"val_loss": "best_val_loss", "val_accuracy": "best_val_accuracy"}
-        if measured:
-            self._run.metrics({best.get(name, name): value for name, value in measured.items()}, step=0)
+        if metrics:
+            self._run.metrics({best.get(name, name): value for name, value in metrics.items()}, step=0)
         if reason is not None:
             self._run.tags({"glyphline.reason": reason})
         self._run.end(STATUS[state])

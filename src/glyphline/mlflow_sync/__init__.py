@@ -1,8 +1,8 @@
-"""Runs in MLflow: shown by a projector while a stage writes its journal, replayed by `glyphline sync`.
+"""Runs in MLflow: a projector sends them while a stage writes its journal, and `glyphline sync` sends what is missing.
 
-Nothing here imports mlflow; it is loaded by what talks to a store, and by the projector in a process of its own.
+Importing this package does not import mlflow; the functions that talk to a store do.
 """
 
-from glyphline.mlflow_sync.sync import Projected, SyncReport, check_experiment, flush, sync
+from glyphline.mlflow_sync.sync import SentRun, SyncReport, check_experiment, flush, sync
 
-__all__ = ["Projected", "SyncReport", "check_experiment", "flush", "sync"]
+__all__ = ["SentRun", "SyncReport", "check_experiment", "flush", "sync"]

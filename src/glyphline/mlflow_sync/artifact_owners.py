@@ -1,4 +1,4 @@
-"""Which stores put files into one folder: none of them may take another's for rubbish."""
+"""Which stores put files into one folder: none of them may remove the files of another."""
 
 import hashlib
 from pathlib import Path
@@ -9,37 +9,37 @@ from glyphline.redaction import redact
 MARKER = ".stores"
 
 
-def identity(uri: str, artifacts: Path, born_ms: int | None) -> str:
-    """What a store is known by in the folder of its files; it tells nobody the address.
+def identity(uri: str, artifacts: Path, created_ms: int | None) -> str:
+    """The name of a store in the folder of its files, which does not reveal its URI.
 
-    Two databases that were at one address one after the other are two stores, and so is one that moved: when in doubt,
-    another.
+    Two databases that were at one URI one after the other are two stores, and a database that moved is another store:
+    in case of doubt, a store is another one.
 
     Args:
         uri: of the store.
         artifacts: the folder, for one database may serve several checkouts.
-        born_ms: when the oldest experiment of the store was made.
+        created_ms: when the oldest experiment of the store was created.
     """
-    parts = (redact(uri), str(artifacts.resolve()), str(born_ms))
+    parts = (redact(uri), str(artifacts.resolve()), str(created_ms))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def claim(artifacts: Path, store: str) -> None:
-    """Note that a store may put files into a folder; hold the stores' lock.
+def add(artifacts: Path, store: str) -> None:
+    """Record a store as an owner of a folder; the caller holds the stores' lock.
 
-    A folder with files and without a note is older than the notes: whose it is, nobody can say, so it gets none.
+    A folder with files and without a record is older than the records. Its owners are unknown, so that it gets none.
     """
-    known = _noted(artifacts)
-    if store in known or (not known and artifacts.is_dir() and any(artifacts.iterdir())):
+    owners = _owners(artifacts)
+    if store in owners or (not owners and artifacts.is_dir() and any(artifacts.iterdir())):
         return
-    files.write_text(artifacts / MARKER, "".join(f"{name}\n" for name in sorted({*known, store})))
+    files.write_text(artifacts / MARKER, "".join(f"{name}\n" for name in sorted({*owners, store})))
 
 
-def is_sole(artifacts: Path, store: str) -> bool:
-    """Whether nobody but this store ever put files into a folder."""
-    return _noted(artifacts) == {store}
+def is_sole_owner(artifacts: Path, store: str) -> bool:
+    """Whether this store alone ever put files into a folder."""
+    return _owners(artifacts) == {store}
 
 
-def _noted(artifacts: Path) -> set[str]:
+def _owners(artifacts: Path) -> set[str]:
     marker = artifacts / MARKER
     return set(marker.read_text(encoding="utf-8").split()) if marker.is_file() else set()

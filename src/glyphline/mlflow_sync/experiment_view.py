@@ -1,7 +1,7 @@
-"""What people find when they open an experiment: a note, and a view of the runs with the columns that matter.
+"""The note and the table columns that people see when they open an experiment.
 
-MLflow's table of runs shows no metric by itself. A view that somebody shares is kept as a tag of the experiment, so one
-can be put there when the experiment is made; the note links to it.
+MLflow's table of runs shows no metric by default. A view that somebody shares is a tag of the experiment; so a view
+with the columns that matter is set when the experiment is created, and the note links to it.
 """
 
 import json

@@ -6,7 +6,7 @@ from typing import Any
 
 from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Run
 
-from glyphline.journal.run_events import KEY_TAG, Model
+from glyphline.journal.run_events import KEY_TAG, ModelLogged
 from glyphline.mlflow_sync import model_folder
 from glyphline.mlflow_sync.request_batches import MAX_TAG_CHARACTERS
 
@@ -14,23 +14,23 @@ NAME = "classifier"
 DIGEST_TAG = "glyphline.model_sha256"
 
 
-def ensure(client: Any, run: Run, archive: Path, event: Model, params: dict[str, str]) -> str:
-    """The id of the logged model that holds this archive; each step that a crash left undone is done now.
+def ensure(client: Any, run: Run, archive: Path, event: ModelLogged, params: dict[str, str]) -> str:
+    """The id of the logged model of this archive, created when it is missing; a call after a crash completes it.
 
     Args:
         client: an `mlflow.MlflowClient`.
         run: the run that made the model.
-        archive: the `.keras` file, wherever it lies now.
-        event: what the journal says of it.
+        archive: the `.keras` file.
+        event: of the journal, about this archive.
         params: shown with the model.
     """
     run_id, experiment_id = run.info.run_id, run.info.experiment_id
-    found = client.search_logged_models(
+    models = client.search_logged_models(
         [experiment_id], filter_string=f"source_run_id = '{run_id}' AND tags.`{DIGEST_TAG}` = '{event.file.sha256}'"
     )
     model = (
-        found[0]
-        if found
+        models[0]
+        if models
         else client.create_logged_model(
             experiment_id,
             name=NAME,
@@ -54,11 +54,11 @@ def ensure(client: Any, run: Run, archive: Path, event: Model, params: dict[str,
             )
             client.log_model_artifacts(model_id, name)
         client.finalize_logged_model(model_id, LoggedModelStatus.READY)
-    if model_id not in outputs(client.get_run(run_id)):
+    if model_id not in output_models(client.get_run(run_id)):
         client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
     return model_id
 
 
-def outputs(run: Run) -> list[str]:
+def output_models(run: Run) -> list[str]:
     """The ids of the models that a run made, in order."""
     return [output.model_id for output in run.outputs.model_outputs] if run.outputs else []

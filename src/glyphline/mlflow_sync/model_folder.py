@@ -32,13 +32,13 @@ def write(folder: Path, archive: Path, signature: Signature, metadata: dict[str,
     Args:
         folder: an empty folder.
         archive: a `.keras` file.
-        signature: what the model takes and gives.
+        signature: of the model's input and output.
         metadata: goes into MLmodel, for example the digest of the weights.
         identity: `model_id`, `run_id` and `artifact_path` of the logged model.
     """
     data = folder / DATA
     data.mkdir()
-    # Contents only: a file linked to DVC's cache cannot be written, and a copy of its mode could not be replaced.
+    # The content without the mode: a file of DVC's cache is read-only, and so would be its copy.
     shutil.copyfile(archive, data / ARCHIVE)
     (data / "keras_module.txt").write_text("keras")
     requirements = pins(PINNED)
@@ -79,13 +79,13 @@ def write(folder: Path, archive: Path, signature: Signature, metadata: dict[str,
 
 def pins(names: tuple[str, ...]) -> list[str]:
     """`name==version` of those that are installed."""
-    found = []
+    requirements = []
     for name in names:
         try:
-            found.append(f"{name}=={importlib.metadata.version(name)}")
+            requirements.append(f"{name}=={importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return requirements
 
 
 def _schema(signature: Signature) -> ModelSignature:

@@ -1,7 +1,7 @@
-"""Bring journals into a store, so that doing it again changes nothing.
+"""Send journals to a store, so that sending them again changes nothing.
 
-How many events of a run were sent is noted on the run itself, in the same store, after they were sent. A crash in
-between makes them be sent again, which adds nothing: equal points, params and inputs are one row in MLflow.
+A tag of the run itself counts its sent events; it is set after they were sent. After a crash in between they are sent
+again, which adds nothing: equal points, params and inputs are one row in MLflow.
 """
 
 import json
@@ -15,40 +15,41 @@ from typing import Any
 from mlflow.entities import Dataset, DatasetInput, InputTag, Run
 
 from glyphline.journal import lineage
-from glyphline.journal.journal_file import History
+from glyphline.journal.journal_file import Journal
 from glyphline.journal.run_events import (
     KEY_TAG,
-    Artifact,
-    End,
-    FileMark,
-    Input,
-    Lineage,
-    Metrics,
-    Model,
-    Params,
+    ArtifactLogged,
+    FileDigest,
+    InputLogged,
+    LineageLogged,
+    MetricsLogged,
+    ModelLogged,
+    ParamsLogged,
+    RunEnded,
     RunEvent,
-    Start,
-    Tags,
+    RunStarted,
+    TagsLogged,
 )
-from glyphline.mlflow_sync import logged_model
+from glyphline.mlflow_client import tracking_errors
+from glyphline.mlflow_sync import dvc_lock, logged_model
 from glyphline.mlflow_sync.request_batches import Batch, clean_tags
-from glyphline.mlflow_sync.run_index import MISSING_TAG, SENT_TAG, RunIndex, sent_counts
-from glyphline.mlflow_sync.store import ExperimentDeletedError, Store, refusals
+from glyphline.mlflow_sync.run_index import MISSING_TAG, SENT_TAG, RunIndex, json_tag
+from glyphline.mlflow_sync.store import ExperimentDeletedError, Store
 
 MAX_DIGEST_CHARACTERS = 36
 
-Find = Callable[[FileMark], Path | None]
+Find = Callable[[FileDigest], Path | None]
 
 
 @dataclass(frozen=True, slots=True)
 class UploadResult:
-    """What a pass over journals has added to the store, and what it could not find.
+    """What sending journals has added to the store, and what could not be sent.
 
     Attributes:
         runs_made: runs that the store did not have.
         events_sent: events that it did not have.
-        missing: paths of files that are nowhere any more.
-        orphans: keys of runs that other journals began, which the store has never seen.
+        missing: paths of files that are gone.
+        orphans: keys of runs that the store does not have and that other journals began.
         refused: one error per run that was left out because somebody has deleted its experiment.
     """
 
@@ -69,7 +70,7 @@ class UploadResult:
 
 
 class Projection:
-    """Sends journals to one store; hold `store.projecting` while it works.
+    """Sends journals to one store; hold `store.projection_lock` while it works.
 
     Args:
         store: where to.
@@ -79,64 +80,63 @@ class Projection:
     def __init__(self, store: Store, find: Find) -> None:
         self.index = RunIndex(store)
         self._store, self._client, self._find = store, store.client, find
-        self._settled: dict[tuple[str, str], int] = {}
+        # (id of a journal, key of a run) -> number of events, of runs for which nothing is left to send.
+        self._finished: dict[tuple[str, str], int] = {}
         self._refused: set[str] = set()
 
-    def send(self, history: History) -> UploadResult:
+    def send(self, journal: Journal) -> UploadResult:
         """Send what the store does not have of a journal.
 
         Raises:
-            TrackingError: the store is out of reach or refuses.
+            TrackingError: the store does not answer or refuses.
         """
         total = UploadResult()
-        with refusals(self._store.uri):
-            self.index.begin(history)
-            for key, events in history.runs.items():
-                if self._settled.get((history.id, key)) != len(events):
-                    total += self._send_or_leave(history, key, events)
+        with tracking_errors(self._store.uri.text):
+            self.index.begin(journal)
+            for key, events in journal.runs.items():
+                if self._finished.get((journal.id, key)) != len(events):
+                    total += self._send_or_leave(journal, key, events)
         return total
 
-    def _send_or_leave(self, history: History, key: str, events: list[RunEvent]) -> UploadResult:
-        if key in self._refused and not isinstance(events[0], Start):
-            # It has no run to add to, which was said when the journal that began it was left out.
+    def _send_or_leave(self, journal: Journal, key: str, events: list[RunEvent]) -> UploadResult:
+        if key in self._refused and not isinstance(events[0], RunStarted):
+            # There is no run to add to, which was reported when the journal that began it was left out.
             return UploadResult()
         try:
-            return self._send_run(history, key, events)
+            return self._send_run(journal, key, events)
         except ExperimentDeletedError as error:
             # Like a deleted run: nobody wants it back, and it must not keep the others out.
-            self._settled[history.id, key] = len(events)
+            self._finished[journal.id, key] = len(events)
             self._refused.add(key)
             return UploadResult(refused=(error,))
 
-    def _send_run(self, history: History, key: str, events: list[RunEvent]) -> UploadResult:
+    def _send_run(self, journal: Journal, key: str, events: list[RunEvent]) -> UploadResult:
         first = events[0]
-        begins = isinstance(first, Start)
         run, made = self.index.find(key, getattr(first, "experiment", None)), 0
         if run is None:
-            if not isinstance(first, Start):
+            if not isinstance(first, RunStarted):
                 return UploadResult(orphans=(key,))
             run, made = self._create(key, first), 1
         if run.info.lifecycle_stage == "deleted":
             # Whoever deleted it in the UI does not want it back.
-            self._settled[history.id, key] = len(events)
+            self._finished[journal.id, key] = len(events)
             return UploadResult()
-        sent, missing = sent_counts(run, SENT_TAG), sent_counts(run, MISSING_TAG)
-        owed: list[int] = missing.get(history.label, [])
-        done = sent.get(history.label, 0)
-        due = [*owed, *range(done, len(events))]
-        parcel = RunUpload(self._client, run, self._find, is_origin=begins)
-        lost = [number for number in due if not parcel.take(events[number])]
-        paths = tuple(_path(events[number]) for number in lost)
-        if lost != owed or done < len(events):
-            marks = {SENT_TAG: json.dumps(sent | {history.label: len(events)})}
-            if lost or owed:
-                marks[MISSING_TAG] = json.dumps(missing | {history.label: lost})
-            parcel.deliver(marks)
-        if not lost:
-            self._settled[history.id, key] = len(events)
-        return UploadResult(made, len(due) - len(lost), paths)
+        sent_counts, missing_events = json_tag(run, SENT_TAG), json_tag(run, MISSING_TAG)
+        sent: int = sent_counts.get(journal.label, 0)
+        missing_before: list[int] = missing_events.get(journal.label, [])
+        unsent = [*missing_before, *range(sent, len(events))]
+        upload = RunUpload(self._client, run, self._find, is_origin=isinstance(first, RunStarted))
+        missing = [number for number in unsent if not upload.add(events[number])]
+        if missing != missing_before or sent < len(events):
+            marks = {SENT_TAG: json.dumps(sent_counts | {journal.label: len(events)})}
+            if missing or missing_before:
+                marks[MISSING_TAG] = json.dumps(missing_events | {journal.label: missing})
+            upload.finish(marks)
+        if not missing:
+            self._finished[journal.id, key] = len(events)
+        return UploadResult(made, len(unsent) - len(missing), tuple(_path(events[number]) for number in missing))
 
-    def _create(self, key: str, start: Start) -> Run:
+    def _create(self, key: str, start: RunStarted) -> Run:
         tags = clean_tags(start.tags) | {KEY_TAG: key}
         parent = self.index.find(start.parent, start.experiment) if start.parent else None
         if parent is not None:
@@ -148,85 +148,85 @@ class Projection:
 
 
 class RunUpload:
-    """What is sent about one run in one go: files at once, numbers and words together at the end."""
+    """One upload of events of a run: files are sent at once, params, metrics and tags together at its end."""
 
     def __init__(self, client: Any, run: Run, find: Find, *, is_origin: bool) -> None:
         self._client = client
         self._run, self._find, self._is_origin = run, find, is_origin
         self._batch = Batch()
         self._inputs: list[DatasetInput] = []
-        self._end: End | None = None
+        self._end: RunEnded | None = None
 
-    def take(self, event: RunEvent) -> bool:
-        """Take one event; false when it speaks of a file that is nowhere any more."""
+    def add(self, event: RunEvent) -> bool:
+        """Add an event; false when it names a file that is gone."""
         match event:
-            case Params():
+            case ParamsLogged():
                 self._batch.add_params(event.values)
-            case Metrics():
+            case MetricsLogged():
                 self._batch.add_metrics(event)
-            case Tags():
+            case TagsLogged():
                 self._batch.add_tags(event.values)
-            case Input():
+            case InputLogged():
                 self._inputs.append(_dataset_input(event))
-            case End() if self._is_origin:
+            case RunEnded() if self._is_origin:
                 self._end = event
-            case Lineage():
+            case LineageLogged():
                 self._send_lineage(event)
-            case Artifact() | Model():
+            case ArtifactLogged() | ModelLogged():
                 return self._send_file(event)
         return True
 
-    def deliver(self, marks: dict[str, str]) -> None:
-        """Send what was taken, then note that it was sent."""
+    def finish(self, marks: dict[str, str]) -> None:
+        """Send what was added, and then the tags that mark it as sent."""
         client, run_id = self._client, self._run.info.run_id
         if self._inputs:
             client.log_inputs(run_id, self._inputs)
-        known = self._run.data.params
-        self._batch.params = {key: value for key, value in self._batch.params.items() if key not in known}
+        present = self._run.data.params
+        self._batch.params = {key: value for key, value in self._batch.params.items() if key not in present}
         if self._end is None:
             self._batch.tags |= marks
         for request in self._batch.requests():
             client.log_batch(run_id, **request, synchronous=True)
         if self._end is not None:
-            # Noted last of all: a crash before the status is set must not leave the run RUNNING for ever.
+            # The marks come last of all: a crash before the status is set must not leave the run RUNNING for ever.
             client.set_terminated(run_id, self._end.status, self._end.time)
             for request in Batch(tags=marks).requests():
                 client.log_batch(run_id, **request, synchronous=True)
 
-    def _send_file(self, event: Artifact | Model) -> bool:
+    def _send_file(self, event: ArtifactLogged | ModelLogged) -> bool:
         path = self._find(event.file)
         try:
             if path is None:
                 return False
-            if isinstance(event, Model):
+            if isinstance(event, ModelLogged):
                 logged_model.ensure(self._client, self._run, path, event, self._batch.params)
                 return True
             with tempfile.TemporaryDirectory(prefix="glyphline-artifact-") as folder:
                 # A copy under its own name: in DVC's cache a file is named by its MD5 and cannot be written.
-                named = shutil.copyfile(path, Path(folder) / Path(event.file.path).name)
-                self._client.log_artifact(self._run.info.run_id, str(named), event.folder or None)
+                copy = shutil.copyfile(path, Path(folder) / Path(event.file.path).name)
+                self._client.log_artifact(self._run.info.run_id, str(copy), event.folder or None)
         except FileNotFoundError:
-            # A queued experiment's folder may be removed between looking and reading.
+            # A queued experiment's folder may be removed after the file was found.
             return False
         return True
 
-    def _send_lineage(self, event: Lineage) -> None:
+    def _send_lineage(self, event: LineageLogged) -> None:
         stem = "lineage" if self._is_origin else f"lineage.{event.stage}"
-        # Whether there is a patch: one that a stage left earlier stays with the run when a later lineage has none.
+        # The patch of an earlier lineage stays with the run when a later one has none; this tells whether it counts.
         facts = event.facts | {
-            "dvc_lock": lineage.md5s(event.dvc_lock) if event.dvc_lock else {},
+            "dvc_lock": dvc_lock.parse(event.dvc_lock) if event.dvc_lock else {},
             "has_patch": bool(event.patch),
         }
         self._client.log_text(self._run.info.run_id, json.dumps(facts, indent=2, sort_keys=True), f"{stem}.json")
         if event.patch:
             with tempfile.TemporaryDirectory(prefix="glyphline-artifact-") as folder:
                 # As bytes: MLflow writes text as UTF-8, and a patch has the encodings of the files that it changes.
-                named = Path(folder) / f"{stem}.patch"
-                named.write_bytes(lineage.patch_bytes(event))
-                self._client.log_artifact(self._run.info.run_id, str(named))
+                patch = Path(folder) / f"{stem}.patch"
+                patch.write_bytes(lineage.patch_bytes(event))
+                self._client.log_artifact(self._run.info.run_id, str(patch))
 
 
-def _dataset_input(event: Input) -> DatasetInput:
+def _dataset_input(event: InputLogged) -> DatasetInput:
     is_url = event.source.startswith(("http://", "https://"))
     dataset = Dataset(
         name=event.name,
@@ -239,4 +239,4 @@ def _dataset_input(event: Input) -> DatasetInput:
 
 
 def _path(event: RunEvent) -> str:
-    return event.file.path if isinstance(event, Artifact | Model) else event.kind
+    return event.file.path if isinstance(event, ArtifactLogged | ModelLogged) else event.kind

@@ -1,7 +1,7 @@
 """The projector: a process of its own that follows a growing journal and shows it in MLflow.
 
-It works at low priority, outlives the stage by what is left to send, and never makes the stage wait. Started by
-`launch.start`: the journal is its standard input, the rest stands in one environment variable.
+It works at low priority, outlives the stage by what is left to send, and never makes the stage wait.
+`projector_process.start` starts it: the journal is its standard input, the rest is in one environment variable.
 """
 
 import json
@@ -14,9 +14,10 @@ from contextlib import suppress
 
 from glyphline.errors import TrackingError
 from glyphline.journal.journal_file import Reader
-from glyphline.journal.run_files import FileLocator
-from glyphline.journal.sampling_interval import pause_s
+from glyphline.journal.sampling_interval import sampling_interval_s
+from glyphline.mlflow_client import StoreUri
 from glyphline.mlflow_sync import journal_sources, store
+from glyphline.mlflow_sync.file_locator import FileLocator
 from glyphline.mlflow_sync.projector_process import JOB_VARIABLE, ProjectorJob
 
 log = logging.getLogger("glyphline.mlflow_sync.projector")
@@ -30,17 +31,17 @@ RETRY_S = 0.5
 
 
 class WarningPipe:
-    """Tells the stage how things stand; nobody may listen any more."""
+    """Sends the present warning to the stage, which may have ended."""
 
     def __init__(self, handle: int) -> None:
         self._handle = handle
-        self._said: str | None = None
+        self._last: str | None = None
 
-    def say(self, warning: str | None) -> None:
-        """Replace what the stage will show at its end; None when all is well."""
-        if warning == self._said:
+    def send(self, warning: str | None) -> None:
+        """Replace the warning that the stage will show at its end; None when all is well."""
+        if warning == self._last:
             return
-        self._said = warning
+        self._last = warning
         try:
             os.write(self._handle, json.dumps(warning).encode() + b"\n")
         except BrokenPipeError:
@@ -48,10 +49,11 @@ class WarningPipe:
 
 
 class Follower:
-    """Follows one journal until its writer has gone and everything is sent."""
+    """Follows one journal until its writer has ended and everything is sent."""
 
-    def __init__(self, job: ProjectorJob, reader: Reader, voice: WarningPipe) -> None:
-        self._job, self._reader, self._voice = job, reader, voice
+    def __init__(self, job: ProjectorJob, reader: Reader, warnings: WarningPipe) -> None:
+        self._job, self._reader, self._warnings = job, reader, warnings
+        self._uri, self._paths = StoreUri.parse(job.uri), job.paths
         self._deadline = time.monotonic() + job.timeout_s
         self._warning: str | None = None
 
@@ -59,75 +61,74 @@ class Follower:
         """Send everything.
 
         Raises:
-            TrackingError: the store was out of reach for longer than the time that was allowed.
+            TrackingError: the store did not answer for longer than the time that was allowed.
         """
-        # Known before mlflow is imported: a refused connection takes a millisecond, the import seconds.
-        self._insist(lambda: store.reach(self._job.uri, self._job.timeout_s))
-        self._insist(self._connect)
-        self._insist(self._send_others)
-        began, ended = time.monotonic(), False
-        while not ended:
-            # Asked before the pass that is then the last: nothing can be written after it.
-            ended = not self._reader.is_written()
-            self._insist(self._send)
+        # Before mlflow is imported: a refused connection takes a millisecond, the import seconds.
+        self._retry(lambda: self._uri.reach(self._job.timeout_s))
+        self._retry(self._connect)
+        self._retry(self._send_others)
+        began_at, is_last = time.monotonic(), False
+        while not is_last:
+            # Asked before the journal is read: nothing can be written after a writer has ended.
+            is_last = not self._reader.has_writer()
+            self._retry(self._send)
             now = time.monotonic()
-            pause_until = now + pause_s(
-                now - began, share=PAUSE_SHARE, shortest_s=SHORTEST_PAUSE_S, longest_s=LONGEST_PAUSE_S
+            pause_until = now + sampling_interval_s(
+                now - began_at, share=PAUSE_SHARE, shortest_s=SHORTEST_PAUSE_S, longest_s=LONGEST_PAUSE_S
             )
-            while not ended and self._reader.is_written():
+            while not is_last and self._reader.has_writer():
                 time.sleep(POLL_S)
-                if time.monotonic() > pause_until and self._reader.has_news():
+                if time.monotonic() > pause_until and self._reader.has_unread():
                     break
 
     def _connect(self) -> None:
-        opened = store.connect(self._job.uri, self._job.paths, self._job.timeout_s)
+        opened = store.connect(self._uri, self._paths, self._job.timeout_s)
         from glyphline.mlflow_sync.projection import Projection
 
-        paths = self._job.paths
-        self._projection = Projection(opened, FileLocator.of(paths.work, paths.home).find)
+        self._projection = Projection(opened, FileLocator.of(self._paths).find)
 
     def _send_others(self) -> None:
-        """Catch up on earlier stages, whose runs this one may add to and whose projector may have met a dead server."""
-        own = self._job.paths.journal(self._job.stage)
-        others = [path for path in journal_sources.workspace(self._job.paths) if path != own]
-        for history in journal_sources.histories(others):
-            with store.projecting(self._job.paths):
-                self._projection.send(history)
+        """Send the journals of earlier stages: this one may add to their runs, and the store may have missed them."""
+        own = self._paths.journal(self._job.stage)
+        for journal in journal_sources.read(path for path in self._paths.journals() if path != own):
+            with store.projection_lock(self._paths):
+                self._projection.send(journal)
 
     def _send(self) -> None:
-        history = self._reader.read()
-        if history is None:
+        journal = self._reader.read()
+        if journal is None:
             return
-        with store.projecting(self._job.paths):
-            sent = self._projection.send(history)
-        if sent.refused:
-            self._warning = f"{sent.refused[0].problem}\nfix: {sent.refused[0].fix}"
-        if sent.runs_made or sent.events_sent:
-            log.info("%s: %d runs made, %d events sent", history.label, sent.runs_made, sent.events_sent)
-        if history.complete and (sent.missing or sent.orphans):
-            log.warning("%s: left out files %s and runs %s", history.label, sent.missing, sent.orphans)
+        with store.projection_lock(self._paths):
+            result = self._projection.send(journal)
+        if result.refused:
+            self._warning = f"{result.refused[0].problem}\nfix: {result.refused[0].fix}"
+        if result.runs_made or result.events_sent:
+            log.info("%s: %d runs made, %d events sent", journal.label, result.runs_made, result.events_sent)
+        if journal.is_complete and (result.missing or result.orphans):
+            log.warning("%s: left out files %s and runs %s", journal.label, result.missing, result.orphans)
 
-    def _insist(self, step: Callable[[], None]) -> None:
+    def _retry(self, step: Callable[[], None]) -> None:
+        """Repeat a step until the store takes it, or the time that is allowed without a success is over."""
         while True:
             try:
                 step()
             except TrackingError as error:
-                self._voice.say(f"{error.problem}\nfix: {error.fix}")
+                self._warnings.send(f"{error.problem}\nfix: {error.fix}")
                 if time.monotonic() > self._deadline:
                     raise
                 time.sleep(RETRY_S)
             else:
-                self._voice.say(self._warning)
+                self._warnings.send(self._warning)
                 self._deadline = time.monotonic() + self._job.timeout_s
                 return
 
 
-def _give_way() -> None:
-    """Run when nothing else wants to; where the system has no such class, at the lowest priority."""
+def _lower_priority() -> None:
+    """Run only when no other process wants to; where the system has no such class, at the lowest priority."""
     os.nice(NICENESS)
     if hasattr(os, "SCHED_IDLE"):
-        # A nice process still keeps a core for milliseconds, and a step that is divided among cores waits for it. A
-        # sandbox may forbid the call, and a courtesy must not cost a run.
+        # A nice process still keeps a core for milliseconds, and a training step that is divided among cores waits for
+        # it. A sandbox may forbid the call, which must not cost a run.
         with suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
@@ -135,17 +136,17 @@ def _give_way() -> None:
 def main() -> int:
     """Follow the journal on standard input."""
     job = ProjectorJob.decode(os.environ.pop(JOB_VARIABLE))
-    _give_way()
+    _lower_priority()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(message)s")
-    voice = WarningPipe(job.signal)
+    warnings = WarningPipe(job.warning_handle)
     try:
-        Follower(job, Reader(sys.stdin.fileno(), f"the journal of {job.stage}"), voice).run()
+        Follower(job, Reader(sys.stdin.fileno(), f"the journal of {job.stage}"), warnings).run()
     except TrackingError as error:
         log.warning("%s; fix: %s", error.problem, error.fix)
         return error.exit_code
     except Exception:
         log.exception("the projector stopped")
-        voice.say("the projector stopped; MLflow lacks runs\nfix: see mlruns/projector.log, then `glyphline sync`")
+        warnings.send("the projector stopped; MLflow lacks runs\nfix: see mlruns/projector.log, then `glyphline sync`")
         raise
     return 0
 

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
+from glyphline import mlflow_client
 from glyphline.errors import TrackingError
-from glyphline.mlflow_sync import store
 from glyphline.params import Params
 from glyphline.paths import Paths
 
@@ -24,14 +24,14 @@ MAX_LOG_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class ProjectorJob:
-    """What a projector must know; the journal itself is its standard input.
+    """What a projector is started with; the journal itself is its standard input.
 
     Attributes:
         stage: whose journal it is.
         work, home: the two roots of the project.
-        uri: of the store; it may hold a password, so it never stands on a command line.
+        uri: of the store; it may hold a password, so that it is never on a command line.
         timeout_s: how long to wait for a store that does not answer.
-        signal: file descriptor for one line of JSON per change of state: a warning, or null when all is well.
+        warning_handle: file descriptor for one line of JSON per change: a warning, or null when all is well.
     """
 
     stage: str
@@ -39,7 +39,7 @@ class ProjectorJob:
     home: str
     uri: str
     timeout_s: float
-    signal: int
+    warning_handle: int
 
     def encode(self) -> str:
         """As text for the environment."""
@@ -56,59 +56,59 @@ class ProjectorJob:
         return Paths(work=Path(self.work), home=Path(self.home))
 
 
-class Projector:
-    """The near end of a projector: hears its warnings, never waits for it.
+class ProjectorHandle:
+    """A projector as the stage sees it: gives its warning, and never waits for it.
 
     Args:
-        handle: the reading end of its signal pipe; None when no projector runs.
+        handle: the reading end of its warning pipe; None when no projector runs.
     """
 
     def __init__(self, handle: int | None = None) -> None:
         self._handle = handle
 
     def warning(self) -> str | None:
-        """What the projector has to complain about just now; the pipe is closed after that."""
+        """The present warning of the projector; the pipe is closed after that."""
         if self._handle is None:
             return None
         try:
-            said = os.read(self._handle, 1 << 16).decode(errors="replace").splitlines()
+            lines = os.read(self._handle, 1 << 16).decode(errors="replace").splitlines()
         except BlockingIOError:
             return None
         finally:
             os.close(self._handle)
             self._handle = None
-        return json.loads(said[-1]) if said else None
+        return json.loads(lines[-1]) if lines else None
 
 
-def start(params: Params, paths: Paths, stage: str) -> Projector:
+def start(params: Params, paths: Paths, stage: str) -> ProjectorHandle:
     """Start a projector for the journal of `stage`.
 
-    It is a session of its own, so that Ctrl-C reaches the stage alone and the end of the run is still sent; it has
-    no end of the stage's pipes, so that nobody who reads the stage's output waits for it.
+    It has a session of its own, so that Ctrl-C stops the stage alone and the end of the run is still sent. It has none
+    of the stage's pipes, so that a program that reads the stage's output does not wait for it.
     """
     if os.environ.get(JOB_VARIABLE) == NO_PROJECTOR:
-        return Projector()
+        return ProjectorHandle()
     try:
-        uri = store.uri(params, paths)
+        uri = mlflow_client.store_uri(params, paths)
     except TrackingError as error:
-        # The stage does its work without a store; who needs one will say this again as an error.
+        # The stage works without a store; a command that needs one raises the same as an error.
         log.warning("%s\nfix: %s", error.problem, error.fix)
-        return Projector()
+        return ProjectorHandle()
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
     job = ProjectorJob(
         stage=stage,
         work=str(paths.work),
         home=str(paths.home),
-        uri=uri,
+        uri=uri.text,
         timeout_s=params.tracking.timeout_s,
-        signal=writing,
+        warning_handle=writing,
     )
     paths.mlruns.mkdir(parents=True, exist_ok=True)
     log_path = paths.mlruns / "projector.log"
-    too_long = log_path.exists() and log_path.stat().st_size > MAX_LOG_BYTES
+    is_too_long = log_path.exists() and log_path.stat().st_size > MAX_LOG_BYTES
     try:
-        with log_path.open("w" if too_long else "a") as log_stream, paths.journal(stage).open("rb") as lines:
+        with log_path.open("w" if is_too_long else "a") as log_stream, paths.journal(stage).open("rb") as lines:
             # -P: the stage's folder must not shadow installed modules.
             subprocess.Popen(
                 [sys.executable, "-P", "-m", "glyphline.mlflow_sync.projector"],
@@ -126,20 +126,24 @@ def start(params: Params, paths: Paths, stage: str) -> Projector:
         )
     finally:
         os.close(writing)
-    return Projector(reading)
+    return ProjectorHandle(reading)
 
 
 def _environment(job: ProjectorJob) -> dict[str, str]:
     package = Path(__file__).resolve().parents[2]
-    # In a queued experiment the stage's own code is removed with the copy of the project, while the projector works.
-    kept = Path(job.home) / "src"
-    if package.is_relative_to(job.work) and job.home != job.work and (kept / "glyphline" / "tracking").is_dir():
-        package = kept
+    # A queued experiment's copy of the project, and the code in it, is removed while the projector still works.
+    main_checkout = Path(job.home) / "src"
+    if (
+        package.is_relative_to(job.work)
+        and job.home != job.work
+        and (main_checkout / "glyphline" / "mlflow_sync").is_dir()
+    ):
+        package = main_checkout
     # The stage's PYTHONPATH may be relative to its working directory, which is not the projector's.
     search_path = os.pathsep.join([str(package), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
     return {
         **os.environ,
-        **store.environment(job.timeout_s),
+        **mlflow_client.environment_variables(job.timeout_s),
         "PYTHONPATH": search_path,
         JOB_VARIABLE: job.encode(),
     }

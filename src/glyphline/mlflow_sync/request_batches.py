@@ -1,6 +1,5 @@
-"""Collect what is to be sent about a run and cut it into requests that every server takes."""
+"""Collect the params, metrics and tags of a run and divide them into requests that every server takes."""
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,7 +8,7 @@ from typing import Any
 
 from mlflow.entities import Metric, Param, RunTag
 
-from glyphline.journal.run_events import Metrics
+from glyphline.journal.run_events import MetricsLogged, as_text
 
 # The server allows 1,000 entities and a million bytes per request in all, and per kind what MLflow's limits say.
 METRICS_PER_REQUEST = 800
@@ -29,16 +28,16 @@ class Batch:
     tags: dict[str, str] = field(default_factory=dict)
 
     def add_params(self, values: dict[str, Any]) -> None:
-        """The first value of a key stands, as in the store."""
+        """Add params; the first value of a key counts, as in the store."""
         for key, value in values.items():
             self.params.setdefault(clean_key(key), as_text(value)[:MAX_PARAM_CHARACTERS])
 
-    def add_metrics(self, event: Metrics) -> None:
-        """All points of one event, with their time."""
+    def add_metrics(self, event: MetricsLogged) -> None:
+        """Add the metrics of one event, with its time and step."""
         self.metrics += [Metric(clean_key(key), value, event.time, event.step) for key, value in event.values.items()]
 
     def add_tags(self, values: dict[str, str]) -> None:
-        """A later value replaces an earlier one."""
+        """Add tags; a later value replaces an earlier one."""
         self.tags |= clean_tags(values)
 
     def requests(self) -> Iterator[dict[str, list[Any]]]:
@@ -50,11 +49,6 @@ class Batch:
         parts: list[Any] = list(zip_longest(metrics[::-1], params[::-1], tags[::-1], fillvalue=[]))[::-1]
         for metric_part, param_part, tag_part in parts:
             yield {"metrics": metric_part, "params": param_part, "tags": tag_part}
-
-
-def as_text(value: Any) -> str:
-    """A value as params.yaml would spell it: `0.004`, `true`, `[16, 32]`, `null`, and words without quotes."""
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def clean_key(key: str) -> str:

@@ -1,12 +1,13 @@
-"""Find the runs of a store by our keys, with few requests."""
+"""Find the runs of a store by their keys, with few requests."""
 
 import json
 from typing import Any
 
 from mlflow.entities import Run, ViewType
 
-from glyphline.journal.journal_file import History
+from glyphline.journal.journal_file import Journal
 from glyphline.journal.run_events import KEY_TAG
+from glyphline.mlflow_client import pages
 from glyphline.mlflow_sync.store import Store
 
 SENT_TAG = "glyphline.sent"
@@ -15,28 +16,28 @@ PAGE = 1000
 
 
 class RunIndex:
-    """What the store holds of our runs.
+    """The runs of a store, by key.
 
-    Another process may change the store whenever the lock is free, so what is known counts as fresh only until the
-    next `begin`.
+    Another process may change the store while the lock is free, so that a run is up to date only until the next
+    `begin`.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._known: dict[str, Run] = {}
         self._fresh: set[str] = set()
-        self._swept: set[str] = set()
+        self._searched_journals: set[str] = set()
 
-    def begin(self, history: History) -> None:
-        """Start a pass over a journal, with the lock held."""
+    def begin(self, journal: Journal) -> None:
+        """Start sending a journal; the caller holds the lock."""
         self._fresh.clear()
-        if history.id in self._swept:
+        if journal.id in self._searched_journals:
             return
-        self._swept.add(history.id)
+        self._searched_journals.add(journal.id)
         # One request for all the runs that the journal began: their keys begin with its id.
-        for run in self._search(f"tags.`{KEY_TAG}` LIKE '{history.id}%'", self._everywhere()):
+        for run in self._search(f"tags.`{KEY_TAG}` LIKE '{journal.id}%'", self._all_experiments()):
             self._known[run.data.tags[KEY_TAG]] = run
-        self._fresh |= {key for key in history.runs if key.startswith(history.id)}
+        self._fresh |= {key for key in journal.runs if key.startswith(journal.id)}
 
     def find(self, key: str, experiment: str | None = None) -> Run | None:
         """The run of a key, deleted or not; None when the store has none.
@@ -53,7 +54,7 @@ class RunIndex:
             if known is not None:
                 self._known[key] = self._store.client.get_run(known.info.run_id)
             else:
-                ids = [self._store.experiment(experiment)] if experiment else self._everywhere()
+                ids = [self._store.experiment(experiment)] if experiment else self._all_experiments()
                 for run in self._search(f"tags.`{KEY_TAG}` = '{key}'", ids):
                     self._known[key] = run
             self._fresh.add(key)
@@ -64,25 +65,18 @@ class RunIndex:
         self._known[key] = run
         self._fresh.add(key)
 
-    def _everywhere(self) -> list[str]:
-        # MLflow deletes the runs of an experiment with it; they must be known as deleted, not as missing.
-        return self._store.experiment_ids(deleted=True)
+    def _all_experiments(self) -> list[str]:
+        # MLflow deletes the runs of an experiment with it; they must be found as deleted, not as missing.
+        return [*self._store.experiments(deleted=True)]
 
     def _search(self, condition: str, experiment_ids: list[str]) -> list[Run]:
-        runs: list[Run] = []
-        token: str | None = None
-        while experiment_ids:
-            page = self._store.client.search_runs(
-                experiment_ids, condition, run_view_type=ViewType.ALL, max_results=PAGE, page_token=token
-            )
-            runs += page
-            token = page.token
-            if not token:
-                break
-        return runs
+        if not experiment_ids:
+            return []
+        search = self._store.client.search_runs
+        return [*pages(search, experiment_ids, condition, run_view_type=ViewType.ALL, max_results=PAGE)]
 
 
-def sent_counts(run: Run, tag: str) -> dict[str, Any]:
+def json_tag(run: Run, tag: str) -> dict[str, Any]:
     """The JSON object in a tag of a run; empty when there is none."""
-    found: dict[str, Any] = json.loads(run.data.tags.get(tag, "{}"))
-    return found
+    value: dict[str, Any] = json.loads(run.data.tags.get(tag, "{}"))
+    return value

@@ -1,11 +1,10 @@
-"""What a store holds: its runs, and where their files and models lie on this machine."""
+"""The contents of a store: its runs, and where their files and models are on this machine."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from glyphline.mlflow_client import pages
 from glyphline.mlflow_sync.store import Store
 
 PARENT_TAG = "mlflow.parentRunId"
@@ -21,8 +20,8 @@ class StoredRun:
         start_ms: when it began.
         parent: of a trial, the run of its study.
         is_running: it has not ended.
-        folder: with its files, where they are on this machine.
-        models: logged models that it made: id -> folder.
+        folder: of its files; None when they are not on this machine.
+        models: logged models that it made: id and folder.
         outputs: ids of the logged models that it made, also of those that somebody deleted.
     """
 
@@ -38,12 +37,12 @@ class StoredRun:
 
 @dataclass(frozen=True, slots=True)
 class StoreContents:
-    """What a store holds.
+    """The contents of a store.
 
     Attributes:
         runs: those that are not deleted.
-        folders: that a run, deleted or not, or a model that is not deleted owns.
-        experiments: the folders in which experiments, deleted or not, put what they make.
+        folders: of runs, deleted or not, and of models that are not deleted.
+        experiments: folders of the artifacts of experiments, deleted or not.
     """
 
     runs: tuple[StoredRun, ...]
@@ -52,7 +51,7 @@ class StoreContents:
 
 
 def store_contents(opened: Store) -> StoreContents:
-    """All that a store holds, whoever made it.
+    """Everything in a store, whoever made it.
 
     Args:
         opened: the store.
@@ -60,55 +59,41 @@ def store_contents(opened: Store) -> StoreContents:
     client = opened.client
     from mlflow.entities import ViewType
 
-    experiments = [
-        *pages(lambda token: client.search_experiments(view_type=ViewType.ALL, max_results=1000, page_token=token))
-    ]
-    names = {one.experiment_id: one.name for one in experiments}
+    from glyphline.mlflow_sync.logged_model import output_models
+
+    experiments = opened.experiments(deleted=True)
     models: dict[str, list[tuple[str, Path | None]]] = {}
     # MLflow leaves out deleted models, but not those of deleted experiments.
-    for model in pages(lambda token: client.search_logged_models(list(names), max_results=500, page_token=token)):
-        models.setdefault(model.source_run_id, []).append((model.model_id, local(model.artifact_location)))
-    found, known = [], set()
-    for run in pages(
-        lambda token: client.search_runs(list(names), run_view_type=ViewType.ALL, max_results=1000, page_token=token)
-    ):
+    for model in pages(client.search_logged_models, list(experiments), max_results=500):
+        models.setdefault(model.source_run_id, []).append((model.model_id, local_path(model.artifact_location)))
+    runs, folders = [], set()
+    for run in pages(client.search_runs, list(experiments), run_view_type=ViewType.ALL, max_results=1000):
         info = run.info
-        one = StoredRun(
+        stored = StoredRun(
             run_id=info.run_id,
-            experiment=names[info.experiment_id],
+            experiment=experiments[info.experiment_id].name,
             start_ms=info.start_time,
             parent=run.data.tags.get(PARENT_TAG),
             is_running=info.status == "RUNNING",
-            folder=_owned(info.artifact_uri, info.run_id),
+            folder=_run_folder(info.artifact_uri, info.run_id),
             models=tuple(models.get(info.run_id, ())),
-            outputs=tuple(output.model_id for output in run.outputs.model_outputs) if run.outputs else (),
+            outputs=tuple(output_models(run)),
         )
-        known |= {path for path in (one.folder, *(folder for _, folder in one.models)) if path}
+        folders |= {path for path in (stored.folder, *(folder for _, folder in stored.models)) if path}
         if info.lifecycle_stage == "active":
-            found.append(one)
-    known |= {folder for made in models.values() for _, folder in made if folder}
-    places = (local(one.artifact_location) for one in experiments)
-    return StoreContents(tuple(found), frozenset(known), frozenset(place for place in places if place))
+            runs.append(stored)
+    folders |= {folder for pairs in models.values() for _, folder in pairs if folder}
+    locations = (local_path(experiment.artifact_location) for experiment in experiments.values())
+    return StoreContents(tuple(runs), frozenset(folders), frozenset(path for path in locations if path))
 
 
-def pages(ask: Callable[[str | None], Any]) -> Iterator[Any]:
-    """All entries of a listing that MLflow gives page by page."""
-    token = None
-    while True:
-        page = ask(token)
-        yield from page
-        token = page.token
-        if not token:
-            return
-
-
-def local(uri: str | None) -> Path | None:
+def local_path(uri: str | None) -> Path | None:
     """The path that a URI names on this machine; None when it names none."""
     parts = urlsplit(uri or "")
     return Path(unquote(parts.path)) if parts.scheme in {"", "file"} and parts.path else None
 
 
-def _owned(uri: str, run_id: str) -> Path | None:
+def _run_folder(uri: str, run_id: str) -> Path | None:
     # <root>/<run id>/artifacts: the folder of the run goes as a whole.
-    path = local(uri)
+    path = local_path(uri)
     return path.parent if path is not None and path.parent.name == run_id else None

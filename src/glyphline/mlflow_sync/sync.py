@@ -1,15 +1,17 @@
-"""Bring the journals into the store now: everything there is, or the workspace's alone."""
+"""Send journals to the store now: all that there are, or those of the workspace."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from glyphline import mlflow_client
 from glyphline.errors import TrackingError
-from glyphline.journal.journal_file import History
-from glyphline.journal.run_events import Start
-from glyphline.journal.run_files import FileLocator
-from glyphline.mlflow_sync import journal_sources, store
+from glyphline.journal.journal_file import Journal
+from glyphline.journal.run_events import RunStarted
+from glyphline.mlflow_sync import dvc_lock, journal_sources, store
+from glyphline.mlflow_sync.dvc_lock import DvcLock
+from glyphline.mlflow_sync.file_locator import FileLocator
 from glyphline.params import Params
 from glyphline.paths import Paths
 
@@ -36,8 +38,8 @@ class SyncReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Projected:
-    """A run in the store.
+class SentRun:
+    """A run of a journal, as the store has it.
 
     Attributes:
         run_id, experiment_id: MLflow's own.
@@ -51,33 +53,39 @@ class Projected:
     model_location: str | None
 
 
-def sync(params: Params, paths: Paths) -> SyncReport:
+def sync(params: Params, paths: Paths, past: Iterable[DvcLock] | None = None) -> SyncReport:
     """Send what the store lacks of every journal: workspace, last commits, DVC experiments.
 
+    Args:
+        params: for the store's URI.
+        paths: of the project.
+        past: the lock files of commits and experiments; None reads them.
+
     Raises:
-        TrackingError: the store is out of reach or refuses.
+        TrackingError: the store does not answer or refuses.
     """
-    shelf = FileLocator.of(paths.work, paths.home)
-    histories = journal_sources.histories([*journal_sources.workspace(paths), *journal_sources.past(paths, shelf)])
-    opened = store.connect(store.uri(params, paths), paths, params.tracking.timeout_s)
+    locator = FileLocator.of(paths)
+    past_journals = journal_sources.past(dvc_lock.past(paths.work) if past is None else past, locator.cache)
+    journals = journal_sources.read([*paths.journals(), *past_journals])
+    opened = store.connect(mlflow_client.store_uri(params, paths), paths, params.tracking.timeout_s)
     from glyphline.mlflow_sync.projection import Projection, UploadResult
 
-    projection, total = Projection(opened, shelf.find), UploadResult()
-    for history in histories:
-        with store.projecting(paths):
-            total += projection.send(history)
-    store.keep_quick(opened.uri)
+    projection, total = Projection(opened, locator.find), UploadResult()
+    for journal in journals:
+        with store.projection_lock(paths):
+            total += projection.send(journal)
+    store.analyze(opened.uri)
     missing = tuple(dict.fromkeys(total.missing))
     if missing:
-        log.warning("%d files of old runs are nowhere any more: %s", len(missing), ", ".join(missing[:5]))
+        log.warning("%d files of old runs are gone: %s", len(missing), ", ".join(missing[:5]))
     if total.orphans:
         log.warning("%d runs were left out: the journals that began them are gone", len(set(total.orphans)))
     _warn(total.refused)
-    return SyncReport(total.runs_made, total.events_sent, len(histories), missing)
+    return SyncReport(total.runs_made, total.events_sent, len(journals), missing)
 
 
-def flush(params: Params, paths: Paths, timeout_s: float | None = None) -> dict[str, Projected]:
-    """See to it that the store holds everything that the workspace's journals tell.
+def flush(params: Params, paths: Paths, timeout_s: float | None = None) -> dict[str, SentRun]:
+    """Make sure that the store has everything that the workspace's journals hold.
 
     Args:
         params: for the store's URI.
@@ -86,32 +94,30 @@ def flush(params: Params, paths: Paths, timeout_s: float | None = None) -> dict[
             `tracking.timeout_s`.
 
     Returns:
-        Key of a run -> where it is in the store; runs that were deleted there, or whose experiment was, are missing.
+        Key of a run -> the run in the store; runs that were deleted there, or whose experiment was, are missing.
 
     Raises:
-        TrackingError: the store is out of reach, refuses, or is held by another process all that time.
+        TrackingError: the store does not answer or refuses, or another process is sending all that time.
     """
     timeout_s = params.tracking.timeout_s if timeout_s is None else timeout_s
     try:
-        opened = store.connect(store.uri(params, paths), paths, timeout_s)
+        opened = store.connect(mlflow_client.store_uri(params, paths), paths, timeout_s)
         from glyphline.mlflow_sync.projection import Projection
 
-        shelf = FileLocator.of(paths.work, paths.home)
-        projection = Projection(opened, shelf.find)
-        histories = journal_sources.histories(journal_sources.workspace(paths))
-        with store.projecting(paths, timeout_s):
-            for history in histories:
-                projection.send(history)
-            store.keep_quick(opened.uri)
-            with store.refusals(opened.uri):
-                return _projected(opened, projection.index.find, histories)
-    except TrackingError as error:
-        # What is no dead server has a way out of its own.
-        raise TrackingError(error.problem, fix=FLUSH_FIX if error.fix == store.FIX else error.fix) from None
+        projection = Projection(opened, FileLocator.of(paths).find)
+        journals = journal_sources.read(paths.journals())
+        with store.projection_lock(paths, timeout_s):
+            for journal in journals:
+                projection.send(journal)
+            store.analyze(opened.uri)
+            with mlflow_client.tracking_errors(opened.uri.text):
+                return _sent_runs(opened, projection.index.find, journals)
+    except mlflow_client.StoreFailedError as error:
+        raise TrackingError(error.problem, fix=FLUSH_FIX) from None
 
 
 def check_experiment(params: Params, paths: Paths, key: str) -> None:
-    """See to it that the store takes the run that a journal of the workspace began.
+    """Check that the store takes the run that a journal of the workspace began.
 
     Args:
         params: for the store's URI.
@@ -119,38 +125,38 @@ def check_experiment(params: Params, paths: Paths, key: str) -> None:
         key: of the run.
 
     Raises:
-        TrackingError: its experiment was deleted, or the store is out of reach or refuses.
+        TrackingError: its experiment was deleted, or the store does not answer or refuses.
     """
-    opened = store.connect(store.uri(params, paths), paths, params.tracking.timeout_s)
-    for history in journal_sources.histories(journal_sources.workspace(paths)):
-        events = history.runs.get(key, [])
-        if events and isinstance(events[0], Start):
-            with store.refusals(opened.uri):
+    opened = store.connect(mlflow_client.store_uri(params, paths), paths, params.tracking.timeout_s)
+    for journal in journal_sources.read(paths.journals()):
+        events = journal.runs.get(key, [])
+        if events and isinstance(events[0], RunStarted):
+            with mlflow_client.tracking_errors(opened.uri.text):
                 opened.experiment(events[0].experiment)
 
 
 def _warn(refused: tuple[store.ExperimentDeletedError, ...]) -> None:
     if not refused:
         return
-    told = dict.fromkeys((error.problem, error.fix) for error in refused)
-    problems = "; ".join(problem for problem, _ in told)
-    log.warning("%d runs were left out: %s\nfix: %s", len(refused), problems, "; ".join(fix for _, fix in told))
+    errors = {(error.problem, error.fix): None for error in refused}
+    problems, fixes = "; ".join(problem for problem, _ in errors), "; ".join(fix for _, fix in errors)
+    log.warning("%d runs were left out: %s\nfix: %s", len(refused), problems, fixes)
 
 
-def _projected(opened: store.Store, find: Callable[[str], Any], histories: list[History]) -> dict[str, Projected]:
-    from glyphline.mlflow_sync.logged_model import outputs
+def _sent_runs(opened: store.Store, find: Callable[[str], Any], journals: list[Journal]) -> dict[str, SentRun]:
+    from glyphline.mlflow_sync.logged_model import output_models
 
-    found: dict[str, Projected] = {}
-    for key in dict.fromkeys(key for history in histories for key in history.runs):
+    sent: dict[str, SentRun] = {}
+    for key in dict.fromkeys(key for journal in journals for key in journal.runs):
         run = find(key)
         if run is None or run.info.lifecycle_stage == "deleted":
             continue
-        models = outputs(opened.client.get_run(run.info.run_id))
+        models = output_models(opened.client.get_run(run.info.run_id))
         model = opened.client.get_logged_model(models[-1]) if models else None
-        found[key] = Projected(
+        sent[key] = SentRun(
             run_id=run.info.run_id,
             experiment_id=run.info.experiment_id,
             model_id=model.model_id if model else None,
             model_location=model.artifact_location if model else None,
         )
-    return found
+    return sent

@@ -11,14 +11,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from glyphline import files, keras_archive
+from glyphline import files, keras_archive, mlflow_client
 from glyphline.errors import ArtifactError, TrackingError
-from glyphline.redaction import redact
+from glyphline.mlflow_client import Failure
 
 MODEL_FILE = "MLmodel"
 ARCHIVE = "data/model.keras"
 SIGNATURE = "model.sig"
-# Exactly what tracking.package writes, and the signature. Whatever else lies there nobody of us has put there.
+# Exactly what mlflow_sync.model_folder writes, and the signature: this program puts no other file there.
 KNOWN = {MODEL_FILE, ARCHIVE, SIGNATURE, "data/keras_module.txt", "requirements.txt", "conda.yaml", "python_env.yaml"}
 FLAVORS = {"keras", "python_function"}
 # MLflow's own `load_model` leaves it beside the store's files: name and version, which it reads again.
@@ -27,11 +27,6 @@ LOADER = "mlflow.keras"
 BACKEND = "keras"
 FIX = "register the model again from a run that you trust: `dvc repro`; `glyphline rollback` leaves this version"
 MAX_SMALL_FILE_BYTES = 1 << 20
-# What MLflow, requests and urllib3 say of a server that went away; MLflow folds their exceptions into a text.
-WENT_AWAY = re.compile(
-    r"Max retries exceeded|failed with exception|Connection(?:Reset|Refused)?Error"
-    r"|Connection (?:broken|aborted|refused)|IncompleteRead|RemoteDisconnected|[Rr]ead timed out"
-)
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -107,14 +102,13 @@ def fetched(uri: str, source: str) -> Iterator[Path]:
         try:
             found = Path(download_artifacts(artifact_uri=source, dst_path=name, tracking_uri=uri))
         except (MlflowException, OSError) as error:
-            whole = redact(" ".join(str(error).split()))
-            said = whole[:200]
-            if WENT_AWAY.search(whole):
+            reason = mlflow_client.reason(error, characters=200)
+            if mlflow_client.failure(error) is Failure.NO_ANSWER:
                 raise TrackingError(
-                    f"the server that has the files of the model does not answer: {said}",
+                    f"the server that has the files of the model does not answer: {reason}",
                     fix="start it; then run the same command again",
                 ) from None
-            raise ArtifactError(f"the files of the model are not where the registry says: {said}", fix=FIX) from None
+            raise ArtifactError(f"the files of the model are not where the registry says: {reason}", fix=FIX) from None
         note = found / NOTE_OF_MLFLOW
         if note.is_file() and not note.is_symlink():
             note.unlink()

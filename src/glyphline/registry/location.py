@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from glyphline.mlflow_client import store_uri
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.registry.log_events import ENTRIES_PER_RUN
@@ -36,6 +37,12 @@ class RegistryLocation:
     entries_per_run: int = ENTRIES_PER_RUN
 
     @classmethod
-    def of(cls, params: Params, paths: Paths, uri: str) -> Self:
-        """The model of a project, in the store at a URI."""
-        return cls(uri, params.model_name, params.tracking.timeout_s, paths.mlruns / "registry.lock")
+    def of(cls, params: Params, paths: Paths) -> Self:
+        """The model of a project, in the project's store.
+
+        Raises:
+            TrackingError: the store's URI cannot be read.
+        """
+        return cls(
+            store_uri(params, paths).text, params.model_name, params.tracking.timeout_s, paths.mlruns / "registry.lock"
+        )

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from glyphline.mlflow_client import pages
 from glyphline.registry import log_events, segment
 from glyphline.registry.log_events import ENTRIES_PER_RUN, LogEvent
 from glyphline.registry.registered_model import RegisteredModel
@@ -115,20 +116,13 @@ def find(client: Any, name: str) -> str | None:
     decides which run it is, however many were made at once. When no version is left, the tag of the model decides.
     """
     missing: set[str] = set()
-    token = None
-    while True:
-        page = client.search_model_versions(
-            f"name = '{name}'", max_results=_VERSIONS_AT_ONCE, order_by=["version_number ASC"], page_token=token
-        )
-        for version in page:
-            run_id = version.tags.get(RUN_TAG)
-            if run_id and run_id not in missing:
-                if segment.is_segment(client, run_id, name):
-                    return str(run_id)
-                missing.add(run_id)
-        token = page.token
-        if not token:
-            break
+    order = ["version_number ASC"]
+    for version in pages(client.search_model_versions, f"name = '{name}'", _VERSIONS_AT_ONCE, order_by=order):
+        run_id = version.tags.get(RUN_TAG)
+        if run_id and run_id not in missing:
+            if segment.is_segment(client, run_id, name):
+                return str(run_id)
+            missing.add(run_id)
     run_id = RegisteredModel(client, name).tag(RUN_TAG)
     if run_id and run_id not in missing:
         if segment.is_segment(client, run_id, name):

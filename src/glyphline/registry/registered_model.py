@@ -2,9 +2,11 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+from glyphline.mlflow_client import registry_client
 from glyphline.registry.state import MANAGED
 
 log = logging.getLogger(__name__)
@@ -158,3 +160,20 @@ class RegisteredModel:
         if not any(link["name"] == self._name and int(link["version"]) == version for link in links):
             links.append({"name": self._name, "version": version})
             self._client.set_logged_model_tags(model_id, {"mlflow.modelVersions": json.dumps(links)})
+
+
+@contextmanager
+def connected(uri: str, name: str, timeout_s: float) -> Iterator[RegisteredModel]:
+    """A registered model for as long as the block runs; what goes wrong in it is raised as an error with a way out.
+
+    Args:
+        uri: the store, a database or a server.
+        name: the registered model.
+        timeout_s: seconds to wait for a server's answer.
+
+    Raises:
+        TrackingError: the store does not answer.
+        RegistryError: the store refuses a request; ReadOnlyError, when it cannot be written.
+    """
+    with registry_client(uri, timeout_s) as client:
+        yield RegisteredModel(client, name)

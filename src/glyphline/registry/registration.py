@@ -11,7 +11,7 @@ from glyphline.errors import ArtifactError
 from glyphline.params.registry import RegistryParams
 from glyphline.paths import Paths
 from glyphline.records import Decision, Training
-from glyphline.registry import connection, integrity, labels, log_events, signing
+from glyphline.registry import integrity, labels, log_events, registered_model, signing
 from glyphline.registry.judgement import GateRequest, decision, judge
 from glyphline.registry.labels import DIGEST_CHARACTERS
 from glyphline.registry.location import RegistryLocation
@@ -164,7 +164,7 @@ def registered_versions(location: RegistryLocation) -> Counter[str]:
         TrackingError: the store cannot be reached.
         RegistryError: the store refuses a request.
     """
-    with connection.connected(location.uri, location.name, location.timeout_s) as model:
+    with registered_model.connected(location.uri, location.name, location.timeout_s) as model:
         from glyphline.registry import log
 
         run_id = log.find(model.client, location.name)

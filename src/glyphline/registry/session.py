@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from glyphline.errors import ReadOnlyError, RegistryError
-from glyphline.registry import connection, labels
+from glyphline.registry import labels, registered_model
 from glyphline.registry.alias_updates import AliasUpdater, RegistryView
 from glyphline.registry.location import RegistryLocation
 from glyphline.registry.log_events import LogEvent, VersionJudged
@@ -82,7 +82,7 @@ def open_session(location: RegistryLocation, rescore: Rescore | None = None) -> 
     """
     with (
         locked(location.lock) as machine,
-        connection.connected(location.uri, location.name, location.timeout_s) as model,
+        registered_model.connected(location.uri, location.name, location.timeout_s) as model,
         _session(location, model, machine, _existing_log(location, model), rescore) as session,
     ):
         yield session
@@ -104,7 +104,7 @@ def read_history(location: RegistryLocation) -> tuple[RegistryView, tuple[LogEve
         logger.warning(
             "%s; changes by hand and by interrupted commands since the last entry are not shown", error.problem
         )
-    with connection.connected(location.uri, location.name, location.timeout_s) as model:
+    with registered_model.connected(location.uri, location.name, location.timeout_s) as model:
         entries = _log(location, model, _existing_log(location, model)).read()
         return RegistryView(entries.state, model.versions()), entries.events
 
@@ -118,7 +118,7 @@ def open_for_registration(location: RegistryLocation, rescore: Rescore | None = 
     """
     with (
         locked(location.lock) as machine,
-        connection.connected(location.uri, location.name, location.timeout_s) as model,
+        registered_model.connected(location.uri, location.name, location.timeout_s) as model,
     ):
         from glyphline.registry import log, segment
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glyphline.errors import RegistryError
-from glyphline.registry import connection, integrity, signing, version_reference
+from glyphline.registry import integrity, registered_model, signing, version_reference
 from glyphline.registry.location import RegistryLocation
 from glyphline.registry.log_events import VersionJudged
 from glyphline.registry.signing import Keys
@@ -49,7 +49,7 @@ def verified_model(location: RegistryLocation, reference: str, keys: Keys | None
         TrackingError: the store cannot be reached.
     """
     with ExitStack() as stack:
-        with connection.connected(location.uri, location.name, location.timeout_s) as model:
+        with registered_model.connected(location.uri, location.name, location.timeout_s) as model:
             from glyphline.registry import log
 
             run_id = log.find(model.client, location.name)

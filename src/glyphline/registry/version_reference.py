@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from glyphline.errors import RegistryError
+from glyphline.mlflow_client import registry_client
 from glyphline.nearest import nearest
-from glyphline.registry import connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def source_run(reference: VersionReference, uri: str, timeout_s: float) -> str:
         RegistryError: there is no such model, version or alias; the nearest are named.
         TrackingError: the store cannot be reached.
     """
-    with connection.client(uri, timeout_s) as client:
+    with registry_client(uri, timeout_s) as client:
         models = client.search_registered_models(f"name = '{reference.name}'", max_results=1)
         if not models:
             names = [model.name for model in client.search_registered_models(max_results=1000)]

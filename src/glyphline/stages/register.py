@@ -4,7 +4,6 @@ import logging
 
 from glyphline import journal, mlflow_sync, records, registry
 from glyphline.errors import RegistryError
-from glyphline.mlflow_sync import store
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.registry import EvaluatedModel, FinishedRun, Keys, RegistryLocation
@@ -26,7 +25,7 @@ def run(params: Params, paths: Paths) -> None:
         )
     decision = registry.register_run(
         finished,
-        RegistryLocation.of(params, paths, store.uri(params, paths)),
+        RegistryLocation.of(params, paths),
         params.registry,
         rescore=registry.rescorer(params.model_name, paths),
         keys=Keys.of(params.registry, paths.home),

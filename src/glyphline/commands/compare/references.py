@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from glyphline import records
+from glyphline import mlflow_client, records
 from glyphline.errors import ArtifactError
 from glyphline.journal.run_events import KEY_TAG
-from glyphline.mlflow_sync import run_lookup, store
+from glyphline.mlflow_sync import store_runs
+from glyphline.mlflow_sync.journal_runs import JournalRuns
 from glyphline.mlflow_sync.recorded_run import RecordedRun
 from glyphline.nearest import nearest
 from glyphline.params import Params
@@ -60,13 +61,13 @@ class _Finder:
 
     def __init__(self, params: Params, paths: Paths, stack: ExitStack) -> None:
         self._params, self._paths, self._stack = params, paths, stack
-        self._journals = run_lookup.Journals(paths)
-        self._opened: run_lookup.StoreRuns | None = None
+        self._journals = JournalRuns(paths)
+        self._opened: store_runs.StoreRuns | None = None
 
     def find(self, reference: str) -> RecordedRun:
         version = registry_lookup.parse_reference(reference, self._params.model_name)
         if version is not None:
-            uri = store.uri(self._params, self._paths)
+            uri = mlflow_client.store_uri(self._params, self._paths).text
             return self._in_store(registry_lookup.source_run(version, uri, self._params.tracking.timeout_s))
         return self._journals.find(reference) or self._in_store(reference)
 
@@ -82,9 +83,9 @@ class _Finder:
         return known or self._store.fetch(run)
 
     @property
-    def _store(self) -> run_lookup.StoreRuns:
+    def _store(self) -> store_runs.StoreRuns:
         if self._opened is None:
-            self._opened = self._stack.enter_context(run_lookup.opened(self._params, self._paths))
+            self._opened = self._stack.enter_context(store_runs.opened(self._params, self._paths))
         return self._opened
 
 

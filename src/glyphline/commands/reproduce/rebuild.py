@@ -8,17 +8,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from glyphline import files, records
+from glyphline import files, mlflow_client, records
 from glyphline.commands.reproduce import result, version_origin, worktree
 from glyphline.commands.reproduce.result import Result
 from glyphline.commands.reproduce.version_origin import SourceTree, VersionOrigin
 from glyphline.errors import RegistryError
-from glyphline.journal.run_files import cache_folder
-from glyphline.mlflow_sync import store
+from glyphline.mlflow_sync.dvc_cache import DvcCache
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.records import Best, Evaluation, SplitManifest, Training
-from glyphline.registry import RegistryLocation, connection, verified_model
+from glyphline.registry import RegistryLocation, verified_model
 
 log = logging.getLogger(__name__)
 
@@ -41,13 +40,13 @@ def run(params: Params, paths: Paths, reference: str) -> Result:
         RegistryError: there is no such version, or something that it was made of is missing.
         ArtifactError: its files are not what was registered.
     """
-    location = RegistryLocation.of(params, paths, store.uri(params, paths))
+    location = RegistryLocation.of(params, paths)
     with (
         TemporaryDirectory(prefix="glyphline-origin-") as name,
         verified_model.verified_model(location, reference) as verified,
     ):
         judged = verified.judged
-        with connection.client(location.uri, location.timeout_s) as client:
+        with mlflow_client.registry_client(location.uri, location.timeout_s) as client:
             origin = version_origin.read(client, judged.run_id, judged.dataset, verified.folder, Path(name))
         log.info("version %d: %s", judged.version, origin.trained)
         with worktree.worktree(paths.work, origin.trained.commit, origin.trained.patch) as folder:
@@ -55,7 +54,7 @@ def run(params: Params, paths: Paths, reference: str) -> Result:
 
 
 def _rebuilt(origin: VersionOrigin, rebuilt: Paths, paths: Paths) -> Result:
-    _train(origin, rebuilt, cache_folder(paths.home))
+    _train(origin, rebuilt, DvcCache.of(paths.home))
     notes = [*_notes(origin.trained, rebuilt)]
     if origin.evaluated.is_like(origin.trained):
         return _evaluated(origin, rebuilt, notes)
@@ -68,7 +67,7 @@ def _rebuilt(origin: VersionOrigin, rebuilt: Paths, paths: Paths) -> Result:
         return _evaluated(origin, Paths(work=later, home=later), notes)
 
 
-def _train(origin: VersionOrigin, rebuilt: Paths, cache: Path) -> None:
+def _train(origin: VersionOrigin, rebuilt: Paths, cache: DvcCache) -> None:
     folder = rebuilt.work
     # The run's own values, also those that an experiment set; the rebuilt run is sent to no store.
     worktree.set_params(folder, {"tracking.uri": None, "data.dataset": origin.dataset, **_own_params(origin)})
@@ -101,12 +100,12 @@ def _own_params(origin: VersionOrigin) -> dict[str, object]:
     return {key: value for key, value in origin.params.items() if key.startswith(sections)}
 
 
-def _copy_data(origin: VersionOrigin, rebuilt: Paths, cache: Path) -> None:
+def _copy_data(origin: VersionOrigin, rebuilt: Paths, cache: DvcCache) -> None:
     """The splits, from DVC's cache by their MD5 or else from their source; their digests must be the recorded ones."""
     needed = [f"data/processed/{name}" for name in SPLITS.values()]
     # The test split is read by evaluate alone.
     outs = {**origin.trained.outs, **{path: md5 for path, md5 in origin.evaluated.outs.items() if path == TEST}}
-    in_cache = all(path in outs and worktree.copy_out(cache, outs[path], rebuilt.work / path) for path in needed)
+    in_cache = all(path in outs and worktree.copy_out(cache, path, outs[path], rebuilt.work) for path in needed)
     if not in_cache:
         for stage in ("fetch", "preprocess"):
             log.info("%s: the splits are not in DVC's cache", stage)

@@ -1,6 +1,5 @@
 """A worktree of its own at the commit of a run, with the run's changes and data, in which stages can be run."""
 
-import json
 import logging
 import os
 import shutil
@@ -15,6 +14,7 @@ from typing import Any
 from glyphline.errors import RegistryError
 from glyphline.journal import lineage
 from glyphline.mlflow_sync import projector_process
+from glyphline.mlflow_sync.dvc_cache import DvcCache
 
 log = logging.getLogger(__name__)
 
@@ -92,17 +92,16 @@ def set_params(folder: Path, values: Mapping[str, Any]) -> None:
         yaml.dump(tree, stream)
 
 
-def copy_out(cache: Path, md5: str, target: Path) -> bool:
-    """Copy an out from DVC's cache by its MD5; false when the cache does not hold all of it."""
-    source = cache / "files" / "md5" / md5[:2] / md5[2:]
-    if not source.is_file():
+def copy_out(cache: DvcCache, path: str, md5: str, folder: Path) -> bool:
+    """Copy an out from DVC's cache into a worktree; false when the cache does not hold all of it."""
+    contents = cache.files(path, md5)
+    if not contents or not all(source.is_file() for source in contents.values()):
         return False
-    if not md5.endswith(".dir"):
+    for name, source in contents.items():
+        target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
-        return True
-    entries = json.loads(source.read_text(encoding="utf-8"))
-    return all(copy_out(cache, entry["md5"], target / entry["relpath"]) for entry in entries)
+    return True
 
 
 def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -20,7 +20,7 @@ SHORT = {
     "train.patience": 1,
     "train.batch_size": 256,
 }
-# Times and the processes that were running: the only outs that may differ.
+# These hold times and facts of the machine, and may differ each time.
 MEASURED = {"journal.jsonl", "cost.json", "model_card.md"}
 
 
@@ -36,31 +36,31 @@ def digests(folder: Path) -> dict[str, str]:
 def main(*, rounds: int, quick: bool) -> None:
     """Measure and publish."""
     rounds = 1 if quick else rounds
-    seen, written = [], []
+    rows, written = [], []
     with tempfile.TemporaryDirectory() as scratch:
         clone = Path(scratch) / "clone"
         measurement.run("git", "clone", "-q", ROOT, clone)
         measurement.change(clone, SHORT)
-        own = {"PYTHONPATH": str(clone / "src")}
-        measurement.run("dvc", "repro", "evaluate", folder=clone, environ=own)
+        environ = {"PYTHONPATH": str(clone / "src")}
+        measurement.run("dvc", "repro", "evaluate", folder=clone, environ=environ)
         for _ in range(rounds):
             imports = measurement.python("-c", "import tensorflow", folder=clone).seconds
-            stage = measurement.python("-m", "glyphline", "evaluate", folder=clone, environ=own)
+            stage = measurement.python("-m", "glyphline", "evaluate", folder=clone, environ=environ)
             written.append(digests(clone))
             ratio = stage.seconds / imports
-            seen.append(
+            rows.append(
                 {"import_s": imports, "evaluate_s": stage.seconds, "ratio": ratio, "peak_mb": stage.peak_bytes / 2**20}
             )
-            click.echo(", ".join(f"{key} {value:.2f}" for key, value in seen[-1].items()), err=True)
-        # It waits for the process that carries the runs to MLflow, which would write into a folder that is going.
-        measurement.python("-m", "glyphline", "sync", folder=clone, environ=own)
+            click.echo(", ".join(f"{key} {value:.2f}" for key, value in rows[-1].items()), err=True)
+        # Wait for the process that carries the runs to MLflow: it would write into a folder that is being removed.
+        measurement.python("-m", "glyphline", "sync", folder=clone, environ=environ)
     identical = all(one == written[0] for one in written)
     measurement.publish(
         "evaluation",
         f"`evaluate` on MNIST, n = {rounds}; median (lowest to highest); outs bit-identical: {identical}",
         ("what", "value"),
-        [(key, median_with_range([row[key] for row in seen])) for key in seen[0]],
-        {"rounds": seen, "bit_identical": identical},
+        [(key, median_with_range([row[key] for row in rows])) for key in rows[0]],
+        {"rounds": rows, "bit_identical": identical},
     )
 
 

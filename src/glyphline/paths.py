@@ -111,12 +111,28 @@ class Paths:
         return self.evaluate / PREDICTIONS
 
     @property
+    def explanations(self) -> Path:
+        return self.evaluate / "explanations.json"
+
+    @property
+    def evaluation_figures(self) -> Path:
+        return self.evaluate / "figures"
+
+    def evaluation_table(self, name: str) -> Path:
+        """A table of the evaluation for `dvc plots`, for example `per_class`."""
+        return self.evaluate / f"{name}.csv"
+
+    @property
     def model_card(self) -> Path:
         return self.evaluate / MODEL_CARD
 
     @property
     def cost(self) -> Path:
         return self.evaluate / COST
+
+    @property
+    def metrics(self) -> Path:
+        return self.evaluate / "metrics.json"
 
     @property
     def decision(self) -> Path:

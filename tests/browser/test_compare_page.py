@@ -12,28 +12,28 @@ def report(two_models, tmp_path_factory):
 
 @pytest.fixture
 def opened(browser, report):
-    """`opened(width)`: the page, and what it asked of the network and said in the console meanwhile."""
+    """`opened(width)`: the page, the URLs that it requested, and the messages in its console."""
     pages = []
 
     def open_(width):
         page = browser.new_page(viewport={"width": width, "height": 900})
         pages.append(page)
-        asked, said = [], []
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
+        requests, messages = [], []
+        page.on("request", lambda request: requests.append(request.url))
+        page.on("console", lambda message: messages.append(message.text))
+        page.on("pageerror", lambda error: messages.append(str(error)))
         page.goto(report.as_uri(), wait_until="networkidle")
-        return page, asked, said
+        return page, requests, messages
 
     yield open_
     for page in pages:
         page.close()
 
 
-def test_it_asks_nothing_of_the_network_and_says_nothing_in_the_console(opened, report):
-    _, asked, said = opened(1200)
-    assert [url for url in asked if not url.startswith("data:")] == [report.as_uri()]
-    assert said == []
+def test_it_requests_nothing_and_logs_nothing_to_the_console(opened, report):
+    _, requests, messages = opened(1200)
+    assert [url for url in requests if not url.startswith("data:")] == [report.as_uri()]
+    assert messages == []
 
 
 def test_every_picture_is_there(opened):

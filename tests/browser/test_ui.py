@@ -75,7 +75,7 @@ def test_the_run_page_shows_its_note_parameters_and_test_metrics(page, address, 
     open_run(page, address, run)
     page.get_by_text("train.learning_rate", exact=True).first.wait_for()
     page.get_by_text("test_accuracy", exact=True).first.wait_for()
-    page.get_by_text("on spoiled images").first.wait_for()
+    page.get_by_text("on corrupted images").first.wait_for()
 
 
 @pytest.mark.parametrize("name", ["confusion_matrix", "reliability", "mistakes"])

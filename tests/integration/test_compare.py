@@ -53,15 +53,13 @@ class Runs:
         return run.key
 
     def _evaluate(self, params, split: Split, wrong: int, scored) -> None:
-        said = split.labels.copy()
-        said[:wrong] = (said[:wrong] + 1) % len(split.classes)
+        predicted = split.labels.copy()
+        predicted[:wrong] = (predicted[:wrong] + 1) % len(split.classes)
         probs = np.full((len(split), len(split.classes)), 0.05, dtype=np.float32)
-        probs[np.arange(len(split)), said] = 0.9
+        probs[np.arange(len(split)), predicted] = 0.9
         kept = Predictions(probs, split.labels, split.classes, split.digest, f"{wrong:064d}")
         digest = predictions.write(self.paths.predictions, kept)
-        scores = scored(
-            split, probs, bins=15, dataset="shapes", weights_digest=f"{wrong:064d}", predictions_sha256=digest
-        )
+        scores = scored(kept, bins=15, dataset="shapes", predictions_sha256=digest)
         records.write(self.paths.evaluation, scores)
         with journal.record(params, self.paths, stage="evaluate", environ={}, launch=silent) as recorder:
             run = recorder.resume(journal.last_key(self.paths.journal("train")))

@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from glyphline import params as parameters
 from glyphline import records
 from glyphline.errors import DataError
-from glyphline.evaluation import collect_outputs, figures, write
+from glyphline.evaluation import evaluate_model, figures, write_report
 from glyphline.evaluation.figures import style
 from glyphline.evaluation.figures.confusion import most_confused
-from glyphline.params.schema import EvaluateParams
+from glyphline.paths import Paths
 from glyphline.records import Evaluation
 from glyphline.values import Split
+from tests.conftest import ROOT, changed
 
 NAMES = (
     "confusion_matrix", "corruptions", "examples", "learning_curves", "mistakes", "per_class", "reliability",
@@ -44,29 +46,40 @@ HISTORY = [
 def a_case(count=120, classes=10, wrong=9, names=None, shape=(8, 8, 1)):
     rng = np.random.default_rng(3)
     labels = np.arange(count) % classes
-    said = labels.copy()
-    said[rng.choice(count, wrong, replace=False)] += 1
+    predicted = labels.copy()
+    predicted[rng.choice(count, wrong, replace=False)] += 1
     probs = np.full((count, classes), 0.2 / (classes - 1))
-    probs[np.arange(count), said % classes] = 0.8
+    probs[np.arange(count), predicted % classes] = 0.8
     images = rng.integers(0, 256, (count, *shape), dtype=np.uint8)
     return Split("test", images, labels, names or tuple(map(str, range(classes))), "digest"), probs.astype(np.float32)
 
 
-def asking(probs):
-    """A model that says `probs` of all the images, the same of each of a few, and whose slope is flat."""
+class Model:
+    """A model that predicts `probs` for all the images, the first of them for fewer, and whose gradients are flat."""
 
-    def predict(images):
-        return probs if len(images) == len(probs) else np.resize(probs, (len(images), probs.shape[1]))
+    weights_digest = "weights"
 
-    return predict, lambda images, _classes: np.ones_like(images)
+    def __init__(self, probs):
+        self.probs = probs
+
+    def probabilities(self, images):
+        return (
+            self.probs
+            if len(images) == len(self.probs)
+            else np.resize(self.probs, (len(images), *self.probs.shape[1:]))
+        )
+
+    def gradients(self, images, _classes):
+        return np.ones_like(images)
 
 
-def report(folder, split, probs, *, history=HISTORY, best_epoch=2, **params):
-    chosen = EvaluateParams(**(PARAMS | params))
-    seen = collect_outputs(split, *asking(probs), chosen)
-    return write(
-        folder, seen, chosen, history=history, best_epoch=best_epoch, dataset="made-up", weights_digest="weights"
-    )
+def report(folder, split, probs, *, history=HISTORY, best_epoch=2, **evaluate):
+    """Evaluate in a project at `folder`; give the folder of the stage and the record."""
+    paths = Paths(work=folder, home=folder)
+    values = {f"evaluate.{key}": value for key, value in (PARAMS | evaluate).items()}
+    params = changed(parameters.read(ROOT / "params.yaml"), values)
+    results = evaluate_model(split, Model(probs), params.evaluate)
+    return paths.evaluate, write_report(paths, results, params, history=history, best_epoch=best_epoch)
 
 
 def pixels(path):
@@ -75,11 +88,11 @@ def pixels(path):
 
 
 def test_the_report_is_complete_and_its_record_reads_back(tmp_path):
-    evaluation = report(tmp_path, *a_case())
-    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()) == sorted(
+    folder, evaluation = report(tmp_path, *a_case())
+    assert sorted(path.relative_to(folder).as_posix() for path in tmp_path.rglob("*") if path.is_file()) == sorted(
         [*TABLES] + [f"figures/{name}.png" for name in NAMES]
     )
-    assert records.read(tmp_path / "evaluation.json", Evaluation, stage="evaluate") == evaluation
+    assert records.read(folder / "evaluation.json", Evaluation, stage="evaluate") == evaluation
     assert evaluation.correct == 111
 
 
@@ -87,13 +100,13 @@ def test_twice_the_same_input_gives_the_same_bytes_whatever_the_persons_own_sett
     import matplotlib as mpl
 
     split, probs = a_case()
-    report(tmp_path / "one", split, probs)
+    one, _ = report(tmp_path / "one", split, probs)
     with mpl.rc_context({"font.size": 30, "axes.grid": True, "savefig.bbox": "tight"}):
-        report(tmp_path / "two", split, probs)
+        two, _ = report(tmp_path / "two", split, probs)
         assert mpl.rcParams["font.size"] == 30
-    for path in (tmp_path / "one").rglob("*.*"):
-        assert path.read_bytes() == (tmp_path / "two" / path.relative_to(tmp_path / "one")).read_bytes(), path.name
-    with Image.open(tmp_path / "one" / "figures" / "per_class.png") as image:
+    for path in one.rglob("*.*"):
+        assert path.read_bytes() == (two / path.relative_to(one)).read_bytes(), path.name
+    with Image.open(one / "figures" / "per_class.png") as image:
         assert set(image.info) <= {"dpi"}
 
 
@@ -112,39 +125,36 @@ def test_twice_the_same_input_gives_the_same_bytes_whatever_the_persons_own_sett
     ],
 )
 def test_every_figure_fits_the_viewer_and_shows_something(case, history, best_epoch, tmp_path):
-    report(tmp_path, *a_case(**case), history=history, best_epoch=best_epoch)
+    folder, _ = report(tmp_path, *a_case(**case), history=history, best_epoch=best_epoch)
     for name in NAMES:
-        seen = pixels(tmp_path / "figures" / f"{name}.png")
-        height, width = seen.shape
+        picture = pixels(folder / "figures" / f"{name}.png")
+        height, width = picture.shape
         assert width == 880, name
         assert 80 <= height <= 1500, name
-        assert seen.std() > 5, name
+        assert picture.std() > 5, name
         # Ink at an edge would be something cut off.
-        assert min(seen[0].min(), seen[-1].min(), seen[:, 0].min(), seen[:, -1].min()) > 250, name
+        assert min(picture[0].min(), picture[-1].min(), picture[:, 0].min(), picture[:, -1].min()) > 250, name
 
 
 def test_without_explanations_corruptions_and_slices_the_figures_say_so(tmp_path):
-    case = a_case()
-    report(tmp_path, *case, explanation_steps=0, corruption_images=0, slices=())
+    folder, _ = report(tmp_path, *a_case(), explanation_steps=0, corruption_images=0, slices=())
     for name in ("corruptions", "slices"):
-        assert len(pixels(tmp_path / "figures" / f"{name}.png")) < 150
-    assert (
-        tmp_path / "corruptions.csv"
-    ).read_text() == "corruption,severity,accuracy,accuracy_low,accuracy_high,count\n"
-    assert (tmp_path / "explanations.json").read_text() == "[]\n"
+        assert len(pixels(folder / "figures" / f"{name}.png")) < 150
+    assert (folder / "corruptions.csv").read_text() == "corruption,severity,accuracy,accuracy_low,accuracy_high,count\n"
+    assert (folder / "explanations.json").read_text() == "[]\n"
 
 
 def test_the_gallery_is_as_high_as_its_mistakes_need(tmp_path):
     heights = {}
     for wrong in (0, 1, 25):
-        report(tmp_path / str(wrong), *a_case(wrong=wrong))
-        heights[wrong] = len(pixels(tmp_path / str(wrong) / "figures" / "mistakes.png"))
+        folder, _ = report(tmp_path / str(wrong), *a_case(wrong=wrong))
+        heights[wrong] = len(pixels(folder / "figures" / "mistakes.png"))
     assert heights[0] < heights[1] < heights[25] / 3
 
 
 def test_no_mistakes_asked_for_is_said_in_the_picture():
     split, _ = a_case()
-    with style.look():
+    with style.rc_context():
         figure = figures.mistakes(split, [object()] * 9, limit=0)
     assert "evaluate.mistakes is 0" in " ".join(text.get_text() for text in figure.texts)
 
@@ -154,7 +164,7 @@ def test_more_than_25_classes_are_cut_down_to_those_confused_most_and_the_titles
     counts[50, 3], counts[59, 58] = 7, 9
     assert {50, 3, 59, 58} <= set(most_confused(counts, 25))
     assert len(most_confused(counts, 25)) == 25
-    with style.look():
+    with style.rc_context():
         figure = figures.confusion(counts, [str(index) for index in range(60)])
     texts = " ".join(text.get_text() for text in figure.texts)
     assert "25 most confused of 60 classes" in texts
@@ -197,7 +207,7 @@ def test_a_history_of_another_training_is_refused(history, best_epoch, problem, 
     with pytest.raises(DataError, match=problem) as caught:
         report(tmp_path, *a_case(), history=history, best_epoch=best_epoch)
     assert "dvc repro train" in caught.value.fix
-    assert not (tmp_path / "evaluation.json").exists()
+    assert not list(tmp_path.rglob("evaluation.json"))
 
 
 def test_drawing_loads_neither_pyplot_nor_the_libraries_of_the_second_source():

@@ -77,3 +77,9 @@ def test_other_digits_than_the_known_ones_are_refused(content, problem, tmp_path
         bundled.fetch(tmp_path, tmp_path / "sklearn")
     assert str(archive) in caught.value.problem
     assert not (tmp_path / bundled.NAME).exists()
+
+
+def test_licence_and_citation_are_the_catalogues_and_of_own_images_unknown():
+    entry = catalogue.find("mnist")
+    assert catalogue.licence_and_citation("mnist", None) == (entry.licence, entry.citation)
+    assert catalogue.licence_and_citation("mnist", "my/images") == ("the owner of the images knows", "")

@@ -1,11 +1,12 @@
-"""The model card says what was measured, and that something was not where it was not."""
+"""The model card states what was measured, and names what was not."""
 
 import numpy as np
 import pytest
 
 from glyphline.evaluation import card
-from glyphline.evaluation.card_facts import CardFacts, DatasetSource, RunOriginFacts
+from glyphline.evaluation.card import CardFacts
 from glyphline.evaluation.explanations import Explanations
+from glyphline.journal.run_origin import RunOrigin
 from glyphline.records import ClassScore, CorruptionScore, Cost, Latency, SliceScore, Training
 from tests.conftest import made_evaluation
 
@@ -17,7 +18,7 @@ TRAINED = Training(
 COST = Cost(
     device="CPU", parameters=1234, model_bytes=5678, latency=(Latency(batch=1, calls=9, median_s=0.002, p99_s=0.003),)
 )
-ORIGIN = RunOriginFacts(run_key="k" * 32, name="misty-lake", seconds=12.3, facts={
+ORIGIN = RunOrigin(key="k" * 32, name="misty-lake", experiment="shapes", seconds=12.3, facts={
     "git": {"commit": "c" * 40, "dirty": True}, "dvc_experiment": "misty-lake", "lock_file_sha256": "l" * 64, "seed": 7,
     "cores": 2, "python": "3.11.7",
 })  # fmt: skip
@@ -26,9 +27,11 @@ SECTIONS = [
 ]  # fmt: skip
 
 
-def written(scores=None, *, origin=ORIGIN, why=(), trained=TRAINED) -> str:
-    source = DatasetSource(licence="CC BY 4.0", citation="Somebody (1998)")
-    return card.write_up(CardFacts(trained, scores or made_evaluation(90, 100), COST, source, origin, why))
+def written(scores=None, *, origin=ORIGIN, explanations=(), trained=TRAINED) -> str:
+    licence, citation = "CC BY 4.0", "Somebody (1998)"
+    return card.markdown(
+        CardFacts(trained, scores or made_evaluation(90, 100), COST, licence, citation, origin, explanations)
+    )
 
 
 def a_class(name, count, *, correct=0, f1=0.5) -> ClassScore:
@@ -67,8 +70,8 @@ def test_every_fact_is_in_it(fact):
     assert fact in written()
 
 
-def test_what_is_not_known_is_said_and_not_left_out():
-    text = written(origin=RunOriginFacts(run_key="k", name="n", seconds=None, facts={}))
+def test_what_is_not_known_is_named_and_not_left_out():
+    text = written(origin=RunOrigin(key="k", name="n", experiment="e", seconds=None, facts={}))
     assert "training run: unknown on CPU" in text
     assert "not under version control" in text
 
@@ -102,24 +105,25 @@ def test_slices_corruptions_and_explanations_have_their_lines():
         for severity in range(1, 6)
     )
     scores = made_evaluation(90, 100, corruption_accuracy=0.61, slices=(thin,), corruptions=blurred)
-    why = Explanations(
+    explanations = Explanations(
         classes=np.zeros(2, int),
         probabilities=np.ones(2),
         pixels=np.array([[[1, 2], [3, 4]], [[0, 0], [0, 0]]], np.float32),
         patches=np.array([[[2, 1], [3, 4]], [[1, 2], [3, 4]]], np.float32),
         gaps=np.zeros(2),
     )
-    text = written(scores, why=(why, None))
+    text = written(scores, explanations=(explanations,))
     assert "| thickness low | 0.6000 | 0.5000 to 0.7000 | 33 |" in text
     assert "| blur | 0.690 | 0.680 | 0.670 | 0.660 | 0.650 |" in text
     assert "rank correlation of 0.80 over 1 images" in text
     assert "Weakest under blur of severity 5" in text
 
 
-def test_the_note_of_the_run_holds_the_numbers_that_people_ask_first():
-    note = card.note(made_evaluation(90, 100))
-    assert "**0.9000** (95 % interval 0.8256 to 0.9448, 90 of 100 images)" in note
-    assert "on spoiled images" not in note
+def test_the_description_of_the_run_has_the_most_important_numbers():
+    description = card.run_description(made_evaluation(90, 100))
+    assert "**0.9000** (95 % interval 0.8256 to 0.9448, 90 of 100 images)" in description
+    assert "on corrupted images" not in description
+    assert "; 0.6100 on corrupted images" in card.run_description(made_evaluation(90, 100, corruption_accuracy=0.61))
 
 
 def test_it_shows_the_load_that_checks_before_the_one_that_does_not():

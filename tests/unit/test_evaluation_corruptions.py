@@ -1,4 +1,4 @@
-"""Spoiled images: the same ones for every model, worse with each severity, and still images."""
+"""Corrupted images: the same ones for every model, worse with each severity, and still images."""
 
 from itertools import pairwise
 
@@ -30,7 +30,7 @@ def test_every_severity_moves_the_pixels_further(images, name):
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
-def test_the_same_images_are_spoiled_the_same_way_and_stay_images(images, name):
+def test_the_same_images_are_corrupted_the_same_way_and_stay_images(images, name):
     before = images.copy()
     first, second = corrupted(images, name, 3), corrupted(images, name, 3)
     assert (first == second).all()
@@ -38,22 +38,22 @@ def test_the_same_images_are_spoiled_the_same_way_and_stay_images(images, name):
     assert (images == before).all()
 
 
-def test_a_model_is_asked_about_every_way_and_severity():
+def test_a_model_predicts_for_every_corruption_and_severity():
     split = made_split("test", 40)
-    asked = []
+    batches = []
 
     def predict(images):
-        asked.append(images)
+        batches.append(images)
         return np.eye(3, dtype=np.float32)[split.labels[sample(40, 10)]]
 
-    scores = corruptions.measure(split, predict, images=10)
+    scores = corruptions.corruption_scores(split, predict, images=10)
     assert [(score.name, score.severity) for score in scores] == [(n, s) for n in CORRUPTIONS for s in SEVERITIES]
     assert {score.accuracy for score in scores} == {1.0}
-    assert {len(images) for images in asked} == {10}
+    assert {len(images) for images in batches} == {10}
 
 
 def test_no_images_measure_nothing():
-    assert corruptions.measure(made_split("test", 5), lambda images: None, images=0) == ()
+    assert corruptions.corruption_scores(made_split("test", 5), lambda images: None, images=0) == ()
 
 
 def test_the_sample_is_the_same_each_time_and_whole_where_it_is_large_enough():

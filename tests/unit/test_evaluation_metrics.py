@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from glyphline.errors import DataError
 from glyphline.evaluation import measure
 from glyphline.evaluation.classes import confusion
+from glyphline.scoring.predictions import Predictions
 from glyphline.values import Split
 
 
@@ -26,7 +27,8 @@ def cases(draw):
 
 
 def judged(split, probs):
-    return measure(split, probs, bins=15, dataset="made-up", weights_digest="weights", predictions_sha256="p")
+    predictions = Predictions(probs, split.labels, split.classes, split.digest, weights_digest="weights")
+    return measure(predictions, bins=15, dataset="made-up", predictions_sha256="p")
 
 
 @settings(max_examples=60, deadline=None)
@@ -35,20 +37,20 @@ def test_the_numbers_are_those_of_counting_one_by_one(case):
     split, probs = case
     evaluation = judged(split, probs)
     pairs = [(int(true), int(row.argmax())) for true, row in zip(split.labels, probs, strict=True)]
-    assert evaluation.correct == sum(true == said for true, said in pairs)
+    assert evaluation.correct == sum(true == predicted for true, predicted in pairs)
     f1_of_classes_that_occur = []
     for index, score in enumerate(evaluation.classes):
-        hits = sum(true == said == index for true, said in pairs)
-        trues, saids = (sum(pair[side] == index for pair in pairs) for side in (0, 1))
+        hits = sum(true == predicted == index for true, predicted in pairs)
+        trues, predictions = (sum(pair[side] == index for pair in pairs) for side in (0, 1))
         assert score.count == trues
-        assert score.precision == (hits / saids if saids else None)
+        assert score.precision == (hits / predictions if predictions else None)
         assert score.recall == (hits / trues if trues else None)
-        assert score.f1 == (2 * hits / (trues + saids) if trues + saids else None)
-        if trues + saids:
+        assert score.f1 == (2 * hits / (trues + predictions) if trues + predictions else None)
+        if trues + predictions:
             f1_of_classes_that_occur.append(score.f1)
     assert evaluation.macro_f1 == pytest.approx(sum(f1_of_classes_that_occur) / len(f1_of_classes_that_occur))
     counts = confusion(split.labels, probs.argmax(axis=1), len(split.classes))
-    assert all(counts[true, said] == pairs.count((true, said)) for true, said in set(pairs))
+    assert all(counts[pair] == pairs.count(pair) for pair in set(pairs))
     likelihood = [float(row[true]) / float(row.sum()) for true, row in zip(split.labels, probs, strict=True)]
     if min(likelihood) > 1e-12:
         assert evaluation.log_loss == pytest.approx(-np.log(likelihood).mean(), rel=1e-4, abs=1e-6)
@@ -104,10 +106,10 @@ def test_a_constant_prediction_is_judged_and_holds_no_nan():
 @settings(max_examples=60, deadline=None)
 @given(case=cases())
 def test_every_interval_holds_its_value(case):
-    found = judged(*case)
-    assert found.log_loss_low <= found.log_loss <= found.log_loss_high
-    assert 0 <= found.macro_f1_low <= found.macro_f1 <= found.macro_f1_high <= 1
-    for score in found.classes:
+    evaluation = judged(*case)
+    assert evaluation.log_loss_low <= evaluation.log_loss <= evaluation.log_loss_high
+    assert 0 <= evaluation.macro_f1_low <= evaluation.macro_f1 <= evaluation.macro_f1_high <= 1
+    for score in evaluation.classes:
         for name in ("precision", "recall", "f1"):
             value, interval = getattr(score, name), getattr(score, f"{name}_interval")
             assert (value is None) == (interval is None)
@@ -129,9 +131,9 @@ def test_the_brier_score_is_scikit_learns():
 def test_top_k_is_given_where_it_says_something(classes, k):
     probs = np.full((3, classes), 1 / classes, dtype=np.float32)
     probs[:, -1] += 1e-4
-    found = judged(a_split([0, 1, classes - 1], classes), probs)
-    assert found.top_k == k
-    assert (found.top_k_accuracy is None) == (k is None)
+    evaluation = judged(a_split([0, 1, classes - 1], classes), probs)
+    assert evaluation.top_k == k
+    assert (evaluation.top_k_accuracy is None) == (k is None)
 
 
 def test_probabilities_of_another_data_set_are_refused():

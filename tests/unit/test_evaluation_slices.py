@@ -18,9 +18,9 @@ def bars(widths, *, dark=False, side=28):
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_the_thickness_of_a_stroke_is_its_width(dark):
-    found = slices.thickness(bars([1, 2, 4], dark=dark))
+    result = slices.thickness(bars([1, 2, 4], dark=dark))
     # 2 A / P of a bar w x 20 is w / (1 + w / 20).
-    assert found == pytest.approx([w / (1 + w / 20) for w in (1, 2, 4)])
+    assert result == pytest.approx([w / (1 + w / 20) for w in (1, 2, 4)])
 
 
 def test_a_picture_without_ink_has_no_thickness_and_no_size():
@@ -44,16 +44,16 @@ def test_the_thirds_hold_every_image_once_and_equals_stay_together():
     labels = np.array([0, 0, 1, 0, 1, 0, 0, 1, 0])
     probs = np.tile(np.array([0.8, 0.2], dtype=np.float32), (9, 1))
     split = Split("test", images, labels, ("a", "b"), "d")
-    found = slices.measure(split, probs, ["thickness"])
-    assert [(score.part, score.count, score.correct) for score in found] == [
+    result = slices.slice_scores(split, probs, ["thickness"])
+    assert [(score.part, score.count, score.correct) for score in result] == [
         ("low", 3, 2), ("middle", 3, 2), ("high", 3, 2),
     ]  # fmt: skip
-    assert found[0].high < found[1].low
+    assert result[0].high < result[1].low
 
 
 def test_a_third_without_images_is_left_out():
     split = Split("test", bars([2, 2, 2]), np.array([0, 1, 0]), ("a", "b"), "d")
-    (only,) = slices.measure(split, np.tile(np.array([0.8, 0.2], dtype=np.float32), (3, 1)), ["intensity"])
+    (only,) = slices.slice_scores(split, np.tile(np.array([0.8, 0.2], dtype=np.float32), (3, 1)), ["intensity"])
     assert (only.part, only.count, only.low, only.high) == ("low", 3, only.high, only.low)
 
 

@@ -9,14 +9,14 @@ import numpy as np
 
 from glyphline.evaluation import measure, tables
 from glyphline.evaluation.calibration import Bin
-from glyphline.values import Split
+from glyphline.scoring.predictions import Predictions
 
 PROBS = np.array([[0.75, 0.25], [0.25, 0.75], [0.5, 0.5]], dtype=np.float32)
-SPLIT = Split("test", np.zeros((3, 8, 8, 1), np.uint8), np.array([0, 1, 1]), ("a", 'b, "c"'), "digest")
+PREDICTIONS = Predictions(PROBS, np.array([0, 1, 1]), ("a", 'b, "c"'), "digest", weights_digest="weights")
 
 
 def evaluation():
-    return measure(SPLIT, PROBS, bins=2, dataset="made-up", weights_digest="weights", predictions_sha256="p")
+    return measure(PREDICTIONS, bins=2, dataset="made-up", predictions_sha256="p")
 
 
 def test_metrics_are_one_flat_object_of_numbers(tmp_path):
@@ -31,16 +31,16 @@ def test_metrics_are_one_flat_object_of_numbers(tmp_path):
 
 
 def test_a_run_gets_the_few_scores_that_models_are_compared_by_sorted_and_none_that_is_not_defined():
-    found = tables.on_the_run(evaluation())
-    assert list(found) == sorted(found)
-    assert set(found) < {f"test_{name}" for name in tables.METRICS}
-    assert "test_corruption_accuracy" not in found
-    assert found["test_accuracy"] == 2 / 3
+    metrics = tables.run_metrics(evaluation())
+    assert list(metrics) == sorted(metrics)
+    assert set(metrics) < {f"test_{name}" for name in tables.METRICS}
+    assert "test_corruption_accuracy" not in metrics
+    assert metrics["test_accuracy"] == 2 / 3
 
 
 def test_predictions_carry_the_names_of_the_classes(tmp_path):
     path = tmp_path / "predictions.csv"
-    tables.write_predictions(path, SPLIT.labels, PROBS.argmax(axis=1), SPLIT.classes)
+    tables.write_predictions(path, PREDICTIONS)
     assert path.read_bytes() == b'actual,predicted\na,a\n"b, ""c""","b, ""c"""\n"b, ""c""",a\n'
 
 
@@ -59,7 +59,7 @@ def test_each_class_has_its_row(tmp_path):
     path = tmp_path / "per_class.csv"
     tables.write_classes(path, evaluation())
     rows = list(csv.DictReader(path.open(newline="")))
-    assert [row["class"] for row in rows] == list(SPLIT.classes)
+    assert [row["class"] for row in rows] == list(PREDICTIONS.classes)
     assert [int(row["count"]) for row in rows] == [1, 2]
     assert float(rows[1]["recall"]) == 0.5
 

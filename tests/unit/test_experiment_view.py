@@ -29,7 +29,7 @@ def test_the_columns_of_parameters_are_parameters(default_params):
 
 
 def test_the_columns_of_test_scores_are_scores_that_evaluate_writes():
-    from glyphline.evaluation.tables import ON_THE_RUN
+    from glyphline.evaluation.tables import RUN_METRICS
 
     tests = [column for column in experiment_view.MODEL_COLUMNS if "`test_" in column]
-    assert {column.removeprefix("metrics.`test_").rstrip("`") for column in tests} <= set(ON_THE_RUN)
+    assert {column.removeprefix("metrics.`test_").rstrip("`") for column in tests} <= set(RUN_METRICS)

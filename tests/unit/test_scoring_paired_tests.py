@@ -80,11 +80,11 @@ def test_the_bootstrap_interval_of_a_normal_sample_is_students():
 
     sample = np.random.default_rng(3).normal(0.2, 1, 2000)
     student = ttest_1samp(sample, 0)
-    found = bootstrap(sample, seed=5, resamples=4000)
+    result = bootstrap(sample, seed=5, resamples=4000)
     expected = student.confidence_interval(0.95)
-    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=0.004)
-    assert found.p_value == pytest.approx(student.pvalue, abs=0.002)
-    assert found.value == sample.mean()
+    assert (result.low, result.high) == pytest.approx((expected.low, expected.high), abs=0.004)
+    assert result.p_value == pytest.approx(student.pvalue, abs=0.002)
+    assert result.value == sample.mean()
 
 
 def test_the_bootstrap_p_value_is_students_where_it_is_large():
@@ -103,22 +103,22 @@ def test_the_same_seed_gives_the_same_comparison():
 
 def test_a_model_compared_with_itself_differs_by_nothing():
     first = predictions(np.random.default_rng(0))
-    found = compare(first, first)
-    assert (found.accuracy.value, found.accuracy.p_value) == (0.0, 1.0)
-    assert (found.log_loss.value, found.log_loss.low, found.log_loss.high, found.log_loss.p_value) == (0, 0, 0, 1)
+    result = compare(first, first)
+    assert (result.accuracy.value, result.accuracy.p_value) == (0.0, 1.0)
+    assert (result.log_loss.value, result.log_loss.low, result.log_loss.high, result.log_loss.p_value) == (0, 0, 0, 1)
 
 
 def test_a_clearly_better_model_is_told_from_a_worse_one():
     rng = np.random.default_rng(1)
     worse = predictions(rng, sharpness=0.5)
     better = predictions(rng, labels=worse.labels, sharpness=3.0)
-    found = compare(worse, better)
-    assert found.accuracy.value > 0
-    assert found.accuracy.low > 0
-    assert found.accuracy.p_value < 0.001
-    assert found.log_loss.high < 0
-    assert found.log_loss.p_value < 0.001
-    assert found.only_second - found.only_first == round(found.accuracy.value * found.count)
+    result = compare(worse, better)
+    assert result.accuracy.value > 0
+    assert result.accuracy.low > 0
+    assert result.accuracy.p_value < 0.001
+    assert result.log_loss.high < 0
+    assert result.log_loss.p_value < 0.001
+    assert result.only_second - result.only_first == round(result.accuracy.value * result.count)
 
 
 def test_different_test_splits_are_refused_and_both_are_named():
@@ -160,9 +160,9 @@ def test_under_the_null_the_bootstrap_rejects_at_its_stated_rate():
 def test_the_mean_of_the_log_losses_is_scikit_learns():
     from sklearn.metrics import log_loss
 
-    found = predictions(np.random.default_rng(2))
-    rows = found.probs.astype(np.float64) / found.probs.sum(axis=1, keepdims=True, dtype=np.float64)
-    assert log_losses(found.probs, found.labels).mean() == pytest.approx(log_loss(found.labels, rows), rel=1e-12)
+    result = predictions(np.random.default_rng(2))
+    rows = result.probs.astype(np.float64) / result.probs.sum(axis=1, keepdims=True, dtype=np.float64)
+    assert log_losses(result.probs, result.labels).mean() == pytest.approx(log_loss(result.labels, rows), rel=1e-12)
 
 
 def test_a_certain_mistake_costs_a_finite_loss():

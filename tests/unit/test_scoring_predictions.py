@@ -16,11 +16,11 @@ def some() -> Predictions:
 
 def test_they_come_back_as_they_were(some, tmp_path):
     digest = predictions.write(tmp_path / "p.npz", some)
-    found = predictions.read(tmp_path / "p.npz", digest)
-    assert (found.probs == some.probs).all()
-    assert (found.labels == some.labels).all()
-    assert (found.classes, found.test_digest, found.weights_digest) == (some.classes, "t" * 64, "w" * 64)
-    assert found.right.tolist() == [True, True, False]
+    stored = predictions.read(tmp_path / "p.npz", digest)
+    assert (stored.probs == some.probs).all()
+    assert (stored.labels == some.labels).all()
+    assert (stored.classes, stored.test_digest, stored.weights_digest) == (some.classes, "t" * 64, "w" * 64)
+    assert stored.right.tolist() == [True, True, False]
 
 
 def test_equal_predictions_give_equal_bytes(some, tmp_path):

@@ -193,3 +193,11 @@ _KMNIST = Dataset(
 )
 
 CATALOGUE: Mapping[str, Dataset] = {entry.name: entry for entry in (_DIGITS, _MNIST, _FASHION_MNIST, _KMNIST)}
+
+
+def licence_and_citation(dataset: str, path: str | None) -> tuple[str, str]:
+    """The licence of the images that `data.dataset` and `data.path` name, and whom to cite, empty where unknown."""
+    if path is not None:
+        return "the owner of the images knows", ""
+    entry = find(dataset)
+    return entry.licence, entry.citation

@@ -1,21 +1,22 @@
-"""What a model's predictions on the test split are worth: numbers, tables, figures and the model card.
+"""How good a model's predictions on the test split are: metrics, tables, figures and the model card.
 
 The only room that knows matplotlib; importing the package loads neither it nor SciPy or scikit-learn.
 """
 
-from glyphline.evaluation import card, latency
+from glyphline.evaluation import card
+from glyphline.evaluation.cost import measure_cost
 from glyphline.evaluation.metrics import measure
-from glyphline.evaluation.model_outputs import ModelOutputs, collect_outputs
-from glyphline.evaluation.report import load_libraries, write
-from glyphline.evaluation.tables import on_the_run
+from glyphline.evaluation.model_evaluation import EvaluationResults, evaluate_model
+from glyphline.evaluation.report import load_libraries, write_report
+from glyphline.evaluation.tables import run_metrics
 
 __all__ = [
-    "ModelOutputs",
+    "EvaluationResults",
     "card",
-    "collect_outputs",
-    "latency",
+    "evaluate_model",
     "load_libraries",
     "measure",
-    "on_the_run",
-    "write",
+    "measure_cost",
+    "run_metrics",
+    "write_report",
 ]

@@ -1,4 +1,4 @@
-"""Whether a confidence of 0.9 means nine right out of ten."""
+"""Calibration: how far the confidence of predictions is from their accuracy."""
 
 from dataclasses import dataclass
 
@@ -15,8 +15,8 @@ class Bin:
     Attributes:
         low: lower end, not in the bin.
         high: upper end, in the bin.
-        count: how many predictions.
-        correct: how many of them are right.
+        count: number of predictions.
+        correct: number of right ones.
         confidence: their mean confidence.
         accuracy: correct / count.
     """
@@ -30,7 +30,7 @@ class Bin:
 
 
 def reliability(probs: Probs, labels: Labels, bins: int = 15) -> tuple[Bin, ...]:
-    """Accuracy per bin of confidence, in rising order; bins that nothing fell into are left out.
+    """Accuracy per bin of confidence, in rising order; empty bins are left out.
 
     Args:
         probs: float (n, classes), softmax output, rows sum to 1.
@@ -93,8 +93,8 @@ def mean_gap(table: tuple[Bin, ...]) -> float:
 def adaptive_calibration_error(probs: Probs, labels: Labels, bins: int = 15) -> float:
     """Adaptive calibration error: each class's probability against its frequency, in bins of equal count.
 
-    Unlike the expected calibration error it looks at all probabilities of an image, not at the largest alone, and no
-    bin is nearly empty.
+    Unlike the expected calibration error it uses all probabilities of an image, not only the largest, and no bin is
+    nearly empty.
 
     Args:
         probs: float (n, classes), softmax output, rows sum to 1.
@@ -112,10 +112,10 @@ def adaptive_calibration_error(probs: Probs, labels: Labels, bins: int = 15) -> 
     check_probs(probs, labels)
     # Stable, so that equal probabilities fall into the bins in the order of the split.
     order = np.argsort(probs, axis=0, kind="stable")
-    said = np.take_along_axis(probs.astype(np.float64), order, axis=0)
-    happened = labels[order] == np.arange(probs.shape[1])
+    sorted_probs = np.take_along_axis(probs.astype(np.float64), order, axis=0)
+    is_class = labels[order] == np.arange(probs.shape[1])
     count = min(bins, len(labels))
     edges = np.arange(count) * len(labels) // count
     sizes = np.diff([*edges, len(labels)])[:, None]
-    gaps = np.add.reduceat(said, edges, axis=0) - np.add.reduceat(happened.astype(np.float64), edges, axis=0)
+    gaps = np.add.reduceat(sorted_probs, edges, axis=0) - np.add.reduceat(is_class.astype(np.float64), edges, axis=0)
     return float((np.abs(gaps) / sizes).mean())

@@ -2,21 +2,20 @@
 
 from collections.abc import Iterable, Sequence
 
-from glyphline.evaluation.card_facts import DatasetSource, RunOriginFacts
 from glyphline.evaluation.explanations import Explanations
+from glyphline.journal.run_origin import RunOrigin
 from glyphline.records import ClassScore, Cost, Evaluation, SliceScore, Training
 
 MOST_CLASSES = 10
-SHORT = 12
 
 
 def metrics(scores: Evaluation) -> str:
-    """Scores of all classes together, with the intervals that there are."""
+    """Metrics of all classes together, with the intervals that are known."""
     rows: list[tuple[str, float | None, tuple[float, float] | None]] = [
-        ("accuracy", scores.accuracy, (scores.accuracy_low, scores.accuracy_high)),
-        ("macro F1", scores.macro_f1, (scores.macro_f1_low, scores.macro_f1_high)),
+        ("accuracy", scores.accuracy, scores.accuracy_interval),
+        ("macro F1", scores.macro_f1, scores.macro_f1_interval),
         ("weighted F1", scores.weighted_f1, None),
-        ("log loss (nats)", scores.log_loss, (scores.log_loss_low, scores.log_loss_high)),
+        ("log loss (nats)", scores.log_loss, scores.log_loss_interval),
         ("Brier score", scores.brier_score, None),
         ("expected calibration error", scores.calibration_error, None),
         ("adaptive calibration error", scores.adaptive_calibration_error, None),
@@ -31,9 +30,9 @@ def metrics(scores: Evaluation) -> str:
 
 
 def failures(scores: Evaluation) -> str:
-    """Classes, slices and corruptions, the worst of each in sight."""
-    there = [score for score in scores.classes if score.f1 is not None]
-    worst = sorted(there, key=lambda score: score.f1 or 0.0)[:MOST_CLASSES]
+    """The worst classes, the slices and the corruptions."""
+    with_f1 = [score for score in scores.classes if score.f1 is not None]
+    worst = sorted(with_f1, key=lambda score: score.f1 or 0.0)[:MOST_CLASSES]
     text = (
         f"Worst class: `{plain(scores.worst_class)}`, {scores.worst_class_recall:.4f} of its images found;"
         f" {scores.class_gap:.4f} less than the best.\n\n"
@@ -45,7 +44,7 @@ def failures(scores: Evaluation) -> str:
             map(_slice_row, scores.slices),
         )
     if scores.corruptions:
-        text += f"\n\nSpoiled images, mean accuracy {decimals(scores.corruption_accuracy)}; by severity:\n\n"
+        text += f"\n\nCorrupted images, mean accuracy {decimals(scores.corruption_accuracy)}; by severity:\n\n"
         text += table(("corruption", "1", "2", "3", "4", "5"), _corruption_rows(scores))
     return text
 
@@ -65,8 +64,8 @@ def _class_row(score: ClassScore) -> Sequence[str]:
     return f"`{plain(score.name)}`", *map(decimals, rates), f"{score.count:,}"
 
 
-def limits(scores: Evaluation, why: Sequence[Explanations | None]) -> str:
-    """What the numbers do not say."""
+def limits(scores: Evaluation, explanations: Sequence[Explanations]) -> str:
+    """What the metrics do not measure, and where they are low."""
     lines = [
         f"- Measured on {scores.count:,} images of one source, one seed. Other sources need a test of their own.",
         f"- Confidence is off by {100 * scores.calibration_error:.2f} percentage points on average.",
@@ -76,7 +75,7 @@ def limits(scores: Evaluation, why: Sequence[Explanations | None]) -> str:
     if scores.corruptions:
         weakest = min(scores.corruptions, key=lambda score: score.accuracy)
         lines.append(f"- Weakest under {weakest.name} of severity {weakest.severity}: {weakest.accuracy:.3f}.")
-    agreements = [value for part in why if part is not None for value in part.agreements if value is not None]
+    agreements = [value for part in explanations for value in part.agreements if value is not None]
     if agreements:
         mean = sum(agreements) / len(agreements)
         lines.append(
@@ -86,33 +85,34 @@ def limits(scores: Evaluation, why: Sequence[Explanations | None]) -> str:
     return "\n".join(lines)
 
 
-def data(trained: Training, scores: Evaluation, source: DatasetSource) -> str:
+def data(trained: Training, scores: Evaluation, licence: str, citation: str) -> str:
     """Where the images come from, under which licence, and by which digests they are known."""
-    cited = f"\n- cite: {source.citation}" if source.citation else ""
+    cited = f"\n- cite: {citation}" if citation else ""
+    train, val, test = (digest[:12] for digest in (trained.train_digest, trained.val_digest, scores.test_digest))
     return (
-        f"- {scores.dataset}; licence: {source.licence}{cited}\n"
-        f"- training split `{trained.train_digest[:SHORT]}`, validation split `{trained.val_digest[:SHORT]}`"
-        f" ({trained.val_count:,} images), test split `{scores.test_digest[:SHORT]}` ({scores.count:,} images)\n"
+        f"- {scores.dataset}; licence: {licence}{cited}\n"
+        f"- training split `{train}`, validation split `{val}`"
+        f" ({trained.val_count:,} images), test split `{test}` ({scores.count:,} images)\n"
         "- no choice was made on the test split"
     )
 
 
-def training(trained: Training, origin: RunOriginFacts) -> str:
+def training(trained: Training, origin: RunOrigin) -> str:
     """How the model was fitted: epochs, seed and every parameter."""
-    kept = {key: value for key, value in sorted(trained.params.items()) if key.startswith(("model.", "train."))}
+    params = {key: value for key, value in sorted(trained.params.items()) if key.startswith(("model.", "train."))}
     return (
         f"{trained.epochs} epochs, the weights of epoch {trained.best_epoch + 1}; validation accuracy"
         f" {trained.val_accuracy:.4f}, loss {trained.val_loss:.4f}; seed {origin.facts.get('seed', 'unknown')}.\n\n"
-        + "\n".join(f"- `{key}`: {value}" for key, value in kept.items())
+        + "\n".join(f"- `{key}`: {value}" for key, value in params.items())
     )
 
 
-def compute(trained: Training, cost: Cost, origin: RunOriginFacts) -> str:
-    """What the model cost to make and costs to ask."""
-    took = "unknown" if origin.seconds is None else f"{origin.seconds:.1f} s"
+def compute(trained: Training, cost: Cost, origin: RunOrigin) -> str:
+    """Time of the training, size and latency of the model."""
+    duration = "unknown" if origin.seconds is None else f"{origin.seconds:.1f} s"
     where = f"{trained.device} ({origin.facts.get('cores', '?')} cores), {trained.precision}"
     lines = [
-        f"- training run: {took} on {where}; energy was not measured",
+        f"- training run: {duration} on {where}; energy was not measured",
         f"- size: {cost.model_bytes:,} bytes, {cost.parameters:,} parameters",
     ]
     lines += [
@@ -123,12 +123,12 @@ def compute(trained: Training, cost: Cost, origin: RunOriginFacts) -> str:
     return "\n".join(lines)
 
 
-def lineage(trained: Training, scores: Evaluation, origin: RunOriginFacts) -> str:
-    """All that leads from the card to what made the model."""
+def lineage(trained: Training, scores: Evaluation, origin: RunOrigin) -> str:
+    """The run, code, data and files that the model was made from."""
     git = origin.facts.get("git", {})
     state = "" if not git.get("commit") else ", with uncommitted changes" if git.get("dirty") else ", clean"
     facts = {
-        "run": f"{origin.name}, key {origin.run_key}",
+        "run": f"{origin.name}, key {origin.key}",
         "git commit": f"{git.get('commit') or 'not under version control'}{state}",
         "DVC experiment": origin.facts.get("dvc_experiment"),
         "weights SHA-256": scores.weights_digest,
@@ -142,7 +142,7 @@ def lineage(trained: Training, scores: Evaluation, origin: RunOriginFacts) -> st
 
 
 def decimals(value: float | None) -> str:
-    """A rate with four decimals, or that there is none."""
+    """A rate with four decimals, or `not defined`."""
     return "not defined" if value is None else f"{value:.4f}"
 
 
@@ -153,5 +153,5 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def plain(name: str) -> str:
-    """A name that cannot break a table or the code that it stands in."""
+    """A name without the characters that end a table cell or a code span."""
     return " ".join(name.split()).replace("|", "/").replace("`", "'")

@@ -1,4 +1,4 @@
-"""Class by class: precision, recall and F1 with intervals, and what can be said of all classes together."""
+"""Metrics per class: confusion matrix, precision, recall and F1 with intervals; and the interval of the macro F1."""
 
 from collections.abc import Sequence
 
@@ -13,12 +13,12 @@ Counts = npt.NDArray[np.int64]
 
 
 def confusion(labels: Labels, predicted: Labels, classes: int) -> Counts:
-    """How often each class was taken for each.
+    """The confusion matrix: how often each class was predicted as each.
 
     Args:
-        labels: int (n,), what the images are.
-        predicted: int (n,), what they were taken for.
-        classes: how many classes there are.
+        labels: int (n,), the true classes.
+        predicted: int (n,), the predicted classes.
+        classes: number of classes.
 
     Returns:
         int64 (classes, classes); row: the true class, column: the predicted one.
@@ -45,7 +45,7 @@ def macro_f1_interval(counts: Counts, *, seed: int = 0, resamples: int = RESAMPL
     Args:
         counts: int64 (classes, classes), as `confusion` gives.
         seed: of the draws.
-        resamples: how many.
+        resamples: number of draws.
     """
     rng, total = np.random.default_rng(seed), int(counts.sum())
     actual, predicted = np.nonzero(counts)
@@ -54,9 +54,9 @@ def macro_f1_interval(counts: Counts, *, seed: int = 0, resamples: int = RESAMPL
     for number in range(resamples):
         drawn = rng.multinomial(total, shares)
         hits = np.bincount(actual[actual == predicted], weights=drawn[actual == predicted], minlength=len(counts))
-        seen = np.bincount(actual, weights=drawn, minlength=len(counts))
-        seen += np.bincount(predicted, weights=drawn, minlength=len(counts))
-        means[number] = (2 * hits[seen > 0] / seen[seen > 0]).mean()
+        images = np.bincount(actual, weights=drawn, minlength=len(counts))
+        images += np.bincount(predicted, weights=drawn, minlength=len(counts))
+        means[number] = (2 * hits[images > 0] / images[images > 0]).mean()
     low, high = np.quantile(means, [0.025, 0.975])
     return float(low), float(high)
 

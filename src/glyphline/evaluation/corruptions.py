@@ -1,7 +1,7 @@
-"""Images spoiled on purpose, in six ways and five severities: what does the model still know?
+"""Robustness: accuracy on corrupted images, with six corruptions at five severities.
 
-Seeded by the way alone and not by params.yaml, so that every model of a test split sees the same spoiled images. The
-severities of one way use the same draws, so that they differ in strength only.
+A corruption is seeded by its name alone and not by params.yaml, so that every model is tested on the same corrupted
+images of a split. The severities of one corruption use the same draws, so that they differ in strength only.
 
 Source: Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations"
 (ICLR 2019); noise has its severities, the others are set for small pictures, where blur and shift are in parts of the
@@ -24,7 +24,7 @@ BLUR = (0.02, 0.03, 0.04, 0.055, 0.07)
 LEAST_BLUR = (0.4, 0.5, 0.6, 0.7, 0.8)
 """The same in pixels, at least: on the smallest pictures a part of the side would blur nothing."""
 SHIFT = (0.03, 0.06, 0.09, 0.12, 0.15)
-"""Displacement along both axes, as a part of the side; each image goes to one of four corners."""
+"""Displacement along both axes, as a part of the side; each image moves towards one of four corners."""
 ROTATION = (6.0, 12.0, 18.0, 24.0, 30.0)
 """Degrees, one half of the images one way and one half the other."""
 CONTRAST = (0.75, 0.5, 0.35, 0.2, 0.1)
@@ -51,7 +51,7 @@ def blur(images: Images, severity: int, _rng: np.random.Generator) -> Images:
 
 
 def shift(images: Images, severity: int, rng: np.random.Generator) -> Images:
-    """Move each image towards one of the corners; what comes in is the nearest pixel of the edge."""
+    """Move each image towards one of the corners; the space that opens is filled with the nearest pixel of the edge."""
     from scipy.ndimage import shift as move
 
     height, width = images.shape[1:3]
@@ -89,7 +89,7 @@ def occlusion(images: Images, severity: int, rng: np.random.Generator) -> Images
     """Cover a square at a random place with grey."""
     height, width = images.shape[1:3]
     side = max(1, round(OCCLUSION[severity - 1] * min(height, width)))
-    # Drawn as parts of the room that is left, so that all severities use the same draws.
+    # Drawn as parts of the possible range, so that all severities use the same draws.
     tops = (rng.random(len(images)) * (height - side + 1)).astype(int)
     lefts = (rng.random(len(images)) * (width - side + 1)).astype(int)
     rows, columns = np.arange(height)[None, :, None], np.arange(width)[None, None, :]
@@ -108,24 +108,24 @@ CORRUPTIONS: dict[str, Corrupt] = {
 }
 
 
-def measure(split: Split, predict: Predict, *, images: int) -> tuple[CorruptionScore, ...]:
+def corruption_scores(split: Split, predict: Predict, *, images: int) -> tuple[CorruptionScore, ...]:
     """Accuracy under each corruption at each severity.
 
     Args:
-        split: what to spoil.
+        split: the images and their labels.
         predict: the model.
-        images: on how many images, drawn once without looking at anything but their number; 0 measures nothing.
+        images: size of the sample, which depends on the number of images in the split alone; 0 measures nothing.
     """
     chosen = sample(len(split), images)
     if not len(chosen):
         return ()
     pictures, labels = np.ascontiguousarray(split.images[chosen]), split.labels[chosen]
-    found = []
+    scores = []
     for name in CORRUPTIONS:
         for severity in SEVERITIES:
-            said = predict(corrupted(pictures, name, severity)).argmax(axis=1)
-            correct = int((said == labels).sum())
-            found.append(
+            predicted = predict(corrupted(pictures, name, severity)).argmax(axis=1)
+            correct = int((predicted == labels).sum())
+            scores.append(
                 CorruptionScore(
                     name=name,
                     severity=severity,
@@ -135,11 +135,11 @@ def measure(split: Split, predict: Predict, *, images: int) -> tuple[CorruptionS
                     accuracy_interval=wilson(correct, len(labels)),
                 )
             )
-    return tuple(found)
+    return tuple(scores)
 
 
 def corrupted(images: Images, name: str, severity: int) -> Images:
-    """The images spoiled in one way; the same call gives the same pixels.
+    """The images with one corruption; the same call gives the same pixels.
 
     Args:
         images: uint8 (n, h, w, c).

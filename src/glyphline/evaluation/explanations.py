@@ -1,4 +1,4 @@
-"""Why did it say that? What each pixel and each patch contributes to a probability."""
+"""Explanations of a prediction: what each pixel and each patch contributes to a probability."""
 
 import math
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ Numbers = npt.NDArray[np.float64]
 
 PATCHES_PER_SIDE = 7
 FEWEST_PATCHES = 4
-"""A rank correlation over fewer patches says nothing."""
+"""A rank correlation over fewer patches means nothing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Explanations:
-    """What speaks for one class in each of some images.
+    """Explanations of one class for each of some images.
 
     Attributes:
         classes: int64 (n,), the class that is explained.
@@ -40,11 +40,11 @@ class Explanations:
 
 
 def explain(images: Images, classes: Labels, predict: Predict, gradients: Gradients, *, steps: int) -> Explanations:
-    """Integrated gradients with occlusion as a check that looks at the model from outside.
+    """Integrated gradients, and occlusion as a check that needs no gradients.
 
     Args:
         images: uint8 (n, h, w, c).
-        classes: int64 (n,), what to explain: for a mistake the class that was predicted.
+        classes: int64 (n,), the classes to explain: for a mistake the predicted one.
         predict: the model.
         gradients: of its probabilities.
         steps: points on the path of the integrated gradients.
@@ -63,16 +63,16 @@ def explain(images: Images, classes: Labels, predict: Predict, gradients: Gradie
 
 
 def integrated_gradients(images: Images, classes: Labels, gradients: Gradients, *, steps: int) -> Pixels:
-    """What each pixel contributes to a probability, on the straight way from a black image.
+    """What each pixel contributes to a probability, on the straight path from a black image.
 
     The contributions of an image add up to the difference of the probability between it and the black image, but for
     the error of the quadrature (Gauss-Legendre), which falls with `steps`.
 
     Args:
         images: uint8 (n, h, w, c).
-        classes: int64 (n,), whose probability is meant.
+        classes: int64 (n,), whose probability is explained.
         gradients: of the model's probabilities.
-        steps: points on the way.
+        steps: points on the path.
 
     Returns:
         Float32 (n, h, w, c).
@@ -93,7 +93,7 @@ def occlusion(images: Images, classes: Labels, predict: Predict) -> Pixels:
 
     Args:
         images: uint8 (n, h, w, c).
-        classes: int64 (n,), whose probability is meant.
+        classes: int64 (n,), whose probability is explained.
         predict: the model.
 
     Returns:

@@ -1,90 +1,83 @@
-"""All that is written about one evaluation, but for the card."""
+"""The report of an evaluation: the record, the tables and the figures."""
 
 import importlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from glyphline import records
 from glyphline.evaluation import tables
 from glyphline.evaluation.calibration import reliability
 from glyphline.evaluation.classes import confusion
 from glyphline.evaluation.metrics import measure
-from glyphline.evaluation.model_outputs import ModelOutputs
-from glyphline.evaluation.selective import risk_coverage
+from glyphline.evaluation.model_evaluation import EvaluationResults
+from glyphline.evaluation.risk_coverage import risk_coverage
+from glyphline.params import Params
 from glyphline.params.schema import EvaluateParams
-from glyphline.paths import EVALUATION, PREDICTIONS
+from glyphline.paths import Paths
 from glyphline.records import Evaluation
 from glyphline.scoring import predictions
 
-# Numbers alone, or a model that is only asked, do not need them, and they take long to import.
+# The report alone needs them, and they take long to import.
 LIBRARIES = ("sklearn.metrics", "scipy.stats", "glyphline.evaluation.figures")
 
 
 def load_libraries() -> None:
-    """Import what writing needs, before there is something to write."""
+    """Import what the report needs, before there are results."""
     for name in LIBRARIES:
         importlib.import_module(name)
 
 
-def write(
-    folder: Path,
-    seen: ModelOutputs,
-    params: EvaluateParams,
+def write_report(
+    paths: Paths,
+    results: EvaluationResults,
+    params: Params,
     *,
     history: Sequence[Mapping[str, float]],
     best_epoch: int,
-    dataset: str,
-    weights_digest: str,
 ) -> Evaluation:
-    """Judge what a model said; write the record, the tables and the figures, each file whole.
+    """Compute the metrics; write the record, the tables and the figures, each file whole.
 
     The same input gives the same bytes.
 
     Args:
-        folder: gets evaluation.json, metrics.json, predictions.npz, explanations.json, predictions.csv,
-            calibration.csv, per_class.csv, risk_coverage.csv, corruptions.csv, slices.csv and figures/*.png.
-        seen: what the model said.
-        params: of the calibration bins and of how many mistakes to draw.
+        paths: where the files go.
+        results: of the model.
+        params: the name of the data set, how many calibration bins, and how many mistakes to draw.
         history: one row per epoch of the fit, with loss, accuracy, val_loss and val_accuracy.
         best_epoch: the epoch whose weights the model has, from 0.
-        dataset: name of the data set.
-        weights_digest: of the model that was asked.
 
     Raises:
         DataError: the predictions are no probabilities for this split, or `history` lacks a column or the best epoch.
     """
-    kept = predictions.Predictions(seen.probs, seen.split.labels, seen.split.classes, seen.split.digest, weights_digest)
     evaluation = measure(
-        seen.split,
-        seen.probs,
-        bins=params.calibration_bins,
-        dataset=dataset,
-        weights_digest=weights_digest,
-        predictions_sha256=predictions.write(folder / PREDICTIONS, kept),
-        slices=seen.slices,
-        corruptions=seen.corruptions,
+        results.predictions,
+        bins=params.evaluate.calibration_bins,
+        dataset=params.data.dataset,
+        predictions_sha256=predictions.write(paths.predictions, results.predictions),
+        slices=results.slices,
+        corruptions=results.corruptions,
     )
-    _write_tables(folder, seen, params, evaluation)
-    _draw(folder / "figures", seen, params, evaluation, history=history, best_epoch=best_epoch)
-    records.write(folder / EVALUATION, evaluation)
+    _write_tables(paths, results, params.evaluate, evaluation)
+    _draw(paths, results, params.evaluate, evaluation, history=history, best_epoch=best_epoch)
+    records.write(paths.evaluation, evaluation)
     return evaluation
 
 
-def _write_tables(folder: Path, seen: ModelOutputs, params: EvaluateParams, evaluation: Evaluation) -> None:
-    split, probs = seen.split, seen.probs
-    tables.write_predictions(folder / "predictions.csv", split.labels, probs.argmax(axis=1), split.classes)
-    tables.write_calibration(folder / "calibration.csv", reliability(probs, split.labels, params.calibration_bins))
-    tables.write_risk_coverage(folder / "risk_coverage.csv", risk_coverage(probs, split.labels))
-    tables.write_classes(folder / "per_class.csv", evaluation)
-    tables.write_corruptions(folder / "corruptions.csv", evaluation)
-    tables.write_slices(folder / "slices.csv", evaluation)
-    tables.write_explanations(folder / "explanations.json", seen)
-    tables.write_metrics(folder / "metrics.json", evaluation)
+def _write_tables(paths: Paths, results: EvaluationResults, params: EvaluateParams, evaluation: Evaluation) -> None:
+    probs, labels = results.predictions.probs, results.predictions.labels
+    bins = reliability(probs, labels, params.calibration_bins)
+    tables.write_predictions(paths.evaluation_table("predictions"), results.predictions)
+    tables.write_calibration(paths.evaluation_table("calibration"), bins)
+    tables.write_risk_coverage(paths.evaluation_table("risk_coverage"), risk_coverage(probs, labels))
+    tables.write_classes(paths.evaluation_table("per_class"), evaluation)
+    tables.write_corruptions(paths.evaluation_table("corruptions"), evaluation)
+    tables.write_slices(paths.evaluation_table("slices"), evaluation)
+    tables.write_explanations(paths.explanations, results)
+    tables.write_metrics(paths.metrics, evaluation)
 
 
 def _draw(
-    folder: Path,
-    seen: ModelOutputs,
+    paths: Paths,
+    results: EvaluationResults,
     params: EvaluateParams,
     evaluation: Evaluation,
     *,
@@ -93,18 +86,18 @@ def _draw(
 ) -> None:
     from glyphline.evaluation import figures
 
-    split, probs = seen.split, seen.probs
+    split, probs = results.split, results.predictions.probs
     counts = confusion(split.labels, probs.argmax(axis=1), len(split.classes))
     bins = params.calibration_bins
     figures.write(
-        folder,
+        paths.evaluation_figures,
         {
             "confusion_matrix": lambda: figures.confusion(counts, split.classes),
-            "corruptions": lambda: figures.robustness(evaluation),
-            "examples": lambda: figures.examples(split, seen.examples, seen.why_examples),
-            "learning_curves": lambda: figures.curves(history, best_epoch),
+            "corruptions": lambda: figures.corruptions(evaluation),
+            "examples": lambda: figures.examples(split, results.examples, results.example_explanations),
+            "learning_curves": lambda: figures.learning_curves(history, best_epoch),
             "mistakes": lambda: figures.mistakes(
-                split, seen.mistakes, limit=params.mistakes, explained=seen.why_mistakes
+                split, results.mistakes, limit=params.mistakes, explanations=results.mistake_explanations
             ),
             "per_class": lambda: figures.per_class(evaluation.classes),
             "reliability": lambda: figures.reliability(reliability(probs, split.labels, bins), bins),

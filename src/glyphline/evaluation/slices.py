@@ -1,4 +1,4 @@
-"""Where does it fail: accuracy on thirds of the images, cut by a property of the picture."""
+"""Accuracy on slices: thirds of the images, split by a property of the picture."""
 
 from collections.abc import Callable, Sequence
 
@@ -29,7 +29,7 @@ def thickness(images: Images) -> Values:
     """Width of the strokes in pixels: twice the area of the ink over the length of its edge; 0 without ink.
 
     Ink is what lies further from the brightness of the border than half the range of the image, so dark on light
-    and light on dark are one.
+    and light on dark are treated alike.
     """
     ink = _ink(images)
     framed = np.pad(ink, ((0, 0), (1, 1), (1, 1)))
@@ -53,13 +53,13 @@ PROPERTIES: dict[str, Callable[[Images], Values]] = {
 """What `evaluate.slices` may name."""
 
 
-def measure(split: Split, probs: Probs, names: Sequence[str]) -> tuple[SliceScore, ...]:
+def slice_scores(split: Split, probs: Probs, names: Sequence[str]) -> tuple[SliceScore, ...]:
     """Accuracy on the third of the images with the lowest, middle and highest value of each property.
 
     Equal values stay together, so that the thirds may differ in size; one that no image falls into is left out.
 
     Args:
-        split: what was predicted.
+        split: the images and their labels.
         probs: float32 (n, classes), softmax output for `split.images`.
         names: keys of `PROPERTIES`.
 
@@ -68,7 +68,7 @@ def measure(split: Split, probs: Probs, names: Sequence[str]) -> tuple[SliceScor
     """
     check_probs(probs, split.labels)
     right = probs.argmax(axis=1) == split.labels
-    found = []
+    scores = []
     for name in names:
         values = PROPERTIES[name](np.asarray(split.images))
         # "inverted_cdf" gives values that occur, so that the ends are those of images.
@@ -77,8 +77,8 @@ def measure(split: Split, probs: Probs, names: Sequence[str]) -> tuple[SliceScor
         for number, part in enumerate(PARTS):
             inside = part_of == number
             if inside.any():
-                found.append(_score(name, part, values[inside], right[inside]))
-    return tuple(found)
+                scores.append(_score(name, part, values[inside], right[inside]))
+    return tuple(scores)
 
 
 def _score(name: str, part: str, values: Values, right: npt.NDArray[np.bool_]) -> SliceScore:
@@ -104,7 +104,7 @@ def _ink(images: Images) -> npt.NDArray[np.bool_]:
 
 
 def _span(line: npt.NDArray[np.bool_]) -> Values:
-    """From the first to the last true of each row, both counted; 0 where there is none."""
+    """Length from the first to the last true of each row, both counted; 0 without any."""
     length = line.shape[1]
     first, last = line.argmax(axis=1), length - line[:, ::-1].argmax(axis=1)
     return np.where(line.any(axis=1), last - first, 0).astype(np.float64)

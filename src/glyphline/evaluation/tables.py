@@ -10,10 +10,10 @@ import numpy as np
 from glyphline import files
 from glyphline.csv_text import csv_text
 from glyphline.evaluation.calibration import Bin
-from glyphline.evaluation.model_outputs import ModelOutputs
-from glyphline.evaluation.selective import RiskCoverage
+from glyphline.evaluation.model_evaluation import EvaluationResults
+from glyphline.evaluation.risk_coverage import RiskCoverage
 from glyphline.records import Evaluation
-from glyphline.values import Labels
+from glyphline.scoring.predictions import Predictions
 
 METRICS = (
     "accuracy",
@@ -33,8 +33,7 @@ METRICS = (
 )
 """The keys of metrics.json in their order, each a field of `records.Evaluation`; the top-k accuracy comes last."""
 
-
-ON_THE_RUN = (
+RUN_METRICS = (
     "accuracy",
     "accuracy_high",
     "accuracy_low",
@@ -45,32 +44,33 @@ ON_THE_RUN = (
     "macro_f1",
     "worst_class_recall",
 )
-"""Those of METRICS that stand on the run too, as `test_accuracy`: its pages draw a chart per metric."""
+"""Those of METRICS that are logged to the run too, as `test_accuracy`: its pages draw a chart per metric."""
 
 
-def on_the_run(evaluation: Evaluation) -> dict[str, float]:
-    """The test scores under the names that they have on a run, sorted; one that is not defined is left out."""
-    found = flat(evaluation)
-    return {f"test_{name}": found[name] for name in ON_THE_RUN if name in found}
+def run_metrics(evaluation: Evaluation) -> dict[str, float]:
+    """The test metrics under the names that they have on a run, sorted; one that is not defined is left out."""
+    metrics = flat_metrics(evaluation)
+    return {f"test_{name}": metrics[name] for name in RUN_METRICS if name in metrics}
 
 
-def flat(evaluation: Evaluation) -> dict[str, float]:
+def flat_metrics(evaluation: Evaluation) -> dict[str, float]:
     """The few numbers that runs are compared by; one that is not defined is left out."""
-    found = {name: getattr(evaluation, name) for name in METRICS}
+    metrics = {name: getattr(evaluation, name) for name in METRICS}
     if evaluation.top_k is not None:
-        found[f"top{evaluation.top_k}_accuracy"] = evaluation.top_k_accuracy
-    return {name: value for name, value in found.items() if value is not None}
+        metrics[f"top{evaluation.top_k}_accuracy"] = evaluation.top_k_accuracy
+    return {name: value for name, value in metrics.items() if value is not None}
 
 
 def write_metrics(path: Path, evaluation: Evaluation) -> None:
     """The flat numbers, for `dvc metrics`."""
-    files.write_text(path, json.dumps(flat(evaluation), indent=2) + "\n")
+    files.write_text(path, json.dumps(flat_metrics(evaluation), indent=2) + "\n")
 
 
-def write_predictions(path: Path, labels: Labels, predicted: Labels, classes: Sequence[str]) -> None:
+def write_predictions(path: Path, predictions: Predictions) -> None:
     """One row per image, for DVC's `confusion` template: the names of the true and the predicted class."""
-    pairs = zip(labels.tolist(), predicted.tolist(), strict=True)
-    _write(path, ("actual", "predicted"), ((classes[actual], classes[said]) for actual, said in pairs))
+    names = predictions.classes
+    pairs = zip(predictions.labels.tolist(), predictions.probs.argmax(axis=1).tolist(), strict=True)
+    _write(path, ("actual", "predicted"), ((names[actual], names[predicted]) for actual, predicted in pairs))
 
 
 def write_calibration(path: Path, table: Sequence[Bin]) -> None:
@@ -95,7 +95,7 @@ def write_risk_coverage(path: Path, curve: RiskCoverage) -> None:
 
 def write_corruptions(path: Path, evaluation: Evaluation) -> None:
     """One row per corruption and severity, and one per corruption for the images as they are, severity 0."""
-    clean = (0, evaluation.accuracy, evaluation.accuracy_low, evaluation.accuracy_high, evaluation.count)
+    clean = (0, evaluation.accuracy, *evaluation.accuracy_interval, evaluation.count)
     rows: list[Sequence[object]] = []
     for name, scores in groupby(evaluation.corruptions, key=lambda score: score.name):
         rows.append((name, *clean))
@@ -112,21 +112,25 @@ def write_slices(path: Path, evaluation: Evaluation) -> None:
     _write(path, ("slice", "part", "low", "high", "accuracy", "accuracy_low", "accuracy_high", "count"), rows)
 
 
-def write_explanations(path: Path, seen: ModelOutputs) -> None:
+def write_explanations(path: Path, results: EvaluationResults) -> None:
     """How far the integrated gradients of each drawn image miss their sum, and how they agree with occlusion."""
+    names = results.split.classes
     rows = [
         {
-            "image": answer.index,
-            "actual": seen.split.classes[answer.actual],
-            "predicted": seen.split.classes[answer.predicted],
-            "confidence": answer.confidence,
+            "image": one.index,
+            "actual": names[one.actual],
+            "predicted": names[one.predicted],
+            "confidence": one.confidence,
             "completeness_gap": float(gap),
             "occlusion_agreement": agreement,
         }
-        for answers, why in ((seen.mistakes, seen.why_mistakes), (seen.examples, seen.why_examples))
-        if why is not None
-        # Not all mistakes are explained, but those that are shown.
-        for answer, gap, agreement in zip(answers, why.gaps, why.agreements, strict=False)
+        for selected, explanations in (
+            (results.mistakes, results.mistake_explanations),
+            (results.examples, results.example_explanations),
+        )
+        if explanations is not None
+        # Only the mistakes that are drawn are explained.
+        for one, gap, agreement in zip(selected, explanations.gaps, explanations.agreements, strict=False)
     ]
     files.write_text(path, json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 

@@ -64,7 +64,7 @@ class SplitManifest(Record):
 
 
 class PreprocessReport(Record):
-    """artifacts/preprocess/report.json: what was found in the images."""
+    """artifacts/preprocess/report.json: counts of the images and of their duplicates."""
 
     dataset: str
     image_shape: tuple[int, int, int]
@@ -76,7 +76,7 @@ class PreprocessReport(Record):
 
 
 class Rechecked(Record):
-    """How a finalist did with fresh seeds at full length; losses in nats."""
+    """The result of a finalist with fresh seeds at full length; losses in nats."""
 
     seeds: int = Field(description="Fresh seeds that gave a result.")
     mean_val_loss: float
@@ -85,7 +85,7 @@ class Rechecked(Record):
 
 
 class Best(Record):
-    """artifacts/tune/best.json: the overlay that train lays over params.yaml, and where it comes from."""
+    """artifacts/tune/best.json: the overlay that train lays over params.yaml, and the trial that gave it."""
 
     values: dict[str, Any]
     trial: int | None = Field(description="Number of the winning trial; null when tune.trials is 0.")
@@ -95,7 +95,7 @@ class Best(Record):
     pruned: int
     failed: int
     rechecked: Rechecked | None = Field(
-        default=None, description="What fresh seeds say of the winner; null when tune.finalists is 0."
+        default=None, description="The winner's result with fresh seeds; null when tune.finalists is 0."
     )
 
 

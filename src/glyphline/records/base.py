@@ -1,4 +1,4 @@
-"""What every record is: closed, frozen, written whole and read back checked."""
+"""The base of every record: closed, frozen, written whole and read back checked."""
 
 from pathlib import Path
 from typing import TypeVar
@@ -28,11 +28,11 @@ def read(path: Path, kind: type[RecordT], *, stage: str) -> RecordT:
 
     Args:
         path: the file.
-        kind: the type that it must hold.
+        kind: the type of the record.
         stage: the stage that writes it, for the advice.
 
     Raises:
-        ArtifactError: the file is missing, is no JSON or does not hold a `kind`.
+        ArtifactError: the file is missing, is no JSON or is not a `kind`.
     """
     fix = f"make it again with `dvc repro {stage}`"
     try:

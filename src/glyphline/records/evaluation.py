@@ -1,4 +1,4 @@
-"""artifacts/evaluate/evaluation.json: what the test split says of a model.
+"""artifacts/evaluate/evaluation.json: the metrics of a model on the test split.
 
 All rates are fractions, not percentages. Null stands for "not defined": a rate of nothing, as the recall of a class
 without an image. Intervals are 95 %.
@@ -12,13 +12,13 @@ Interval = tuple[float, float]
 
 
 class ClassScore(Record):
-    """How well one class is told from the others."""
+    """How well the model recognizes one class."""
 
     name: str
     count: int = Field(description="Images of the class.")
-    predicted: int = Field(description="Images taken for the class.")
-    correct: int = Field(description="Images of the class taken for it.")
-    precision: float | None = Field(description="correct / predicted; null when nothing was taken for the class.")
+    predicted: int = Field(description="Images predicted as the class.")
+    correct: int = Field(description="Images of the class predicted as it.")
+    precision: float | None = Field(description="correct / predicted; null when nothing was predicted as the class.")
     precision_interval: Interval | None
     recall: float | None = Field(description="correct / count, the accuracy on the class; null without an image of it.")
     recall_interval: Interval | None
@@ -40,9 +40,9 @@ class SliceScore(Record):
 
 
 class CorruptionScore(Record):
-    """Accuracy when the images are spoiled in one way."""
+    """Accuracy on images with one corruption."""
 
-    name: str = Field(description="The way, as `blur`.")
+    name: str = Field(description="The corruption, as `blur`.")
     severity: int = Field(description="1 to 5.")
     count: int
     correct: int
@@ -51,7 +51,7 @@ class CorruptionScore(Record):
 
 
 class Evaluation(Record):
-    """The test split's verdict."""
+    """The metrics of a model on the test split."""
 
     dataset: str
     test_digest: str
@@ -83,9 +83,24 @@ class Evaluation(Record):
     slices: tuple[SliceScore, ...]
     corruptions: tuple[CorruptionScore, ...]
 
+    @property
+    def accuracy_interval(self) -> Interval:
+        """Wilson's."""
+        return self.accuracy_low, self.accuracy_high
+
+    @property
+    def macro_f1_interval(self) -> Interval:
+        """By bootstrap."""
+        return self.macro_f1_low, self.macro_f1_high
+
+    @property
+    def log_loss_interval(self) -> Interval:
+        """By bootstrap, in nats."""
+        return self.log_loss_low, self.log_loss_high
+
 
 class Latency(Record):
-    """How long an image takes in batches of one size."""
+    """Time per image in batches of one size."""
 
     batch: int
     calls: int = Field(description="How often it was measured.")
@@ -94,7 +109,7 @@ class Latency(Record):
 
 
 class Cost(Record):
-    """artifacts/evaluate/cost.json: what the model costs to keep and to ask; measured, so never the same twice."""
+    """artifacts/evaluate/cost.json: size and latency of the model; measured, so never the same twice."""
 
     device: str
     parameters: int

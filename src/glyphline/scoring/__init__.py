@@ -1,4 +1,7 @@
-"""Scores that several rooms share: probabilities, intervals, losses, predictions, paired tests. Pure functions."""
+"""What evaluation, registry and commands share about scores; below all of them, and free to use SciPy.
+
+Checks of probabilities, intervals, losses per image, the file of predictions, and paired tests of two models.
+"""
 
 from glyphline.scoring import intervals, losses, paired_tests, predictions, probabilities
 

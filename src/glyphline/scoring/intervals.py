@@ -1,4 +1,4 @@
-"""How sure a share can be, given how many were counted."""
+"""Confidence intervals of shares, of F1 and of means."""
 
 import math
 from dataclasses import dataclass
@@ -36,9 +36,9 @@ def wilson(correct: int, count: int, level: float = 0.95) -> tuple[float, float]
     Unlike accuracy ± 1.96 standard errors it stays inside [0, 1] and has a width when all or none are correct.
 
     Args:
-        correct: how many were right, in [0, count].
-        count: how many were tried, at least 1.
-        level: how often the interval holds the true share, as 0.95.
+        correct: number of right predictions, in [0, count].
+        count: number of predictions, at least 1.
+        level: how often the interval contains the true share, as 0.95.
 
     Returns:
         (low, high), both in [0, 1], with `correct / count` between them.
@@ -64,16 +64,16 @@ def f1_interval(correct: int, count: int, predicted: int, level: float = 0.95) -
     """Interval of the F1 of one class.
 
     F1 = 2 J / (1 + J) of Jaccard's share J = correct / (count + predicted - correct), and J is a share of images: those
-    that are of the class or are taken for it. So the ends are those of Wilson's interval of J, carried over.
+    that are of the class or are predicted as it. So the ends are those of Wilson's interval of J, carried over.
 
     Args:
-        correct: images of the class that were taken for it.
+        correct: images of the class that were predicted as it.
         count: images of the class.
-        predicted: images that were taken for the class.
-        level: how often the interval holds the true value.
+        predicted: images that were predicted as the class.
+        level: how often the interval contains the true value.
 
     Raises:
-        ValueError: there is no image of the class and none that was taken for it.
+        ValueError: there is no image of the class and none that was predicted as it.
     """
     low, high = wilson(correct, count + predicted - correct, level)
     return 2 * low / (1 + low), 2 * high / (1 + high)
@@ -86,17 +86,17 @@ def bootstrap_mean(values: Values, *, seed: int = 0, resamples: int = RESAMPLES,
         values: float64 (n,), one per image, at least one.
         seed: of the draws; the same seed gives the same interval.
         resamples: how many.
-        level: how often the interval holds the true mean.
+        level: how often the interval contains the true mean.
 
     Source: Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), section 13.3.
     """
     observed = float(values.mean())
     if len(values) < 2 or np.ptp(values) == 0:
-        # Nothing varies, so there is nothing to draw.
+        # Every resample would have the same mean.
         return Bootstrap(observed, observed, observed, np.empty(0))
     from scipy.stats import bootstrap
 
-    drawn = bootstrap(
+    result = bootstrap(
         (values,),
         np.mean,
         n_resamples=resamples,
@@ -106,7 +106,7 @@ def bootstrap_mean(values: Values, *, seed: int = 0, resamples: int = RESAMPLES,
         method="percentile",
         rng=np.random.default_rng(seed),
     )
-    interval = drawn.confidence_interval
+    interval = result.confidence_interval
     # Rounding of a mean of equal values can put an end a hair on its wrong side.
     low, high = min(observed, float(interval.low)), max(observed, float(interval.high))
-    return Bootstrap(observed, low, high, np.asarray(drawn.bootstrap_distribution))
+    return Bootstrap(observed, low, high, np.asarray(result.bootstrap_distribution))

@@ -1,4 +1,4 @@
-"""What each image costs: the log loss and the Brier score before the mean is taken."""
+"""The losses of each image: log loss and Brier score before the mean is taken."""
 
 import numpy as np
 import numpy.typing as npt

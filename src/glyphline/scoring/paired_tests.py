@@ -1,4 +1,4 @@
-"""Is one model better than another, or was it luck? Paired tests on the same images.
+"""Paired tests of two models on the same images: is one better than the other, or is the difference luck?
 
 Two accuracies on one test split are not independent: most images are easy for both models. What counts are the images
 that only one of them gets right, and the difference of the two losses image by image.
@@ -18,8 +18,8 @@ from glyphline.scoring.predictions import Predictions
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
-    """A difference, second minus first, with its interval and the probability of one so large by luck.
+class Difference:
+    """The difference of a score, second model minus first, with its interval and p-value.
 
     Attributes:
         value: the difference as observed.
@@ -63,37 +63,37 @@ class Disagreements:
 
 
 @dataclass(frozen=True, slots=True)
-class Paired(Disagreements):
-    """Two models on the same images.
+class PairedTests(Disagreements):
+    """The paired tests of two models on the same images.
 
     Attributes:
         accuracy: second minus first, a fraction; above 0 when the second is better. Exact McNemar test.
         log_loss: second minus first, in nats; below 0 when the second is better. Paired bootstrap.
     """
 
-    accuracy: Estimate
-    log_loss: Estimate
+    accuracy: Difference
+    log_loss: Difference
 
 
-def compare(first: Predictions, second: Predictions, *, seed: int = 0, resamples: int = RESAMPLES) -> Paired:
+def compare(first: Predictions, second: Predictions, *, seed: int = 0, resamples: int = RESAMPLES) -> PairedTests:
     """Compare two models image by image.
 
     Args:
-        first: of the model in the place of the reference, for example the champion.
-        second: of the model that is to be judged, for example the challenger.
+        first: of the reference model, for example the champion.
+        second: of the model that is compared with it, for example the challenger.
         seed: of the bootstrap; the same seed gives the same result.
-        resamples: of the bootstrap; the smallest p-value it can give is 1 / (resamples + 1).
+        resamples: of the bootstrap; its smallest possible p-value is 1 / (resamples + 1).
 
     Raises:
         DataError: the two were not scored on the same images.
     """
     table = disagreements(first, second)
     low, high = table.interval()
-    return Paired(
+    return PairedTests(
         count=table.count,
         only_first=table.only_first,
         only_second=table.only_second,
-        accuracy=Estimate(table.difference, low, high, table.p_value),
+        accuracy=Difference(table.difference, low, high, table.p_value),
         log_loss=bootstrap(
             log_losses(second.probs, second.labels) - log_losses(first.probs, first.labels),
             seed=seed,
@@ -115,7 +115,7 @@ def disagreements(first: Predictions, second: Predictions) -> Disagreements:
 
 
 def check_comparable(first: Predictions, second: Predictions) -> None:
-    """Refuse two models whose scores do not measure the same thing.
+    """Refuse predictions of two models that are not for the same images.
 
     Raises:
         DataError: the test splits differ.
@@ -134,7 +134,7 @@ def check_comparable(first: Predictions, second: Predictions) -> None:
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
-    """P-value of McNemar's test, exact and two-sided: is a disagreement as likely to favour one as the other?
+    """P-value of McNemar's test, exact and two-sided, of whether either model wins half of the disagreements.
 
     Args:
         only_first: images that only the first model gets right, at least 0.
@@ -160,7 +160,7 @@ def difference_interval(only_first: int, only_second: int, count: int, level: fl
         only_first: images that only the first model gets right.
         only_second: images that only the second gets right.
         count: all images, at least 1.
-        level: how often the interval holds the true difference.
+        level: how often the interval contains the true difference.
 
     Returns:
         (low, high), both in [-1, 1].
@@ -177,7 +177,7 @@ def difference_interval(only_first: int, only_second: int, count: int, level: fl
     return max(-1.0, difference - half), min(1.0, difference + half)
 
 
-def bootstrap(differences: Values, *, seed: int = 0, resamples: int = RESAMPLES) -> Estimate:
+def bootstrap(differences: Values, *, seed: int = 0, resamples: int = RESAMPLES) -> Difference:
     """The mean of paired differences, its 95 % percentile interval, and a test of whether it is 0.
 
     The images are drawn anew with replacement. The p-value is the share of resamples whose mean, moved so that the
@@ -190,18 +190,18 @@ def bootstrap(differences: Values, *, seed: int = 0, resamples: int = RESAMPLES)
 
     Source: Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), section 16.4.
     """
-    drawn = bootstrap_mean(differences, seed=seed, resamples=resamples)
-    if not len(drawn.means):
+    mean = bootstrap_mean(differences, seed=seed, resamples=resamples)
+    if not len(mean.means):
         # Equal models differ by 0, for certain.
-        p_value = 1.0 if drawn.value == 0 else 1 / (resamples + 1)
+        p_value = 1.0 if mean.value == 0 else 1 / (resamples + 1)
     else:
-        as_far = np.abs(drawn.means - drawn.value) >= abs(drawn.value)
+        as_far = np.abs(mean.means - mean.value) >= abs(mean.value)
         p_value = (1 + int(as_far.sum())) / (resamples + 1)
-    return Estimate(drawn.value, drawn.low, drawn.high, p_value)
+    return Difference(mean.value, mean.low, mean.high, p_value)
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
-    """P-values adjusted for their number, so that all together they are wrong as seldom as one alone would be.
+    """P-values adjusted for their number: the chance of even one false rejection stays that of a single test.
 
     Args:
         p_values: each in [0, 1], in any order.

@@ -1,4 +1,4 @@
-"""Predictions kept image by image, so that two models can be compared on each of them long after both were trained.
+"""The file of predictions, one per image, so that two models can be compared image by image at any later time.
 
 The file is a plain `.npz` without pickles; equal predictions give equal bytes.
 """
@@ -19,7 +19,7 @@ FIX = "make it again with `dvc repro evaluate`, or restore it with `dvc checkout
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Predictions:
-    """What one model said of every image of a split.
+    """The predictions of one model for every image of a split.
 
     Attributes:
         probs: float32 (n, classes), softmax output.
@@ -48,7 +48,7 @@ def write(path: Path, predictions: Predictions) -> str:
     """Write the file whole.
 
     Returns:
-        Its SHA-256, to be kept in a record: an edited file is told by it.
+        Its SHA-256, for a record: a file that is edited later has another one.
     """
     with files.atomic_file(path) as partial:
         np.savez_compressed(
@@ -66,15 +66,16 @@ def read(path: Path, sha256: str | None = None) -> Predictions:
 
     Args:
         path: the file.
-        sha256: what its digest was when it was written; None leaves that unchecked.
+        sha256: its digest when it was written; None leaves that unchecked.
 
     Raises:
         ArtifactError: the file is missing, is not what was written, or holds no predictions.
     """
     try:
-        if sha256 is not None and (found := files.sha256(path)) != sha256:
+        if sha256 is not None and (digest := files.sha256(path)) != sha256:
             raise ArtifactError(
-                f"{path} was changed after it was written: its SHA-256 is {found[:12]}, and {sha256[:12]} was recorded",
+                f"{path} was changed after it was written: its SHA-256 is {digest[:12]}, and {sha256[:12]} was"
+                " recorded",
                 fix=FIX,
             )
         with np.load(path, allow_pickle=False) as stored:

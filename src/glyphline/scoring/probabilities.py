@@ -1,4 +1,4 @@
-"""The check that everything here makes before it counts."""
+"""The check of probabilities and labels that comes before every score."""
 
 import numpy as np
 
@@ -46,7 +46,7 @@ def _check_shapes(probs: Probs, labels: Labels) -> None:
             fix="give class indices, not one-hot rows",
         )
     if len(probs) == 0:
-        raise DataError("there are no predictions to judge", fix="evaluate on at least one image")
+        raise DataError("there are no predictions to score", fix="evaluate on at least one image")
     if len(probs) != len(labels):
         raise DataError(f"{len(probs)} predictions for {len(labels)} labels", fix=PREDICT_AGAIN)
 

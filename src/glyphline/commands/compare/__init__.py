@@ -1,6 +1,6 @@
 """`glyphline compare`: which model is better, by how much, and is that luck?
 
-Joins the rooms as a stage does: tracking and registry find the runs, evaluation tests them, this package shows them.
+`mlflow_sync` and `registry` find the runs, `scoring` tests them, and this package shows the result.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from pathlib import Path
 from glyphline import data, files
 from glyphline.commands.compare import page, text
 from glyphline.commands.compare.comparison import compare
-from glyphline.commands.compare.references import subjects
+from glyphline.commands.compare.references import compared_models
 from glyphline.errors import PipelineError
 from glyphline.params import Params
 from glyphline.paths import Paths
@@ -20,7 +20,7 @@ def run(references: Sequence[str], params: Params, paths: Paths, target: Path, *
     """Compare models, write the page, and give what is to be printed.
 
     Args:
-        references: two or more, as `references.subjects` takes them.
+        references: two or more, as `references.compared_models` takes them.
         params: of the project.
         paths: of the project.
         target: where the page goes.
@@ -32,14 +32,15 @@ def run(references: Sequence[str], params: Params, paths: Paths, target: Path, *
         RegistryError: there is no such version or alias.
         TrackingError: the store is out of reach.
     """
-    with subjects(references, params, paths) as found:
-        findings = compare(found)
-        files.write_text(target, page.html(findings, _test_images(paths, findings.subjects[0].said.test_digest)))
-        return text.markdown(findings) if as_markdown else text.tables(findings)
+    with compared_models(references, params, paths) as models:
+        comparison = compare(models)
+        test_images = _test_images(paths, models[0].predictions.test_digest)
+        files.write_text(target, page.html(comparison, test_images))
+        return text.markdown(comparison) if as_markdown else text.terminal(comparison)
 
 
 def _test_images(paths: Paths, digest: str) -> Split | None:
-    """The test split, for its pictures alone; None when another one, none or a damaged one is in the workspace."""
+    """The test split, for its images alone; None when the workspace has another one, none or a damaged one."""
     try:
         split = data.load(paths.split("test"))
     except PipelineError:

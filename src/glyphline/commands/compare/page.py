@@ -1,17 +1,18 @@
-"""A comparison as one HTML file that asks nothing of the network: styles and pictures are in it."""
+"""A comparison as one HTML file that loads nothing: styles and pictures are in it."""
 
 import base64
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 
 import numpy as np
 import numpy.typing as npt
 from jinja2 import Environment, StrictUndefined
 
-from glyphline.commands.compare import table_cells
-from glyphline.commands.compare.comparison import Findings
+from glyphline.commands.compare import tables
+from glyphline.commands.compare.comparison import Comparison
 from glyphline.mlflow_sync.recorded_run import Points
 from glyphline.values import Split
 
@@ -27,14 +28,14 @@ class Tile:
         picture: data URI.
         index: place of the image in the test split.
         actual: the true class.
-        said: what the wrong model said.
-        confidence: how surely, a fraction.
+        predicted: the class that the wrong model predicts.
+        confidence: its probability, a fraction.
     """
 
     picture: str
     index: int
     actual: str
-    said: str
+    predicted: str
     confidence: float
 
 
@@ -44,7 +45,7 @@ class Gallery:
 
     Attributes:
         right, wrong: names of the models.
-        count: how many images there are.
+        count: number of such images.
         tiles: those that are shown.
     """
 
@@ -54,68 +55,68 @@ class Gallery:
     tiles: tuple[Tile, ...]
 
 
-def html(findings: Findings, test: Split | None) -> str:
+def html(comparison: Comparison, test: Split | None) -> str:
     """The page.
 
     Args:
-        findings: what to show.
-        test: the test split that all were scored on; None where it is not at hand, and then no image is shown.
+        comparison: what to show.
+        test: the test split that all were scored on; None where it is missing, and then no image is shown.
     """
     text = resources.files("glyphline.commands.compare").joinpath("page.html").read_text(encoding="utf-8")
     template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return template.from_string(text).render(
-        names=findings.names,
-        verdicts=table_cells.verdicts(findings),
-        grids=table_cells.grids(findings),
-        is_corrected=findings.is_corrected,
-        curves=_curves(findings),
-        galleries=_galleries(findings, test),
+        names=comparison.names,
+        verdicts=tables.verdicts(comparison),
+        tables=tables.text_tables(comparison),
+        is_corrected=comparison.is_corrected,
+        curves=_curves(comparison),
+        galleries=_galleries(comparison, test),
         has_images=test is not None,
-        digest=findings.subjects[0].said.test_digest,
-        count=len(findings.subjects[0].said),
+        digest=comparison.models[0].predictions.test_digest,
+        count=len(comparison.models[0].predictions),
     )
 
 
-def _curves(findings: Findings) -> Mapping[str, str]:
+def _curves(comparison: Comparison) -> Mapping[str, str]:
     from glyphline.evaluation import figures
 
-    found = {}
+    pictures = {}
     for metric in CURVES:
         lines: dict[str, Points] = {
-            subject.label: subject.run.curves[metric] for subject in findings.subjects if metric in subject.run.curves
+            model.label: model.run.curves[metric] for model in comparison.models if metric in model.run.curves
         }
         if lines:
-            picture = figures.png(lambda lines=lines, metric=metric: figures.overlay(metric, lines))  # type: ignore[misc]
-            found[metric] = _data_uri(picture)
-    return found
+            png = figures.png(partial(figures.curve_comparison, metric, lines))
+            pictures[metric] = _data_uri(png)
+    return pictures
 
 
-def _galleries(findings: Findings, test: Split | None) -> tuple[Gallery, ...]:
+def _galleries(comparison: Comparison, test: Split | None) -> tuple[Gallery, ...]:
     if test is None:
         return ()
     return tuple(
         gallery
-        for pair in findings.pairs
+        for pair in comparison.pairs
         for gallery in (
-            _gallery(findings, test, pair.second, pair.first, pair.only_second),
-            _gallery(findings, test, pair.first, pair.second, pair.only_first),
+            _gallery(comparison, test, pair.second, pair.first, pair.only_second),
+            _gallery(comparison, test, pair.first, pair.second, pair.only_first),
         )
     )
 
 
-def _gallery(findings: Findings, test: Split, right: int, wrong: int, places: tuple[int, ...]) -> Gallery:
-    said = findings.subjects[wrong].said
+def _gallery(comparison: Comparison, test: Split, right: int, wrong: int, places: tuple[int, ...]) -> Gallery:
+    predictions = comparison.models[wrong].predictions
     tiles = tuple(
         Tile(
             picture=_tile(test.images[place]),
             index=place,
-            actual=said.classes[said.labels[place]],
-            said=said.classes[int(said.probs[place].argmax())],
-            confidence=float(said.probs[place].max()),
+            actual=predictions.classes[predictions.labels[place]],
+            predicted=predictions.classes[int(predictions.probs[place].argmax())],
+            confidence=float(predictions.probs[place].max()),
         )
         for place in places[:MOST_TILES]
     )
-    return Gallery(findings.names[right], findings.names[wrong], len(places), tiles)
+    return Gallery(comparison.names[right], comparison.names[wrong], len(places), tiles)
 
 
 def _tile(image: npt.NDArray[np.uint8]) -> str:

@@ -1,4 +1,4 @@
-"""From what a person writes to what is compared: runs, versions, aliases, experiments, revisions."""
+"""The models that references name: runs, versions, aliases, experiments, revisions."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,31 +14,31 @@ from glyphline.nearest import nearest
 from glyphline.params import Params
 from glyphline.paths import EVALUATION, PREDICTIONS, Paths
 from glyphline.records import Evaluation
-from glyphline.registry import version_reference as registry_lookup
+from glyphline.registry import version_reference
 from glyphline.scoring import predictions
 from glyphline.scoring.predictions import Predictions
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class ComparedModel:
     """One of the models that are compared.
 
     Attributes:
         label: what the person wrote.
-        run: what is recorded of it.
+        run: the record of its run.
         scores: of its evaluation.
-        said: of every test image.
+        predictions: for every test image.
     """
 
     label: str
     run: RecordedRun
     scores: Evaluation
-    said: Predictions
+    predictions: Predictions
 
 
 @contextmanager
-def subjects(references: Sequence[str], params: Params, paths: Paths) -> Iterator[tuple[Subject, ...]]:
-    """What the references mean; their files are there as long as the block runs.
+def compared_models(references: Sequence[str], params: Params, paths: Paths) -> Iterator[tuple[ComparedModel, ...]]:
+    """The models that the references name; their files exist while the block runs.
 
     Args:
         references: run ids, keys or names, versions (`models:/NAME/3`, `NAME@alias`, `@alias`, `3`), DVC experiments,
@@ -47,17 +47,17 @@ def subjects(references: Sequence[str], params: Params, paths: Paths) -> Iterato
         paths: of the project.
 
     Raises:
-        ArtifactError: a reference means nothing that is known, or its files are gone or were edited.
+        ArtifactError: a reference names nothing that is known, or its files are gone or were edited.
         RegistryError: there is no such version or alias.
         TrackingError: the store is out of reach.
     """
     with ExitStack() as stack:
         finder = _Finder(params, paths, stack)
-        yield tuple(_subject(reference, finder.find(reference)) for reference in references)
+        yield tuple(_model(reference, finder.find(reference)) for reference in references)
 
 
 class _Finder:
-    """Asks the journals first, which costs no import, and the store only for what they do not know."""
+    """Searches the journals first, which needs no import of MLflow, and the store only for what they do not contain."""
 
     def __init__(self, params: Params, paths: Paths, stack: ExitStack) -> None:
         self._params, self._paths, self._stack = params, paths, stack
@@ -65,10 +65,10 @@ class _Finder:
         self._opened: store_runs.StoreRuns | None = None
 
     def find(self, reference: str) -> RecordedRun:
-        version = registry_lookup.parse_reference(reference, self._params.model_name)
+        version = version_reference.parse_reference(reference, self._params.model_name)
         if version is not None:
             uri = mlflow_client.store_uri(self._params, self._paths).text
-            return self._in_store(registry_lookup.source_run(version, uri, self._params.tracking.timeout_s))
+            return self._in_store(version_reference.source_run(version, uri, self._params.tracking.timeout_s))
         return self._journals.find(reference) or self._in_store(reference)
 
     def _in_store(self, reference: str) -> RecordedRun:
@@ -89,19 +89,16 @@ class _Finder:
         return self._opened
 
 
-def _subject(reference: str, run: RecordedRun) -> Subject:
+def _model(reference: str, run: RecordedRun) -> ComparedModel:
     scores = records.read(run.file(EVALUATION), Evaluation, stage="evaluate")
-    said = predictions.read(run.file(PREDICTIONS), scores.predictions_sha256)
-    _check_same(reference, scores, said)
-    return Subject(reference, run, scores, said)
-
-
-def _check_same(reference: str, scores: Evaluation, said: Predictions) -> None:
+    stored = predictions.read(run.file(PREDICTIONS), scores.predictions_sha256)
     # The digest in the evaluation binds the predictions to it; an edited evaluation may name an edited file.
-    told, right = (scores.weights_digest, scores.correct), (said.weights_digest, int(said.right.sum()))
-    if told != right:
+    count, digest = int(stored.right.sum()), stored.weights_digest
+    if (scores.weights_digest, scores.correct) != (digest, count):
         raise ArtifactError(
-            f"{EVALUATION} and {PREDICTIONS} of {reference} do not belong together: {told[1]:,} right with"
-            f" weights {told[0][:12]}, and {right[1]:,} right with weights {right[0][:12]}",
+            f"{EVALUATION} and {PREDICTIONS} of {reference} do not belong together:"
+            f" {scores.correct:,} right with weights {scores.weights_digest[:12]}, and {count:,} right with weights"
+            f" {digest[:12]}",
             fix=predictions.FIX,
         )
+    return ComparedModel(reference, run, scores, stored)

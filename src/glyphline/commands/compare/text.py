@@ -4,39 +4,39 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from glyphline.commands.compare import table_cells
-from glyphline.commands.compare.comparison import Findings
+from glyphline.commands.compare import tables
+from glyphline.commands.compare.comparison import Comparison
 
 
-def tables(findings: Findings) -> str:
+def terminal(comparison: Comparison) -> str:
     """Verdicts and tables, as wide as the terminal and coloured where it is one."""
     console = Console(highlight=False)
     with console.capture() as captured:
-        _show(findings, console)
+        _show(comparison, console)
     return captured.get()
 
 
-def _show(findings: Findings, console: Console) -> None:
-    for sentence in table_cells.verdicts(findings):
+def _show(comparison: Comparison, console: Console) -> None:
+    for sentence in tables.verdicts(comparison):
         console.print(Text(sentence, style="bold"))
-    for grid in table_cells.grids(findings):
+    for table in tables.text_tables(comparison):
         # As text: escaped markup would still turn `:bug:` into a picture.
-        table = Table(title=grid.title, title_justify="left", box=None, padding=(0, 2, 0, 0), header_style="bold")
-        for number, column in enumerate(grid.columns):
-            table.add_column(Text(column), overflow="fold", no_wrap=number == 0)
-        for row in grid.rows:
-            table.add_row(*map(Text, row))
+        rich_table = Table(title=table.title, title_justify="left", box=None, padding=(0, 2, 0, 0), header_style="bold")
+        for number, column in enumerate(table.columns):
+            rich_table.add_column(Text(column), overflow="fold", no_wrap=number == 0)
+        for row in table.rows:
+            rich_table.add_row(*map(Text, row))
         console.print()
-        console.print(table)
+        console.print(rich_table)
 
 
-def markdown(findings: Findings) -> str:
+def markdown(comparison: Comparison) -> str:
     """Verdicts and tables as GitHub's Markdown."""
-    parts = ["## Models compared", *(f"**{_safe(sentence)}**" for sentence in table_cells.verdicts(findings))]
-    for grid in table_cells.grids(findings):
-        lines = [grid.columns, ("---",) * len(grid.columns), *grid.rows]
-        table = "\n".join(f"| {' | '.join(map(_safe, line))} |" for line in lines)
-        parts.append(f"### {grid.title}\n{table}")
+    parts = ["## Models compared", *(f"**{_safe(sentence)}**" for sentence in tables.verdicts(comparison))]
+    for table in tables.text_tables(comparison):
+        lines = [table.columns, ("---",) * len(table.columns), *table.rows]
+        rows = "\n".join(f"| {' | '.join(map(_safe, line))} |" for line in lines)
+        parts.append(f"### {table.title}\n{rows}")
     return "\n\n".join(parts) + "\n"
 
 

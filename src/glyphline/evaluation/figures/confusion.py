@@ -21,7 +21,7 @@ Shades = npt.NDArray[np.float64]
 
 
 def draw(counts: Counts, classes: Sequence[str]) -> Figure:
-    """Draw who was taken for whom.
+    """Draw how often each class was predicted as each.
 
     Up to 25 classes are shown whole, with each row's shares up to 12; of more classes only those that are confused
     most, and the title says so.
@@ -33,12 +33,12 @@ def draw(counts: Counts, classes: Sequence[str]) -> Figure:
     chosen = most_confused(counts, MOST_CLASSES)
     names = [style.shortened(classes[index], NAME_CHARACTERS) for index in chosen]
     points = 10.0 if len(chosen) <= MOST_WITH_RATES else 8.0
-    breadth = style.breadth_in(names, points)
+    breadth = style.text_width_in(names, points)
     upright = breadth > 0.5
     left = 0.75 + breadth
     side = min(style.WIDTH_IN - left - 0.3, 1.1 * len(chosen))
     below = (breadth if upright else points / 72) + FOOT_IN
-    figure = style.sheet(style.HEAD_IN + side + below, _title(counts, len(chosen)), _note(counts, chosen))
+    figure = style.blank_figure(style.HEAD_IN + side + below, _title(counts, len(chosen)), _note(counts, chosen))
     axes = style.panel(figure, left=left, top=style.HEAD_IN, width=side, height=side)
     # A row's share counts all images of the class, also those taken for a class that is not shown.
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -74,7 +74,7 @@ def most_confused(counts: Counts, limit: int) -> list[int]:
         if len(chosen | pair) > limit:
             break
         chosen |= pair
-    # With few mistakes there is room left: the first classes fill it.
+    # With few mistakes fewer classes are confused: the first ones fill the rest.
     for index in range(total):
         if len(chosen) == limit:
             break

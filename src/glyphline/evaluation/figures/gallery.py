@@ -1,4 +1,4 @@
-"""Single images with what was said of them and, where it was asked for, why."""
+"""Single images with their predicted class and, where they were made, explanations."""
 
 import math
 from collections.abc import Sequence
@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from glyphline.evaluation.answers import Answer
 from glyphline.evaluation.explanations import Explanations
 from glyphline.evaluation.figures import style
+from glyphline.evaluation.image_predictions import ImagePrediction
 from glyphline.values import Split
 
 COLUMNS = (5, 8, 10)
@@ -24,67 +24,71 @@ AGAINST_FOR = LinearSegmentedColormap.from_list("against_for", [style.ORANGE, "#
 EXPLAINED = "Right of each: pixels (integrated gradients) and patches (occlusion) for it in blue, against it in orange."
 
 
-def mistakes(split: Split, wrong: Sequence[Answer], *, limit: int, explained: Explanations | None = None) -> Figure:
-    """Draw the worst mistakes with what they are, what they were taken for and how surely.
+def mistakes(
+    split: Split, wrong: Sequence[ImagePrediction], *, limit: int, explanations: Explanations | None = None
+) -> Figure:
+    """Draw the worst mistakes with the true class, the predicted class and its probability.
 
-    The figure is as high as the mistakes need; without any it holds one sentence.
+    The figure is as high as the mistakes need; without any it shows one sentence.
 
     Args:
-        split: holds the images and the names of the classes.
+        split: the images and the names of the classes.
         wrong: all mistakes, the worst first.
         limit: how many to show at most.
-        explained: why the predicted class was chosen, of the shown ones in their order.
+        explanations: of the predicted class, for the mistakes that are drawn, in their order.
     """
     shown = wrong[:limit]
     if not shown:
-        return style.sheet(1.1, *_nothing(split, len(wrong)))
+        return style.blank_figure(1.1, *_nothing(split, len(wrong)))
     title = f"Worst mistakes: {len(shown):,} of {len(wrong):,}, in {len(split):,} images"
     note = "The surest first: actual → predicted, probability of the latter, number of the image."
-    return _draw(split, shown, explained, title, note)
+    return _draw(split, shown, explanations, title, note)
 
 
-def examples(split: Split, right: Sequence[Answer], explained: Explanations | None = None) -> Figure:
-    """Draw one image of each class that was told right, with why.
+def examples(split: Split, right: Sequence[ImagePrediction], explanations: Explanations | None = None) -> Figure:
+    """Draw one image of each class that was predicted right, with its explanation.
 
     Args:
-        split: holds the images and the names of the classes.
+        split: the images and the names of the classes.
         right: the examples.
-        explained: why the class was chosen, of each in the same order.
+        explanations: of the class, for each example in the same order.
     """
     if not right:
-        return style.sheet(1.1, "No examples", "No image was given its own class.")
+        return style.blank_figure(1.1, "No examples", "No image was given its own class.")
     title = f"What speaks for each class: the surest of {len(right)} classes"
-    return _draw(split, right, explained, title, "Below: class, its probability, number of the image.")
+    return _draw(split, right, explanations, title, "Below: class, its probability, number of the image.")
 
 
-def _draw(split: Split, shown: Sequence[Answer], explained: Explanations | None, title: str, note: str) -> Figure:
+def _draw(
+    split: Split, shown: Sequence[ImagePrediction], explanations: Explanations | None, title: str, note: str
+) -> Figure:
     panels, head = 1, style.HEAD_IN
     choices: tuple[int, ...] = COLUMNS
-    if explained is not None:
+    if explanations is not None:
         panels, head, choices = 3, style.HEAD_IN + 0.17, EXPLAINED_COLUMNS
         note = f"{note}\n{EXPLAINED}"
     height, width, _ = split.image_shape
     for columns in choices:
         tile_in = (style.WIDTH_IN - 2 * MARGIN_IN) / columns
         rows = math.ceil(len(shown) / columns)
-        captions = [_caption(split.classes, answer, tile_in) for answer in shown]
+        captions = [_caption(split.classes, prediction, tile_in) for prediction in shown]
         scale = (0.94 * tile_in - (panels - 1) * GAP_IN) / panels / max(height, width)
         row_in = scale * height + LINE_IN * max(map(len, captions)) + 0.25
-        # The widest tiles that leave the figure in one look.
+        # The widest tiles with which the figure still fits a screen.
         if head + rows * row_in + 0.1 <= MOST_IN:
             break
-    figure = style.sheet(head + rows * row_in + 0.1, title, note)
+    figure = style.blank_figure(head + rows * row_in + 0.1, title, note)
     # One pair of axes in inches for all tiles: a pair for each takes ten times as long.
     axes = style.panel(figure, left=MARGIN_IN, top=head, width=style.WIDTH_IN - 2 * MARGIN_IN, height=rows * row_in)
-    brightest = max(1, *(int(split.images[answer.index].max()) for answer in shown))
-    for place, (answer, caption) in enumerate(zip(shown, captions, strict=True)):
+    brightest = max(1, *(int(split.images[prediction.index].max()) for prediction in shown))
+    for place, (prediction, caption) in enumerate(zip(shown, captions, strict=True)):
         row, column = divmod(place, columns)
         bottom, step = row * row_in + scale * height, scale * width + GAP_IN
         left = (column + 0.5) * tile_in - (panels * step - GAP_IN) / 2
         box = (left, left + scale * width, bottom, bottom - scale * height)
-        _image(axes, split.images[answer.index], box, brightest)
-        if explained is not None:
-            for number, values in enumerate((explained.pixels[place], explained.patches[place]), start=1):
+        _image(axes, split.images[prediction.index], box, brightest)
+        if explanations is not None:
+            for number, values in enumerate((explanations.pixels[place], explanations.patches[place]), start=1):
                 _map(axes, values, (box[0] + number * step, box[1] + number * step, *box[2:]))
         _write(axes, caption, (column + 0.5) * tile_in, bottom, _points(tile_in))
     axes.set_xlim(0, columns * tile_in)
@@ -103,10 +107,10 @@ def _points(tile_in: float) -> float:
     return 9.5 if tile_in > 1.2 else 8.0
 
 
-def _caption(classes: Sequence[str], answer: Answer, tile_in: float) -> tuple[str, ...]:
+def _caption(classes: Sequence[str], prediction: ImagePrediction, tile_in: float) -> tuple[str, ...]:
     characters = int(72 * tile_in / (0.6 * _points(tile_in)))
-    actual, predicted = classes[answer.actual], classes[answer.predicted]
-    last = f"{style.percent(answer.confidence)}  #{answer.index}"
+    actual, predicted = classes[prediction.actual], classes[prediction.predicted]
+    last = f"{style.percent(prediction.confidence)}  #{prediction.index}"
     together = actual if actual == predicted else f"{actual} → {predicted}"
     if len(together) <= characters:
         return together, last

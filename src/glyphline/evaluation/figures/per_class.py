@@ -13,7 +13,6 @@ from glyphline.records import ClassScore
 MOST_CLASSES = 25
 NAME_CHARACTERS = 24
 ROW_IN = 0.3
-NUMBERS_IN = 1.65
 
 
 def draw(scores: Sequence[ClassScore]) -> Figure:
@@ -28,24 +27,18 @@ def draw(scores: Sequence[ClassScore]) -> Figure:
     if len(shown) < len(scores):
         title = f"Per class: the {len(shown)} of {len(scores):,} classes with the lowest F1"
     names = [style.shortened(score.name, NAME_CHARACTERS) for score in shown]
-    left, height = 0.45 + style.breadth_in(names, 10), ROW_IN * len(shown)
-    width = style.WIDTH_IN - left - NUMBERS_IN
+    left, height = 0.45 + style.text_width_in(names, 10), ROW_IN * len(shown)
+    width = style.WIDTH_IN - left - style.NUMBERS_IN
     head = style.HEAD_IN + 0.35
-    figure = style.sheet(
+    figure = style.blank_figure(
         head + height + 0.4,
         title,
         "Worst first. Precision: right among those taken for the class. Recall: found among its own. Band: 95 % of F1",
     )
     axes = style.panel(figure, left=left, top=head, width=width, height=height)
     _marks(axes, shown)
-    numbers = (
-        (0.7, "F1", [style.decimals(score.f1, 3) for score in shown]),
-        (1.4, "images", [f"{s.count:,}" for s in shown]),
-    )
-    for inches, heading, texts in numbers:
-        for row, text in enumerate((heading, *texts), start=-1):
-            place = 1 + inches / width
-            axes.text(place, row, text, size=9, ha="right", va="center", transform=axes.get_yaxis_transform())
+    rates, counts = [style.decimals(score.f1, 3) for score in shown], [f"{score.count:,}" for score in shown]
+    style.number_columns(axes, width, {"F1": rates, "images": counts})
     axes.set_yticks(range(len(shown)), names)
     axes.set_ylim(len(shown) - 0.5, -0.5)
     return figure
@@ -61,9 +54,9 @@ def _marks(axes: Axes, shown: Sequence[ClassScore]) -> None:
     axes.plot(recall, rows, "<", color=style.ORANGE, markersize=7, label="recall")
     axes.plot(f1, rows, "|", color=style.INK, markersize=13, label="F1")
     # Marks and no bars, so the axis may start where the classes differ.
-    seen = [value for value in (*precision, *recall, *(low for low, _ in ends)) if not math.isnan(value)]
-    axes.set_xlim(max(0.0, math.floor(10 * min(seen, default=0.0) - 0.2) / 10), 1.0)
-    # The marks of a perfect class stand out over the axis.
+    drawn = [value for value in (*precision, *recall, *(low for low, _ in ends)) if not math.isnan(value)]
+    axes.set_xlim(max(0.0, math.floor(10 * min(drawn, default=0.0) - 0.2) / 10), 1.0)
+    # The marks of a perfect class lie half outside the axes.
     for line in axes.lines:
         line.set_clip_on(False)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))

@@ -1,4 +1,4 @@
-"""The reliability diagram: does a confidence of 0.9 mean nine right out of ten."""
+"""The reliability diagram: how far the confidence of predictions is from their accuracy."""
 
 from collections.abc import Sequence
 
@@ -14,13 +14,13 @@ MOST_NUMBERED = 20
 
 
 def draw(table: Sequence[Bin], bins: int) -> Figure:
-    """Draw accuracy over confidence, with 95 % intervals, above how many predictions each bin holds.
+    """Draw accuracy over confidence, with 95 % intervals, above the number of predictions in each bin.
 
     Args:
         table: the bins that are not empty, in rising order.
         bins: how many bins there are on (0, 1].
     """
-    figure = style.sheet(
+    figure = style.blank_figure(
         6.5,
         f"Reliability: {100 * mean_gap(tuple(table)):.2f} percentage points off on average",
         f"Expected calibration error over {bins} bins. Whiskers: 95 % (Wilson); a bin with few images says little.",
@@ -40,12 +40,10 @@ def _accuracy(axes: Axes, table: Sequence[Bin]) -> None:
     axes.plot([0, 1], [0, 1], "--", color=style.QUIET, linewidth=1.2, label="perfectly calibrated")
     middles = [entry.confidence for entry in table]
     heights = [entry.accuracy for entry in table]
-    ends = [wilson(entry.correct, entry.count) for entry in table]
-    below = [height - low for height, (low, _) in zip(heights, ends, strict=True)]
-    above = [high - height for height, (_, high) in zip(heights, ends, strict=True)]
+    whiskers = style.whiskers(heights, [wilson(entry.correct, entry.count) for entry in table])
     axes.vlines(middles, heights, middles, color=style.ORANGE, linewidth=5, alpha=0.45, label="gap")
     axes.errorbar(
-        middles, heights, yerr=[below, above], fmt="o", color=style.BLUE, markersize=6, capsize=3, elinewidth=1.4,
+        middles, heights, yerr=whiskers, fmt="o", color=style.BLUE, markersize=6, capsize=3, elinewidth=1.4,
         label="accuracy of the bin",
     )  # fmt: skip
     axes.set_ylim(-0.02, 1.03)

@@ -1,19 +1,19 @@
-"""The risk-coverage curve: what is gained by leaving the unsure images to a person."""
+"""The risk-coverage curve: the error rate when the images of low confidence are left to a person."""
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from glyphline.evaluation.figures import style
-from glyphline.evaluation.selective import RiskCoverage
+from glyphline.evaluation.risk_coverage import RiskCoverage
 
 MARKED = (0.8, 0.9, 0.95)
 MOST_POINTS = 2000
 
 
 def draw(curve: RiskCoverage) -> Figure:
-    """Draw the error rate over the share of the images that are answered, the surest first."""
+    """Draw the error rate over the share of the images of highest confidence."""
     errors = float(curve.risk[-1])
-    figure = style.sheet(
+    figure = style.blank_figure(
         4.6,
         f"Risk and coverage: {style.percent(errors, 2)} errors on all images, area {curve.area:.5f}",
         "The model answers the images it is surest of and leaves the rest to a person. Lower is better.",

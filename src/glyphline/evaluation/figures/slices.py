@@ -1,4 +1,4 @@
-"""Accuracy on parts of the images, so that a weakness does not drown in the mean."""
+"""Accuracy on parts of the images, so that the mean hides no weakness."""
 
 from collections.abc import Sequence
 
@@ -9,23 +9,22 @@ from glyphline.evaluation.figures import style
 from glyphline.records import SliceScore
 
 ROW_IN = 0.32
-NUMBERS_IN = 1.65
 
 
 def draw(scores: Sequence[SliceScore], accuracy: float) -> Figure:
-    """Draw the accuracy of each part with its 95 % interval, beside the accuracy on all images.
+    """Draw the accuracy of each part with its 95 % interval, and a line at the accuracy on all images.
 
     Args:
-        scores: the parts, those of one property side by side.
+        scores: the parts, those of one property together.
         accuracy: on all images.
     """
     if not scores:
-        return style.sheet(1.1, "No slices", "evaluate.slices names none.")
+        return style.blank_figure(1.1, "No slices", "evaluate.slices names none.")
     names = [f"{score.name} {score.part} ({score.low:.3g} to {score.high:.3g})" for score in scores]
-    left, height = 0.45 + style.breadth_in(names, 10), ROW_IN * len(scores)
-    width = style.WIDTH_IN - left - NUMBERS_IN
+    left, height = 0.45 + style.text_width_in(names, 10), ROW_IN * len(scores)
+    width = style.WIDTH_IN - left - style.NUMBERS_IN
     worst = min(scores, key=lambda score: score.accuracy)
-    figure = style.sheet(
+    figure = style.blank_figure(
         style.HEAD_IN + 0.35 + height + 0.5,
         f"Slices: lowest {style.percent(worst.accuracy, 1)} where {worst.name} is {worst.part}",
         "Accuracy on thirds of the images. Whiskers: 95 % (Wilson). Dashed: all images.",
@@ -37,14 +36,8 @@ def draw(scores: Sequence[SliceScore], accuracy: float) -> Figure:
     axes.axvline(accuracy, color=style.QUIET, linestyle="--", linewidth=1.2)
     axes.hlines(rows, [low for low, _ in ends], [high for _, high in ends], color=style.SKY, linewidth=6)
     axes.plot(middles, rows, "o", color=style.BLUE, markersize=7, clip_on=False)
-    for row, score in enumerate(scores):
-        for inches, text in ((0.7, style.percent(score.accuracy, 1)), (1.4, f"{score.count:,}")):
-            place = 1 + inches / width
-            axes.text(place, row, text, size=9, ha="right", va="center", transform=axes.get_yaxis_transform())
-    for inches, heading in ((0.7, "accuracy"), (1.4, "images")):
-        axes.text(
-            1 + inches / width, -1, heading, size=9, ha="right", va="center", transform=axes.get_yaxis_transform()
-        )
+    accuracies, counts = [style.percent(score.accuracy, 1) for score in scores], [f"{s.count:,}" for s in scores]
+    style.number_columns(axes, width, {"accuracy": accuracies, "images": counts})
     axes.set_yticks(rows, names)
     axes.set_ylim(len(scores) - 0.5, -0.5)
     axes.set_xlim(max(0.0, min(low for low, _ in ends) - 0.02), 1.0)

@@ -1,8 +1,8 @@
-"""How every figure looks: sizes, colours, type, and how it becomes a file."""
+"""The style of every figure: sizes, colours, type, and how it becomes a file."""
 
 import io
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,10 @@ WIDTH_IN = 8.0
 DPI = 110
 HEAD_IN = 0.85
 """Height of the title and the line below it."""
+NUMBERS_IN = 1.65
+"""Width of two columns of numbers right of the axes."""
 
-# Okabe and Ito's palette: told apart with every common kind of colour blindness, and in grey by their lightness.
+# Okabe and Ito's palette: distinct with every common kind of colour blindness, and in grey by their lightness.
 BLUE = "#0072B2"
 ORANGE = "#D55E00"
 GREEN = "#009E73"
@@ -30,7 +32,7 @@ INK = "#1F2328"
 QUIET = "#59636E"
 FAINT = "#D8DEE4"
 
-LOOK: dict[str, Any] = {
+RC_PARAMS: dict[str, Any] = {
     "font.family": ["DejaVu Sans"],
     "font.size": 10.0,
     "text.color": INK,
@@ -53,12 +55,12 @@ LOOK: dict[str, Any] = {
 
 
 @contextmanager
-def look() -> Iterator[None]:
-    """Draw in this style inside the block, whatever a person's own matplotlibrc says."""
+def rc_context() -> Iterator[None]:
+    """Apply this style inside the block, whatever a person's own matplotlibrc sets."""
     # Any: matplotlib's stubs name every setting in a literal type. Without the backend, which must not be chosen here.
     default: Any = {key: value for key, value in mpl.rcParamsDefault.items() if not key.startswith("backend")}
-    with mpl.rc_context(default | LOOK), warnings.catch_warnings():
-        # A letter that the font lacks becomes a box; one warning per letter and text would bury the log.
+    with mpl.rc_context(default | RC_PARAMS), warnings.catch_warnings():
+        # A letter that the font lacks becomes a box; one warning per letter and text would fill the log.
         warnings.filterwarnings("ignore", message="Glyph")
         yield
 
@@ -70,7 +72,7 @@ def write(folder: Path, drawings: Mapping[str, Callable[[], Figure]]) -> None:
         folder: where to.
         drawings: file name without its suffix -> what draws the figure.
     """
-    with look():
+    with rc_context():
         for name, draw in drawings.items():
             figure = draw()
             with files.atomic_file(folder / f"{name}.png") as partial:
@@ -81,18 +83,18 @@ def write(folder: Path, drawings: Mapping[str, Callable[[], Figure]]) -> None:
 def png(draw: Callable[[], Figure]) -> bytes:
     """Draw a figure into the bytes of a PNG."""
     stream = io.BytesIO()
-    with look():
+    with rc_context():
         draw().savefig(stream, format="png", metadata={"Software": None})
     return stream.getvalue()
 
 
-def sheet(height_in: float, title: str, note: str) -> Figure:
+def blank_figure(height_in: float, title: str, note: str) -> Figure:
     """An empty figure with a title and a quieter line below it.
 
     Args:
         height_in: whole height in inches, `HEAD_IN` of it for title and note.
-        title: what is to be seen.
-        note: how to read it.
+        title: what the figure shows.
+        note: how to read the figure.
     """
     figure = Figure(figsize=(WIDTH_IN, height_in), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
@@ -110,6 +112,26 @@ def panel(figure: Figure, *, left: float, top: float, width: float, height: floa
     return figure.add_axes(
         (left / whole_width, 1 - (top + height) / whole_height, width / whole_width, height / whole_height)
     )
+
+
+def whiskers(values: Sequence[float], intervals: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    """Error bars for matplotlib: the distances from each value down and up to the ends of its interval."""
+    below = [value - low for value, (low, _) in zip(values, intervals, strict=True)]
+    return below, [high - value for value, (_, high) in zip(values, intervals, strict=True)]
+
+
+def number_columns(axes: Axes, width: float, columns: Mapping[str, Sequence[str]]) -> None:
+    """Write columns of numbers right of the axes, one number per row at 0, 1, ...; the headings are at -1.
+
+    Args:
+        axes: their horizontal place is left free by `NUMBERS_IN`.
+        width: of the axes, in inches.
+        columns: heading -> numbers; two at most.
+    """
+    for column, (heading, numbers) in enumerate(columns.items(), start=1):
+        place = 1 + 0.7 * column / width
+        for row, text in enumerate((heading, *numbers), start=-1):
+            axes.text(place, row, text, size=9, ha="right", va="center", transform=axes.get_yaxis_transform())
 
 
 def logarithmic(axes: Axes) -> None:
@@ -139,6 +161,6 @@ def percent(share: float, places: int = 0) -> str:
     return f"{100 * share:.{places}f}%"
 
 
-def breadth_in(names: list[str], points: float) -> float:
-    """About how wide the longest of these names is, in inches, in type of this size."""
+def text_width_in(names: list[str], points: float) -> float:
+    """Approximate width of the longest of these names in inches, in type of this size in points."""
     return max(map(len, names)) * points * 0.62 / 72

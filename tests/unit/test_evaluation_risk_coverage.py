@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glyphline.evaluation.calibration import adaptive_calibration_error
-from glyphline.evaluation.selective import risk_coverage
+from glyphline.evaluation.risk_coverage import risk_coverage
 
 # Four images, the surest right, the second wrong, the rest right: errors among the first 1, 2, 3, 4 are 0 1 1 1.
 PROBS = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.6, 0.4]], dtype=np.float32)

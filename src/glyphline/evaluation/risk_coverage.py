@@ -1,4 +1,4 @@
-"""What is gained when the model may abstain: accuracy on the images that it is surest of."""
+"""Selective prediction: the error rate when a model abstains from the images of low confidence."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ class RiskCoverage:
     """The risk-coverage curve of a classifier that abstains below a confidence.
 
     Attributes:
-        coverage: float64 (n,), share of the images that are answered, 1/n to 1.
+        coverage: float64 (n,), share of the images that the model does not abstain from, 1/n to 1.
         risk: float64 (n,), error rate among them.
         confidence: float64 (n,), the lowest confidence among them.
     """
@@ -25,17 +25,17 @@ class RiskCoverage:
 
     @property
     def area(self) -> float:
-        """Mean risk over all coverages, in [0, 1]; 0 is best, and the plain error rate is worth no confidence."""
+        """Mean risk over all coverages, in [0, 1]; 0 is best, and useless confidence gives the error rate."""
         return float(self.risk.mean())
 
     def accuracy_at(self, coverage: float) -> float:
-        """Accuracy when this share of the images is answered, the surest ones."""
+        """Accuracy on this share of the images, those of the highest confidence."""
         place = max(1, round(coverage * len(self.risk))) - 1
         return 1 - float(self.risk[place])
 
 
 def risk_coverage(probs: Probs, labels: Labels) -> RiskCoverage:
-    """Answer the surest image, the two surest, ... all; equally sure images are answered in no order.
+    """The risk on the image of the highest confidence, on the best two, ... on all; equal ones count in no order.
 
     Args:
         probs: float (n, classes), softmax output, rows sum to 1.
@@ -52,9 +52,9 @@ def risk_coverage(probs: Probs, labels: Labels) -> RiskCoverage:
     order = np.argsort(-confidence, kind="stable")
     falling = confidence[order]
     wrong = (probs.argmax(axis=1) != labels)[order].astype(np.float64)
-    # Among equals each counts as their mean, which is what any order of them gives on average: a model that says the
-    # same of every image must not score by the order of the split.
+    # Each of equal ones counts as their mean, which is what any order of them gives on average: the result for a model
+    # that predicts the same for every image must not depend on the order of the split.
     _, which, sizes = np.unique(-falling, return_inverse=True, return_counts=True)
     wrong = (np.bincount(which, weights=wrong) / sizes)[which]
-    answered = np.arange(1, len(labels) + 1)
-    return RiskCoverage(answered / len(labels), np.cumsum(wrong) / answered, falling)
+    counts = np.arange(1, len(labels) + 1)
+    return RiskCoverage(counts / len(labels), np.cumsum(wrong) / counts, falling)

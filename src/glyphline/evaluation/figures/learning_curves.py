@@ -1,4 +1,4 @@
-"""Learning curves: what each epoch brought."""
+"""Learning curves: loss and accuracy after each epoch."""
 
 from collections.abc import Mapping, Sequence
 
@@ -26,7 +26,7 @@ def draw(history: Sequence[Mapping[str, float]], best_epoch: int) -> Figure:
     """
     _check(history, best_epoch)
     best = history[best_epoch]
-    figure = style.sheet(
+    figure = style.blank_figure(
         4.2,
         f"Learning curves: best epoch {best_epoch + 1} of {len(history)}",
         f"The model has the weights of this epoch: validation loss {best['val_loss']:.4f},"

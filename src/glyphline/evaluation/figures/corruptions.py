@@ -1,4 +1,4 @@
-"""Accuracy on images that were spoiled on purpose, one small plot per way."""
+"""Accuracy on corrupted images, one small plot per corruption."""
 
 from collections.abc import Sequence
 
@@ -13,14 +13,14 @@ COLUMNS = 3
 
 
 def draw(evaluation: Evaluation) -> Figure:
-    """Draw accuracy over severity for each corruption, with 95 % intervals, beside the accuracy on clean images."""
+    """Draw accuracy over severity for each corruption, with 95 % intervals; dashed: on clean images."""
     scores = evaluation.corruptions
     if not scores:
-        return style.sheet(1.1, "No corruptions", "evaluate.corruption_images is 0.")
+        return style.blank_figure(1.1, "No corruptions", "evaluate.corruption_images is 0.")
     names = list(dict.fromkeys(score.name for score in scores))
     assert evaluation.corruption_accuracy is not None
     rows = -(-len(names) // COLUMNS)
-    figure = style.sheet(
+    figure = style.blank_figure(
         style.HEAD_IN + 2.3 * rows + 0.2,
         f"Corruptions: {style.percent(evaluation.corruption_accuracy, 1)} right on average,"
         f" {style.percent(evaluation.accuracy, 1)} on clean images",
@@ -43,13 +43,12 @@ def draw(evaluation: Evaluation) -> Figure:
 def _plot(axes: Axes, scores: Sequence[CorruptionScore], clean: float, lowest: float) -> None:
     severities = [score.severity for score in scores]
     heights = [score.accuracy for score in scores]
-    below = [score.accuracy - score.accuracy_interval[0] for score in scores]
-    above = [score.accuracy_interval[1] - score.accuracy for score in scores]
+    whiskers = style.whiskers(heights, [score.accuracy_interval for score in scores])
     axes.axhline(clean, color=style.QUIET, linestyle="--", linewidth=1.2)
-    axes.errorbar(severities, heights, yerr=[below, above], fmt="o-", color=style.BLUE, markersize=5, capsize=3)
+    axes.errorbar(severities, heights, yerr=whiskers, fmt="o-", color=style.BLUE, markersize=5, capsize=3)
     axes.set_xticks(severities)
     axes.set_xlim(0.6, 5.4)
-    # One scale for all: the plots are there to be compared.
+    # One scale for all, so that the plots can be compared.
     axes.set_ylim(max(0.0, lowest - 0.05), 1.01)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.grid(visible=True, axis="y")

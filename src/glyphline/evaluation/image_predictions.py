@@ -1,4 +1,4 @@
-"""Single answers that are worth a look: the worst mistakes, and an example of each class."""
+"""Predictions for single images that a person should see: the worst mistakes, and an example of each class."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,8 @@ from glyphline.values import Labels, Probs
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What the model said of one image.
+class ImagePrediction:
+    """What the model predicts for one image.
 
     Attributes:
         index: place of the image in its split.
@@ -28,8 +28,8 @@ class Answer:
     likelihood: float
 
 
-def worst_mistakes(probs: Probs, labels: Labels) -> tuple[Answer, ...]:
-    """All mistakes, by falling confidence in the wrong class; equals stay in the order of the split.
+def worst_mistakes(probs: Probs, labels: Labels) -> tuple[ImagePrediction, ...]:
+    """All mistakes, by falling confidence in the wrong class; equal ones stay in the order of the split.
 
     Args:
         probs: float (n, classes), softmax output.
@@ -42,16 +42,18 @@ def worst_mistakes(probs: Probs, labels: Labels) -> tuple[Answer, ...]:
     predicted = probs.argmax(axis=1)
     wrong = np.flatnonzero(predicted != labels)
     order = wrong[np.argsort(-probs[wrong, predicted[wrong]], kind="stable")]
-    return _answers(order, probs, labels)
+    return _select(order, probs, labels)
 
 
-def examples(probs: Probs, labels: Labels, limit: int) -> tuple[Answer, ...]:
-    """The surest right answer of each class, in the order of the classes; a class without one is left out.
+def class_examples(probs: Probs, labels: Labels, limit: int) -> tuple[ImagePrediction, ...]:
+    """The right prediction of the highest confidence in each class, in the order of the classes.
+
+    A class without a right prediction is left out.
 
     Args:
         probs: float (n, classes), softmax output.
         labels: int (n,), class index in [0, classes).
-        limit: of how many classes at most, the first ones.
+        limit: largest number of classes; the first ones are taken.
 
     Raises:
         DataError: see `check_probs`.
@@ -59,22 +61,21 @@ def examples(probs: Probs, labels: Labels, limit: int) -> tuple[Answer, ...]:
     check_probs(probs, labels)
     right = probs.argmax(axis=1) == labels
     confidence = probs.max(axis=1)
-    # By class, then by falling confidence; the first of each class is its example. Equals: the first of the split.
+    # By class, then by falling confidence, then by place in the split; the first of each class is its example.
     order = np.lexsort((-confidence, labels))
     order = order[right[order]]
     _, firsts = np.unique(labels[order], return_index=True)
-    return _answers(order[firsts[:limit]], probs, labels)
+    return _select(order[firsts[:limit]], probs, labels)
 
 
-def _answers(indices: npt.NDArray[np.intp], probs: Probs, labels: Labels) -> tuple[Answer, ...]:
-    predicted = probs[indices].argmax(axis=1)
+def _select(indices: npt.NDArray[np.intp], probs: Probs, labels: Labels) -> tuple[ImagePrediction, ...]:
     return tuple(
-        Answer(
+        ImagePrediction(
             index=int(index),
             actual=int(labels[index]),
-            predicted=int(said),
-            confidence=float(probs[index, said]),
+            predicted=int(predicted),
+            confidence=float(probs[index, predicted]),
             likelihood=float(probs[index, labels[index]]),
         )
-        for index, said in zip(indices, predicted, strict=True)
+        for index, predicted in zip(indices, probs[indices].argmax(axis=1), strict=True)
     )

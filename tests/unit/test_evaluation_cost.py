@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from glyphline.evaluation.latency import measure
+from glyphline.evaluation.cost import latencies, measure_cost
 
 
 class Clock:
@@ -21,7 +21,7 @@ def test_median_and_tail_are_per_image_and_the_batch_is_filled_up():
         clock.now += 0.001 * (100 if len(sizes) == 10 else len(images))
         return np.zeros((len(images), 2))
 
-    one, many = measure(np.zeros((5, 8, 8, 1), dtype=np.uint8), predict, clock)
+    one, many = latencies(np.zeros((5, 8, 8, 1), dtype=np.uint8), predict, clock)
     assert (one.batch, many.batch) == (1, 256)
     assert set(sizes) == {1, 256}
     assert abs(one.median_s - 0.001) < 1e-9
@@ -37,4 +37,16 @@ def test_a_slow_model_is_asked_the_fewest_times():
         clock.now += 10
         return np.zeros((len(images), 2))
 
-    assert [speed.calls for speed in measure(np.zeros((1, 8, 8, 1), dtype=np.uint8), predict, clock)] == [20, 20]
+    assert [speed.calls for speed in latencies(np.zeros((1, 8, 8, 1), dtype=np.uint8), predict, clock)] == [20, 20]
+
+
+def test_the_cost_is_the_models_own_facts_and_its_latency():
+    class Model:
+        device, parameters, size_bytes = "CPU", 12, 345
+
+        def probabilities(self, images):
+            return np.zeros((len(images), 2))
+
+    cost = measure_cost(Model(), np.zeros((1, 8, 8, 1), dtype=np.uint8))
+    assert (cost.device, cost.parameters, cost.model_bytes) == ("CPU", 12, 345)
+    assert [speed.batch for speed in cost.latency] == [1, 256]

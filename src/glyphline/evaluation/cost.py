@@ -1,11 +1,12 @@
-"""How long an answer takes: the only numbers of an evaluation that are not the same twice."""
+"""Size and latency of a model: the only numbers of an evaluation that are not the same twice."""
 
 import time
 from collections.abc import Callable
 
 import numpy as np
 
-from glyphline.records import Latency
+from glyphline.evaluation.model_evaluation import Model
+from glyphline.records import Cost, Latency
 from glyphline.values import Images, Predict
 
 BATCHES = (1, 256)
@@ -15,7 +16,17 @@ BUDGET_S = 0.25
 """Per batch size, after which no call is begun beyond the fewest."""
 
 
-def measure(images: Images, predict: Predict, clock: Callable[[], float] = time.perf_counter) -> tuple[Latency, ...]:
+def measure_cost(model: Model, images: Images) -> Cost:
+    """Measure the latency of a model on some images, and note its size."""
+    return Cost(
+        device=model.device,
+        parameters=model.parameters,
+        model_bytes=model.size_bytes,
+        latency=latencies(images, model.probabilities),
+    )
+
+
+def latencies(images: Images, predict: Predict, clock: Callable[[], float] = time.perf_counter) -> tuple[Latency, ...]:
     """Seconds per image, one image at a time and in batches of 256.
 
     Args:

@@ -1,7 +1,7 @@
 # `make help` lists the targets. Everything runs in .venv, which is made on first use and again when a lock file changes.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test soak check ui bench docs lock setup clean
+.PHONY: help run test soak lint check ui bench docs lock setup clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -23,14 +23,20 @@ run: $(STAMP)  ## rebuild what changed, from images to a registered model, and p
 	@dvc repro && glyphline summary
 
 test: $(STAMP)  ## every test: unit, contract, integration, end to end, browser
-	@pytest tests/unit tests/contract && pytest tests/integration && pytest tests/e2e tests/browser
+	@pytest tests/unit tests/contract
+	@# The others run side by side: each waits much of its time, for servers and for processes that import or are killed.
+	@log=$$(mktemp); pytest tests/e2e tests/browser >$$log 2>&1 & other=$$!; \
+		pytest tests/integration; first=$$?; wait $$other; second=$$?; cat $$log; rm -f $$log; exit $$((first | second))
 
 soak: $(STAMP)  ## hundreds of kill -9 of a search, and the registry under 32 processes with random kills; hours
 	@pytest -q -s tests/soak
 	@GLYPHLINE_SOAK=32x20 pytest tests/integration/test_contention.py tests/integration/test_registry_machine.py
 
-check: $(STAMP)  ## lint, types, layers and the quick tests
-	@ruff check . && ruff format --check . && mypy && lint-imports --no-logo && pytest -q tests/unit tests/contract
+lint: $(STAMP)  ## lint, types and layers
+	@ruff check . && ruff format --check . && mypy && lint-imports --no-logo
+
+check: lint  ## lint, types, layers and the quick tests
+	@pytest -q tests/unit tests/contract
 
 ui: $(STAMP)  ## MLflow's UI over the project's runs, on 127.0.0.1:5000
 	@glyphline ui

@@ -1,8 +1,11 @@
 """What every suite shares: parameters shrunk to seconds, made images, and the project's root."""
 
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +38,23 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DO_NOT_TRACK"] = "true"
+
+
+MEMORY = Path("/dev/shm")
+# Several times what a suite leaves.
+NEEDED_BYTES = 4 << 30
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the files of the tests in memory, where there is room; `--basetemp` keeps them in a folder that stays.
+
+    A disk takes milliseconds for each commit of SQLite, and nothing here has to outlive the machine.
+    """
+    if config.getoption("basetemp") or not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < NEEDED_BYTES:
+        return
+    folder = tempfile.mkdtemp(prefix="glyphline-tests-", dir=MEMORY)
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = folder
+    config.add_cleanup(partial(shutil.rmtree, folder, ignore_errors=True))
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -98,15 +118,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.fixture(scope="session")
 def two_models(finished: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A copy of the default pipeline with a second model beside the first: the DVC experiment `shorter`."""
-    import shutil
+    from tests.project import copied
 
-    from tests.project import Project
-
-    folder = tmp_path_factory.mktemp("two") / "project"
-    shutil.copytree(finished.folder, folder, symlinks=True)
-    project = Project(folder)
-    # The experiments of the copied store would put their files into the folder that was copied.
-    project.move_artifacts(finished.folder)
+    project = copied(finished, tmp_path_factory.mktemp("two") / "project")
     project.commit("The first model")
     project.run(
         "dvc", "exp", "run", "-n", "shorter", "-S", "tune.trials=0", "-S", "train.epochs=6", "-S", "train.patience=6"
@@ -114,14 +128,23 @@ def two_models(finished: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     return project
 
 
-@pytest.fixture(scope="module")
-def shrunk(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A small pipeline, run once and committed; the tests of one module build on it."""
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A small pipeline, run once, with parameters that are not committed. Tests take a copy and leave it as it is."""
     from tests.project import SHRUNK, clone
 
-    project = clone(tmp_path_factory.mktemp("shrunk"))
+    project = clone(tmp_path_factory.mktemp("small"))
     project.set_params(SHRUNK)
     project.run("dvc", "repro")
+    return project
+
+
+@pytest.fixture(scope="module")
+def shrunk(small_run: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A copy of the small pipeline, committed; the tests of one module build on it."""
+    from tests.project import copied
+
+    project = copied(small_run, tmp_path_factory.mktemp("shrunk") / "project")
     project.commit("A small run")
     return project
 

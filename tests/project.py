@@ -3,9 +3,11 @@
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,24 +92,6 @@ class Project:
         """Write values, as YAML, into params.yaml, keeping its comments."""
         set_params(self.folder, {dotted: YAML(typ="safe").load(text) for dotted, text in values.items()})
 
-    def move_artifacts(self, before: Path) -> None:
-        """Point the store of a copied project to its own files, whose places MLflow keeps as absolute paths."""
-        import sqlite3
-
-        columns = (
-            ("experiments", "artifact_location"),
-            ("runs", "artifact_uri"),
-            ("logged_models", "artifact_location"),
-            ("model_versions", "source"),
-            ("model_versions", "storage_location"),
-        )
-        with sqlite3.connect(self.folder / "mlruns" / "mlflow.db") as database:
-            for table, column in columns:
-                database.execute(
-                    f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (str(before), str(self.folder))
-                )
-        database.close()
-
     def commit(self, message: str) -> None:
         self.run("git", "add", "-A")
         self.run("git", "commit", "-q", "--allow-empty", "-m", message)
@@ -129,6 +113,27 @@ def set_params(folder: Path, values: Mapping[str, Any]) -> None:
             place = place[section]
         place[leaf] = value
     yaml.dump(tree, path)
+
+
+def copied(project: Project, folder: Path) -> Project:
+    """A copy of a project, store included, in a folder that is not there yet."""
+    shutil.copytree(project.folder, folder, symlinks=True)
+    move_artifacts(folder / "mlruns" / "mlflow.db", project.folder, folder)
+    return Project(folder, project.environment)
+
+
+def move_artifacts(database: Path, before: Path, after: Path) -> None:
+    """Point a copied store to its own files, whose places MLflow keeps as absolute paths."""
+    columns = (
+        ("experiments", "artifact_location"),
+        ("runs", "artifact_uri"),
+        ("logged_models", "artifact_location"),
+        ("model_versions", "source"),
+        ("model_versions", "storage_location"),
+    )
+    with closing(sqlite3.connect(database)) as connection, connection:
+        for table, column in columns:
+            connection.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (str(before), str(after)))
 
 
 def clone(folder: Path) -> Project:

@@ -5,7 +5,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
@@ -107,18 +107,19 @@ class Runs:
         client: of the store.
         folder: for the files.
         experiment: its name.
+        made: models that were made before; each model has other weights than those of lower numbers.
     """
 
     client: object
     folder: Path
     experiment: str = "shapes"
-    _made: int = field(default=0)
+    made: int = 0
 
     def make(
         self, correct: int | np.ndarray, *, split: str = SPLIT, weights: str | None = None, latency_ms: float = 2.0
     ) -> FinishedRun:
         """A run whose model is right on so many of 1,000 images, or on those of an array."""
-        self._made += 1
+        self.made += 1
         right = right_on(correct) if isinstance(correct, int) else correct
         run = self.client.create_run(self._experiment(), tags={"mlflow.source.git.commit": COMMIT})
         run_id = run.info.run_id
@@ -150,7 +151,7 @@ class Runs:
         return VersionArtifacts.read(folder / "evaluation.json", folder / "cost.json", folder / "predictions.npz")
 
     def _model(self, run, folder: Path):
-        made_archive(folder / "model.keras", seed=self._made)
+        made_archive(folder / "model.keras", seed=self.made)
         model = self.client.create_logged_model(
             run.info.experiment_id, name="classifier", source_run_id=run.info.run_id
         )

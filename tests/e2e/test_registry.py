@@ -5,17 +5,15 @@ import shutil
 
 import pytest
 
-from tests.project import SHRUNK, clone, store
+from tests.project import copied, store
 
 NAME = "glyphline-digits"
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
+def project(small_run, tmp_path_factory):
     """Version 1 from a dirty tree, version 2 from a clean commit, both on the same splits."""
-    made = clone(tmp_path_factory.mktemp("registered"))
-    made.set_params(SHRUNK)
-    made.run("dvc", "repro")
+    made = copied(small_run, tmp_path_factory.mktemp("registered") / "project")
     # Not a value that is searched: where the search finds a better one, the fit would be the same.
     made.set_params({"train.weight_decay": "0.01"})
     made.commit("Decay the weights")

@@ -22,21 +22,21 @@ from glyphline.registry.log_events import (
     decode,
 )
 from glyphline.registry.state import fold
+from tests.project import move_artifacts
 from tests.registered import Runs
 
 
 class Stand:
     """A store, and what the tests do to it."""
 
-    def __init__(self, folder, template, rules):
+    def __init__(self, folder, rules, models=0):
         from mlflow.tracking import MlflowClient
 
-        shutil.copy(template, folder / "mlflow.db")
         self.database = folder / "mlflow.db"
         self.to = RegistryLocation(f"sqlite:///{self.database}", "shapes", 5, folder / "registry.lock", lease_s=0.2)
         self.client = MlflowClient(self.to.uri, self.to.uri)
         self.rules = rules
-        self.runs = Runs(self.client, folder / "runs")
+        self.runs = Runs(self.client, folder / "runs", made=models)
 
     def register(self, correct, **fields):
         return register_run(self.runs.make(correct, **fields), self.to, self.rules)
@@ -64,15 +64,27 @@ class Stand:
 
 @pytest.fixture
 def stand(tmp_path, migrated_store, default_params):
-    return Stand(tmp_path, migrated_store, default_params.registry)
+    shutil.copy(migrated_store, tmp_path / "mlflow.db")
+    return Stand(tmp_path, default_params.registry)
+
+
+@pytest.fixture(scope="module")
+def three_champions(tmp_path_factory, migrated_store, default_params):
+    """A folder with a store in which three versions became champion, one after another."""
+    folder = tmp_path_factory.mktemp("champions")
+    shutil.copy(migrated_store, folder / "mlflow.db")
+    made = Stand(folder, default_params.registry)
+    for correct in (955, 970, 990):
+        assert made.register(correct).promoted
+    return folder
 
 
 @pytest.fixture
-def three(stand):
-    """Three champions in a row."""
-    for correct in (955, 970, 990):
-        assert stand.register(correct).promoted
-    return stand
+def three(tmp_path, three_champions, default_params):
+    """Three champions in a row; each test has a copy of its own."""
+    shutil.copytree(three_champions, tmp_path, dirs_exist_ok=True)
+    move_artifacts(tmp_path / "mlflow.db", three_champions, tmp_path)
+    return Stand(tmp_path, default_params.registry, models=3)
 
 
 def test_rollback_goes_one_champion_back_and_says_who_and_why(three):

@@ -82,8 +82,11 @@ def test_a_search_in_parts_is_the_search_in_one(finished, tmp_path):
     assert run(light(), tmp_path / "optuna.db").rows == result.rows
 
 
-@pytest.mark.parametrize("pruner", ["median", "halving", "hyperband", "none"])
-@pytest.mark.parametrize("sampler", ["tpe", "gp", "random"])
+# Not all twelve pairs: a pruner reads only the curves and a sampler only the trials, so each occurs at least once.
+@pytest.mark.parametrize(
+    ("sampler", "pruner"),
+    [("tpe", "median"), ("tpe", "hyperband"), ("gp", "halving"), ("gp", "none"), ("random", "median")],
+)
 def test_every_sampler_and_pruner_gives_the_same_search_in_parts(sampler, pruner, tmp_path):
     values = {"sampler": sampler, "pruner": pruner, "trials": 14, "epochs": 9}
     watched = Watched()
@@ -135,7 +138,10 @@ def test_a_mistake_of_ours_is_recorded_and_raised_with_its_traceback(workers, er
     watched = Watched()
     with pytest.raises(error, match="ours"):
         run(light(workers=workers), tmp_path / "optuna.db", watched, broken)
-    assert watched.trials[0]["end"] == ("FAIL", None, "ZeroDivisionError('ours')")
+    ends = {number: trial["end"] for number, trial in watched.trials.items()}
+    failed = [number for number, end in ends.items() if end == ("FAIL", None, "ZeroDivisionError('ours')")]
+    # Of two workers, either may be the first whose trial fails; the other trial is given back.
+    assert failed == [0] or (workers == 2 and failed == [1])
     states = [trial.state for trial in trials(tmp_path / "optuna.db")]
     assert states.count("FAIL") == 1
     assert "RUNNING" not in states

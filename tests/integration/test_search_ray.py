@@ -15,28 +15,43 @@ from tests.waiting import until
 ray = pytest.importorskip("ray", reason="the extra `ray` is not installed")
 
 
-@pytest.fixture
-def cluster():
+@pytest.fixture(scope="module")
+def two_nodes():
+    """A cluster of two nodes with a processor each, and a head without one."""
     from ray.cluster_utils import Cluster
 
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    nodes = [made.add_node(num_cpus=1) for _ in range(2)]
-    ray.init(address=made.address, log_to_driver=False, runtime_env={"env_vars": {"PYTHONPATH": SEARCH_PATH}})
-    yield made, nodes
-    ray.shutdown()
+    for _ in range(2):
+        made.add_node(num_cpus=1)
+    yield made
     made.shutdown()
 
 
-def test_a_node_that_is_lost_half_way_costs_no_trial(cluster, tmp_path, monkeypatch):
+@pytest.fixture
+def cluster(two_nodes):
+    """The cluster, with this process connected to it."""
+    ray.init(address=two_nodes.address, log_to_driver=False, runtime_env={"env_vars": {"PYTHONPATH": SEARCH_PATH}})
+    yield two_nodes
+    ray.shutdown()
+
+
+@pytest.fixture
+def doomed_node(two_nodes):
+    """One of the two nodes; another takes its place for the tests that follow."""
+    node = next(iter(two_nodes.worker_nodes))
+    yield node
+    two_nodes.add_node(num_cpus=1)
+
+
+def test_a_node_that_is_lost_half_way_costs_no_trial(cluster, doomed_node, tmp_path, monkeypatch):
     monkeypatch.setenv("BOWL_EPOCH_S", "0.2")
-    made, nodes = cluster
     database, watched = tmp_path / "optuna.db", Watched()
     before = []
 
     def lose_a_node():
         until(lambda: states(database).count("COMPLETE") >= 2 and states(database).count("RUNNING") == 2, 120)
         before.extend(trials(database))
-        made.remove_node(nodes[0], allow_graceful=False)
+        cluster.remove_node(doomed_node, allow_graceful=False)
 
     killer = threading.Thread(target=lose_a_node)
     killer.start()

@@ -83,6 +83,18 @@ def test_a_finished_stage_leaves_no_checkpoint(project, capfd):
     assert list(project.checkpoints.iterdir()) == []
 
 
+def test_the_stages_that_choose_and_fit_need_no_test_split_and_look_at_none(project, capfd):
+    set_params(project.work, {"tune.trials": 1, "tune.epochs": 1, "tune.finalists": 0})
+    assert not project.split("test").exists()
+    for stage in ("tune", "train"):
+        assert cli.run([stage]) == 0, capfd.readouterr().err
+    without = records.read(project.training, Training, stage="train").weights_digest
+    split = made_split("test", 48, seed=2)
+    store.save(project.split("test"), "test", split.images, split.labels, classes=split.classes, dataset="shapes")
+    assert cli.run(["train"]) == 0, capfd.readouterr().err
+    assert records.read(project.training, Training, stage="train").weights_digest == without
+
+
 @pytest.mark.parametrize(
     ("values", "problem", "fix"),
     [

@@ -1,4 +1,4 @@
-"""Several devices, memory limits and other backends, each in a process of its own: a process has one of each."""
+"""Several devices, memory limits and other backends, in processes of their own: a process has one of each."""
 
 import json
 import subprocess
@@ -43,6 +43,7 @@ print(json.dumps({
 }))
 """
 
+TWO = ["CPU:0", "CPU:1"]
 TWO_PROCESSORS = """
 import tensorflow as tf
 (processor,) = tf.config.list_physical_devices("CPU")
@@ -81,13 +82,45 @@ def fit(*args, **kwargs):
     return json.loads(done.stdout.splitlines()[-1])
 
 
+# The program `FIT` again and again in one process, which loads its libraries once; the arguments of each come as JSON.
+MANY = """
+import json, sys
+program, *jobs = json.loads(sys.argv[1])
+for job in jobs:
+    sys.argv[1:] = job
+    exec(program, {})
+"""
+
+
+def fits(*jobs, **environ):
+    """What the jobs leave, one after another in one process; each is (values, devices, before, data)."""
+    arguments = [
+        [json.dumps(SMALL | values), json.dumps(devices), before, json.dumps(data)]
+        for values, devices, before, data in jobs
+    ]
+    words = [sys.executable, "-c", MANY, json.dumps([FIT, *arguments])]
+    done = subprocess.run(words, env=environment(**environ), capture_output=True, text=True, check=False, timeout=500)
+    assert done.returncode == 0, done.stderr[-4000:]
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"device"')]
+
+
 @pytest.fixture(scope="module")
-def alone():
-    return fit()
+def on_processors():
+    """A fit on one of two processors, and one on both."""
+    return fits(({}, TWO[:1], TWO_PROCESSORS, (96, 8)), ({}, TWO, "", (96, 8)))
 
 
-def test_data_parallel_training_learns_as_one_device_does_and_repeats_itself(alone):
-    both = fit(device_ids=["CPU:0", "CPU:1"], before=TWO_PROCESSORS)
+@pytest.fixture(scope="module")
+def on_jax():
+    """A fit of one network, and one of two as one classifier."""
+    pytest.importorskip("jax", reason="the optional extra `jax` is not installed")
+    jobs = (({}, (), "", (96, 8)), ({"model.members": 2}, (), "", (96, 8)))
+    return fits(*jobs, KERAS_BACKEND="jax", JAX_PLATFORMS="cpu")
+
+
+def test_data_parallel_training_learns_as_one_device_does_and_repeats_itself(on_processors):
+    alone, both = on_processors
+    assert "2 x" not in alone["device"]
     assert "2 x CPU" in both["device"]
     assert both["digests"][0] == both["digests"][1]
     assert both["epochs"] == alone["epochs"] == 12
@@ -96,27 +129,27 @@ def test_data_parallel_training_learns_as_one_device_does_and_repeats_itself(alo
 
 
 def test_data_parallel_training_takes_images_that_stream():
-    # 1100 images of 32 x 32 are more than a megabyte.
+    # A process of its own: TensorFlow mixes up the sums of two fits of different sizes over the same devices.
     values = {"train.memory_mb": 1, "train.epochs": 2, "train.patience": 2}
-    both = fit(values, device_ids=["CPU:0", "CPU:1"], before=TWO_PROCESSORS, data=(1100, 32))
+    # 1100 images of 32 x 32 are more than a megabyte.
+    (both,) = fits((values, TWO, TWO_PROCESSORS, (1100, 32)))
+    assert "2 x CPU" in both["device"]
     assert both["digests"][0] == both["digests"][1]
     assert both["val_accuracy"] > 0.85
 
 
-def test_on_jax_the_small_model_gets_the_accuracy_of_tensorflow(alone):
-    pytest.importorskip("jax", reason="the optional extra `jax` is not installed")
-    on_jax = fit(KERAS_BACKEND="jax", JAX_PLATFORMS="cpu")
-    assert "JAX always compiles" in on_jax["device"]
-    assert on_jax["digests"][0] == on_jax["digests"][1]
-    assert on_jax["val_accuracy"] >= alone["val_accuracy"] - 0.1
-    assert on_jax["val_accuracy"] > 0.85
+def test_on_jax_the_small_model_gets_the_accuracy_of_tensorflow(on_jax, on_processors):
+    one, _ = on_jax
+    assert "JAX always compiles" in one["device"]
+    assert one["digests"][0] == one["digests"][1]
+    assert one["val_accuracy"] >= on_processors[0]["val_accuracy"] - 0.1
+    assert one["val_accuracy"] > 0.85
 
 
-def test_several_networks_as_one_classifier_train_on_jax_too():
-    pytest.importorskip("jax", reason="the optional extra `jax` is not installed")
-    on_jax = fit({"model.members": 2}, KERAS_BACKEND="jax", JAX_PLATFORMS="cpu")
-    assert on_jax["digests"][0] == on_jax["digests"][1]
-    assert on_jax["val_accuracy"] > 0.85
+def test_several_networks_as_one_classifier_train_on_jax_too(on_jax):
+    _, two = on_jax
+    assert two["digests"][0] == two["digests"][1]
+    assert two["val_accuracy"] > 0.85
 
 
 def test_a_backend_that_is_neither_is_refused():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -103,11 +104,19 @@ def stop_in(epoch):
     return hook
 
 
-@pytest.fixture
-def interrupted(varied, context, tmp_path):
+@pytest.fixture(scope="module")
+def interrupted_fit(varied, context, tmp_path_factory):
     """A folder with the checkpoint of a fit that was left in its third epoch."""
+    folder = tmp_path_factory.mktemp("interrupted")
     with pytest.raises(StoppedError):
-        training.fit(varied, context, seed=3, on_epoch=stop_in(2), checkpoints=tmp_path)
+        training.fit(varied, context, seed=3, on_epoch=stop_in(2), checkpoints=folder)
+    return folder
+
+
+@pytest.fixture
+def interrupted(interrupted_fit, tmp_path):
+    """A copy of that folder, for one test."""
+    shutil.copytree(interrupted_fit, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 

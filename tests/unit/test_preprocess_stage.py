@@ -1,13 +1,19 @@
 """preprocess: from data/raw to three splits, a report and a picture; the same bytes for the same seed."""
 
+import gzip
+import hashlib
+import struct
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from glyphline import data, records
+from glyphline import data, files, records
+from glyphline.data import catalogue, download, idx, raw
+from glyphline.data.catalogue import Dataset, PublishedFile
 from glyphline.errors import ArtifactError, DataError
 from glyphline.paths import Paths
-from glyphline.records import PreprocessReport
+from glyphline.records import PreprocessReport, RawManifest
 from glyphline.stages import fetch, preprocess
 from tests.conftest import changed
 
@@ -51,6 +57,39 @@ def test_digits_become_three_stratified_splits_with_report_and_picture(default_p
     with Image.open(paths.samples) as picture:
         assert picture.format == "PNG"
     assert sorted(path.name for path in paths.processed.parent.iterdir()) == ["processed", "raw"]
+
+
+def small_idx(mirror):
+    """A data set of 40 and 10 images in four IDX files, published nowhere; the archives lie in the mirror."""
+    published, arrays = [], {}
+    for part, count in (("train", 40), ("test", 10)):
+        images, labels = idx.PARTS[part]
+        arrays[images], arrays[labels] = made(count, (28, 28))
+    (mirror / "small").mkdir(parents=True)
+    for name, array in arrays.items():
+        header = bytes((0, 0, 8, array.ndim)) + struct.pack(f">{array.ndim}I", *array.shape)
+        content = header + array.astype(np.uint8).tobytes()
+        (mirror / "small" / f"{name}.gz").write_bytes(gzip.compress(content))
+        digest = hashlib.sha256(content).hexdigest()
+        published.append(PublishedFile(name, (f"https://example.invalid/{name}.gz",), len(content), None, digest))
+    entry = Dataset("small", "none", "none", "idx", ("0", "1"), {"train": 40, "test": 10}, tuple(published))
+    return entry, arrays
+
+
+def test_four_idx_files_of_a_mirror_become_splits_and_keep_their_test_part(default_params, paths, tmp_path):
+    entry, arrays = small_idx(tmp_path / "mirror")
+    with files.whole_folder(paths.raw) as folder:
+        found = download.fetch(entry, folder, mirror=tmp_path / "mirror", partials=paths.partials, timeout_s=5)
+        fields = {name: getattr(entry, name) for name in ("licence", "citation", "reader", "counts", "classes")}
+        records.write(folder / raw.MANIFEST, RawManifest(dataset=entry.name, files=found, **fields))
+    assert raw.verified(paths.raw).counts == {"train": 40, "test": 10}
+    assert all(file.source.startswith("https://") for file in found.values())
+    assert str(tmp_path) not in (paths.raw / raw.MANIFEST).read_text()
+    preprocess.run(default_params, paths)
+    splits = {name: data.load(paths.split(name)) for name in NAMES}
+    assert len(splits["train"]) + len(splits["val"]) == 40
+    assert np.array_equal(splits["test"].images[..., 0], arrays[catalogue.TEST_IMAGES])
+    assert np.array_equal(splits["test"].labels, arrays[catalogue.TEST_LABELS])
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(default_params, paths):

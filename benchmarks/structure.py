@@ -8,7 +8,7 @@ import re
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
-from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import click
@@ -54,12 +54,10 @@ class Tree:
     def longest_chain(self) -> int:
         """How many modules stand in the longest chain of imports, those inside functions included."""
         graph = {name: set(self._imported(name)) for name in self.modules}
-
-        @cache
-        def length(name: str) -> int:
-            return 1 + max((length(other) for other in graph[name]), default=0)
-
-        return max(length(name) for name in graph)
+        lengths: dict[str, int] = {}
+        for name in TopologicalSorter(graph).static_order():
+            lengths[name] = 1 + max((lengths[other] for other in graph[name]), default=0)
+        return max(lengths.values())
 
     def repeated_blocks(self) -> int:
         """Runs of equal lines, counted once per further place; blank lines, comments and imports apart."""

@@ -1,18 +1,12 @@
-"""What every launcher receives and can do, and which of them params.yaml asks for."""
+"""What every launcher receives, and what it can do."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from glyphline.params import Params
-from glyphline.params.tune import TuneParams
-from glyphline.training import hardware
 from glyphline.tuning.trial import Objective
 from glyphline.tuning.trial_scheduler import TrialScheduler
-
-# This process grows with every trial; a worker process that has grown is replaced (`worker.GROWTH_MB`).
-INLINE_TRIALS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,29 +32,3 @@ class Launcher(Protocol):
 
     def kill_workers(self) -> None:
         """End the workers at once, in the middle of their trials."""
-
-
-def choose_launcher(setup: WorkerSetup, tune: TuneParams) -> AbstractContextManager[Launcher]:
-    """The launcher that `tune.launcher` and `tune.workers` ask for; leaving its context ends its workers.
-
-    Raises:
-        SearchError: the parameters ask for GPUs, a cluster or a library that is not there.
-    """
-    kind = tune.launcher
-    if kind == "auto":
-        is_small = tune.workers == 1 and tune.trials <= INLINE_TRIALS
-        # Which GPUs this process sees is settled when it starts; a worker process can be given its share.
-        kind = "inline" if is_small and not tune.gpus_per_trial else "processes"
-    if kind == "inline":
-        from glyphline.tuning.launchers.inline import Inline
-
-        return Inline(setup)
-    if kind == "ray":
-        from glyphline.tuning.launchers.ray_workers import RayWorkers
-
-        return RayWorkers(setup, tune)
-    from glyphline.tuning.launchers.gpus import visible_devices
-    from glyphline.tuning.launchers.processes import ProcessWorkers
-
-    gpus = visible_devices(tune.gpus_per_trial, tune.workers)
-    return ProcessWorkers(setup, tune.workers, threads=max(1, hardware.usable_cores() // tune.workers), gpus=gpus)

@@ -134,7 +134,17 @@ class RegisteredModel:
             self._client.update_model_version(self._name, str(version), description=description)
         for key, value in tags.items():
             if present.tags.get(key) != value:
-                self._client.set_model_version_tag(self._name, str(version), key, value)
+                self._set_version_tag(version, key, value)
+
+    def _set_version_tag(self, version: int, key: str, value: str) -> None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._client.set_model_version_tag(self._name, str(version), key, value)
+        except MlflowException:
+            # Of two processes that write a new tag at once, PostgreSQL refuses one; any other failure is raised.
+            if self._client.get_model_version(self._name, str(version)).tags.get(key) != value:
+                raise
 
     def commit_of(self, run_id: str) -> str | None:
         """The git commit that a run was made at, if the run carries one."""

@@ -63,8 +63,12 @@ class Tree:
         """Runs of equal lines, counted once per further place; blank lines, comments and imports apart."""
         places: dict[tuple[str, ...], int] = defaultdict(int)
         for path in self.modules.values():
-            lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
-            lines = [line for line in lines if line and not line.startswith(("#", "import ", "from ", '"""', "@"))]
+            text = path.read_text(encoding="utf-8")
+            for node in ast.walk(ast.parse(text)):
+                if isinstance(node, ast.Import | ast.ImportFrom):
+                    text = text.replace(ast.get_source_segment(text, node) or "", "", 1)
+            lines = [line.strip() for line in text.splitlines()]
+            lines = [line for line in lines if line and not line.startswith(("#", '"""', "@"))]
             for start in range(len(lines) - BLOCK_LINES + 1):
                 places[tuple(lines[start : start + BLOCK_LINES])] += 1
         return sum(count - 1 for count in places.values())

@@ -9,8 +9,8 @@ from glyphline.errors import ParamsError, SearchError, TrainingError
 from glyphline.tuning.finalists import recheck_results, usable
 from glyphline.tuning.identity import differences, identity, recheck_seed, sampler_seed, study_name, trial_seed
 from glyphline.tuning.interrupt import Interrupt
-from glyphline.tuning.launchers.gpus import visible_devices
 from glyphline.tuning.launchers.choice import choose_launcher
+from glyphline.tuning.launchers.gpus import visible_devices
 from glyphline.tuning.plan import Finalist, RecheckPlan, SearchPlan
 from glyphline.tuning.process_lease import LocalLease
 from glyphline.tuning.report import check_rechecked, check_usable, rows, tables

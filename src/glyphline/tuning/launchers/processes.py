@@ -11,7 +11,7 @@ from typing import Any
 from glyphline import child_process, environment
 from glyphline.tuning.launchers.launcher import WorkerSetup
 from glyphline.tuning.launchers.worker import Message, serve
-from glyphline.tuning.launchers.worker_pool import WorkerLost, WorkerPool
+from glyphline.tuning.launchers.worker_pool import WorkerLost, WorkerPool, thread_limits
 
 # Longer is not needed: a killed worker loses no file, and its trial is started again.
 END_S = 5.0
@@ -75,12 +75,6 @@ class _PipeConnection:
         self.pipe.close()
         self._process.kill()
         self._process.join()
-
-
-def thread_limits(threads: int) -> dict[str, str]:
-    """The variables that limit a worker to its share of the cores; TensorFlow reads them when it is loaded."""
-    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
-    return dict.fromkeys(names, str(threads))
 
 
 def _main(pipe: Connection, setup: WorkerSetup) -> None:

@@ -16,9 +16,8 @@ from glyphline.errors import SearchError
 from glyphline.params.tune import TuneParams
 from glyphline.tuning.launchers import ray_nodes
 from glyphline.tuning.launchers.launcher import WorkerSetup
-from glyphline.tuning.launchers.processes import thread_limits
 from glyphline.tuning.launchers.worker import Message, WorkerCrash, serve
-from glyphline.tuning.launchers.worker_pool import WorkerLost, WorkerPool
+from glyphline.tuning.launchers.worker_pool import WorkerLost, WorkerPool, thread_limits
 
 ADDRESS = "RAY_ADDRESS"
 CONNECT_S = 10.0

@@ -152,3 +152,9 @@ class WorkerPool(ABC, Generic[C]):
                     f"{self._failed_starts} workers died before their first trial, the last with {reason}",
                     fix="lower tune.workers if memory is short; tune.launcher=inline shows what is wrong",
                 )
+
+
+def thread_limits(threads: int) -> dict[str, str]:
+    """The variables that limit a worker to its share of the cores; TensorFlow reads them when it is loaded."""
+    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
+    return dict.fromkeys(names, str(threads))

@@ -1,7 +1,7 @@
 # `make help` lists the targets. Everything runs in .venv, which is made on first use and again when a lock file changes.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test soak lint check ui bench docs lock setup clean
+.PHONY: help run test soak mutants lint check ui bench docs lock setup clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -31,6 +31,9 @@ test: $(STAMP)  ## every test: unit, contract, integration, end to end, browser
 soak: $(STAMP)  ## hundreds of kill -9 of a search, and the registry under 32 processes with random kills; hours
 	@pytest -q -s tests/soak
 	@GLYPHLINE_SOAK=32x20 pytest tests/integration/test_contention.py tests/integration/test_registry_machine.py
+
+mutants: $(STAMP)  ## which random changes of the code no test notices: SEED=1 COUNT=60 STEP=all JOBS=1; hours, goes on where it was
+	@python -m tests.mutants --seed $(or $(SEED),1) --count $(or $(COUNT),60) --step $(or $(STEP),all) --jobs $(or $(JOBS),1)
 
 lint: $(STAMP)  ## lint, types and layers
 	@ruff check . && ruff format --check . && mypy && lint-imports --no-logo

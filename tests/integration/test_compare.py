@@ -340,3 +340,23 @@ def test_an_evaluation_and_predictions_that_do_not_belong_together_are_not_compa
     runs.make("second", wrong=2, scored=embellished)
     with pytest.raises(ArtifactError, match=r"of second do not belong together: 60 right .* and 58 right"):
         compare("first", "second")
+
+
+def pictures(paths) -> list[str]:
+    """Every picture of the page, in its order."""
+    return re.findall(r"data:image/png;base64,[^\"]+", page(paths))
+
+
+def test_runs_that_come_from_the_store_are_drawn_as_those_of_journals(runs, params, project, compare):
+    for name, wrong in (("first", 12), ("second", 2)):
+        runs.make(name, wrong=wrong)
+        mlflow_sync.sync(params, project)
+    compare("first", "second")
+    of_journals = pictures(project)
+    for stage in ("train", "evaluate"):
+        shutil.rmtree(project.stage(stage))
+    shutil.rmtree(project.home / ".dvc")
+    compare("first", "second")
+    # Two curves, then the images that only one of the two gets right.
+    assert len(of_journals) == 2 + 10
+    assert pictures(project) == of_journals

@@ -92,6 +92,22 @@ class Misbehaving(http.server.BaseHTTPRequestHandler):
     def always_cut(self):
         self.answer(ARCHIVE[:90_000], announced=len(ARCHIVE))
 
+    def cut_then_nothing(self):
+        # The rest is announced and does not come.
+        if self.headers.get("Range"):
+            place = f"bytes 90000-{len(ARCHIVE) - 1}/{len(ARCHIVE)}"
+            self.answer(b"", status=206, announced=len(ARCHIVE) - 90_000, Content_Range=place)
+        else:
+            self.always_cut()
+
+    def a_piece(self):
+        begin = re.match(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        start = int(begin[1]) if begin else 0
+        place = {"Content_Range": f"bytes {start}-{len(ARCHIVE) - 1}/{len(ARCHIVE)}"} if start else {}
+        size = 50_000 if start < 150_000 else 40_000
+        piece = ARCHIVE[start : start + size]
+        self.answer(piece, status=206 if start else 200, announced=len(ARCHIVE) - start, **place)
+
     def truncated(self):
         self.answer(ARCHIVE[:90_000])
 
@@ -323,3 +339,21 @@ def test_an_interrupted_download_leaves_nothing_at_the_final_name_and_keeps_what
     assert process.wait(timeout=30) != 0
     assert not list((tmp_path / "raw").iterdir())
     assert part.read_bytes() == ARCHIVE[:90_000]
+
+
+def test_a_source_that_gives_nothing_more_is_not_asked_again(server, tmp_path):
+    fetched(dataset(server, "cut_then_nothing", "good"), tmp_path)
+    assert server.ranges("cut_then_nothing") == [None, "bytes=90000-"]
+    assert server.ranges("good") == ["bytes=90000-"]
+
+
+@pytest.mark.parametrize("fault", ["missing", "broken", "html", "empty", "wrong", "truncated", "bomb", "endless"])
+def test_a_source_that_gave_nothing_of_use_is_asked_once(fault, server, tmp_path):
+    fetched(dataset(server, fault, "good"), tmp_path)
+    assert server.ranges(fault) == [None]
+
+
+def test_a_source_that_gives_a_part_each_time_is_asked_four_times(server, tmp_path):
+    with pytest.raises(DataError, match="cut off after 190,000 of"):
+        fetched(dataset(server, "a_piece"), tmp_path)
+    assert server.ranges("a_piece") == [None, "bytes=50000-", "bytes=100000-", "bytes=150000-"]

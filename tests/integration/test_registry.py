@@ -24,6 +24,7 @@ from glyphline.registry.gate_input import ModelScores
 from glyphline.registry.labels import shortened
 from glyphline.registry.promotion import roll_back
 from glyphline.registry.run_artifacts import VersionArtifacts
+from glyphline.registry.session import open_for_registration
 from tests.conftest import made_evaluation
 from tests.registered import COMMIT, Runs, training
 
@@ -377,3 +378,31 @@ def test_the_error_of_a_server_that_refuses_has_its_message(to, rules, finished)
 def test_a_run_that_the_store_does_not_know_is_a_registry_error(register, finished):
     with pytest.raises(RegistryError, match="refuses"):
         register(replace(finished(980), run_id="0" * 32))
+
+
+def test_of_two_machines_that_register_first_at_once_one_history_counts(to, client, finished, rules, tmp_path):
+    other = replace(to, lock=tmp_path / "other-machine.lock")
+    mine, theirs = finished(980), finished(985)
+    with open_for_registration(to) as (session, history):
+        # Nobody has named a history yet; meanwhile another machine makes version 1 and names its own.
+        assert register_run(theirs, other, rules).version == 1
+        version = session.model.ensure_version(mine.run_id, mine.model_id, mine.source, {"history": history})
+        session.agree_on_log(version, history)
+        (chosen,) = {client.get_model_version("shapes", str(number)).tags["history"] for number in (1, 2)}
+        assert version == 2
+        assert chosen != history
+        assert session.updater.log.run_id == chosen
+        assert client.get_run(history).info.lifecycle_stage == "deleted"
+    assert client.get_registered_model("shapes").tags["history"] == chosen
+    # The process goes on with the history of the other one.
+    assert register_run(mine, to, rules).version == 2
+    with open_session(other) as session:
+        assert [event.version for event in session.updater.log.read().events] == [1, 2]
+
+
+def test_the_second_version_goes_on_with_the_history_of_the_first(register, client, finished):
+    for correct in (980, 985):
+        register(finished(correct))
+    tags = [client.get_model_version("shapes", str(number)).tags["history"] for number in (1, 2)]
+    assert tags == [client.get_registered_model("shapes").tags["history"]] * 2
+    assert client.get_run(tags[0]).info.lifecycle_stage == "active"

@@ -160,3 +160,47 @@ def test_a_search_blames_no_trial_for_what_none_could_run_with(project, capfd, v
     assert "fix: " in capfd.readouterr().err
     (parent,) = journal_file.read(project.journal("tune")).runs.values()
     assert parent[-1].status == "FAILED"
+
+
+def test_the_run_of_a_study_holds_its_scores_its_tables_and_its_figures(project, capfd):
+    set_params(project.work, {"tune.trials": 2, "tune.epochs": 1, "tune.finalists": 1, "tune.seeds": 2})
+    assert cli.run(["tune"]) == 0, capfd.readouterr().err
+    best = records.read(project.best, Best, stage="tune")
+    (parent, *trials) = journal_file.read(project.journal("tune")).runs.values()
+    files = {(event.folder, event.file.path) for event in parent if isinstance(event, run_events.ArtifactLogged)}
+    folder = project.stage("tune").relative_to(project.work).as_posix()
+    here = {path.relative_to(project.work).as_posix() for path in project.stage("tune").rglob("*.*")}
+    assert {path for _, path in files} == here - {f"{folder}/journal.jsonl"}
+    assert {("", f"{folder}/trials.csv"), ("", f"{folder}/finalists.csv"), ("", f"{folder}/best.json")} <= files
+    figures = {path for place, path in files if place == "figures"}
+    assert figures == {path for _, path in files if path.startswith(f"{folder}/figures/")}
+    assert f"{folder}/figures/timeline.png" in figures
+    scores = {
+        name: (event.step, value)
+        for event in parent
+        if isinstance(event, run_events.MetricsLogged)
+        for name, value in event.values.items()
+        if not name.startswith("system/")
+    }
+    assert scores == {
+        "best_val_loss": (0, best.val_loss),
+        "best_trial": (0, best.trial),
+        "complete": (0, 2),
+        "pruned": (0, 0),
+        "failed": (0, 0),
+        **{name: (0, value) for name, value in best.rechecked.model_dump(exclude_none=True).items()},
+    }
+    assert parent[-1].status == "FINISHED"
+    # Two trials, then the finalist with two seeds.
+    assert len(trials) == 2 + 2
+
+
+def test_without_a_search_the_values_of_params_yaml_stand_and_the_tables_have_their_headings(project, capfd):
+    project.best.unlink()
+    set_params(project.work, {"tune.trials": 0})
+    assert cli.run(["tune"]) == 0, capfd.readouterr().err
+    assert records.read(project.best, Best, stage="tune") == Best(
+        values={}, trial=None, val_loss=None, study=None, complete=0, pruned=0, failed=0
+    )
+    assert (project.stage("tune") / "trials.csv").read_text() == "trial,state,val_loss,epochs\n"
+    assert journal_file.read(project.journal("tune")).runs == {}

@@ -231,3 +231,49 @@ def test_biases_and_normalisations_do_not_decay(default_params, context):
 
 def made_schedule(params, values, steps):
     return schedule(changed(params, values).train, steps)
+
+
+SGD = {"train.optimizer": "sgd", "train.schedule": "constant", "train.warmup": 0.0, "train.learning_rate": 0.1}
+
+
+def stepped(params, weights, *gradients):
+    """A weight after steps with these gradients, as its optimizer takes them."""
+    import keras
+
+    variable = keras.Variable(np.float32(weights), name="kernel")
+    made = objective.optimizer(params.train, 10, [variable], scales_loss=False)
+    for gradient in gradients:
+        made.apply([keras.ops.convert_to_tensor(np.float32(gradient))], [variable])
+    return type(made).__name__, float(keras.ops.convert_to_numpy(variable))
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_sgd_steps_with_nesterov_momentum_and_plainly_without_any(small, momentum):
+    params = changed(small, {**SGD, "train.momentum": momentum, "train.weight_decay": 0.0})
+    weight, velocity = 1.0, 0.0
+    for gradient in (1.0, -0.5, 2.0):
+        velocity = momentum * velocity - 0.1 * gradient
+        weight += momentum * velocity - 0.1 * gradient
+    assert stepped(params, 1.0, 1.0, -0.5, 2.0) == ("SGD", pytest.approx(weight, rel=1e-5))
+
+
+def test_weight_decay_of_sgd_is_taken_off_the_weight_times_the_step_size(small):
+    params = changed(small, {**SGD, "train.momentum": 0.0, "train.weight_decay": 0.5})
+    assert stepped(params, 2.0, 0.0) == ("SGD", pytest.approx(2.0 - 0.1 * 0.5 * 2.0, rel=1e-5))
+
+
+def test_adamw_takes_its_momentum_and_its_memory_from_the_parameters(small):
+    values = {**SGD, "train.optimizer": "adamw", "train.momentum": 0.5, "train.beta_2": 0.75, "train.weight_decay": 0.0}
+    first, second, weight = 0.0, 0.0, 1.0
+    for step, gradient in enumerate((1.0, -3.0), start=1):
+        first = 0.5 * first + 0.5 * gradient
+        second = 0.75 * second + 0.25 * gradient**2
+        weight -= 0.1 * (first / (1 - 0.5**step)) / ((second / (1 - 0.75**step)) ** 0.5 + 1e-7)
+    assert stepped(changed(small, values), 1.0, 1.0, -3.0) == ("Adam", pytest.approx(weight, rel=1e-4))
+
+
+def test_a_fit_with_sgd_learns_and_its_seed_counts(small, context):
+    params = changed(small, {**SGD, "train.epochs": 12, "train.patience": 12, "train.momentum": 0.9})
+    fitted = training.fit(params, context, seed=0)
+    assert fitted.best_metrics["val_accuracy"] > 0.9
+    assert fitted.weights_digest() == training.fit(params, context, seed=0).weights_digest()

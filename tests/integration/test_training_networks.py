@@ -237,3 +237,25 @@ def test_a_package_that_cannot_be_imported_is_found_without_running_it_and_refus
     with pytest.raises(TrainingError, match=r"importing own_broken\.net failed: (Name|Syntax)Error") as caught:
         built(default_params, "own_broken.net:build", tmp_path)
     assert "python -c 'import own_broken.net'" in caught.value.fix
+
+
+@pytest.mark.parametrize("batch_norm", [True, False])
+@pytest.mark.parametrize("kind", ["cnn", "resnet"])
+def test_a_convolution_has_a_bias_where_no_normalisation_takes_it_off_again(default_params, kind, batch_norm):
+    values = {"model.kind": kind, "model.batch_norm": batch_norm, "model.members": 1}
+    layers = build(changed(default_params, values), (8, 8, 1), 10).model._flatten_layers()
+    convolutions = [layer for layer in layers if type(layer).__name__ == "Conv2D"]
+    assert convolutions
+    assert {layer.use_bias for layer in convolutions} == {not batch_norm}
+
+
+def test_each_block_of_a_resnet_but_the_first_halves_the_map_once(default_params):
+    values = {"model.kind": "resnet", "model.depth": 2, "model.filters": (4, 4, 16), "model.members": 1}
+    layers = list(build(changed(default_params, values), (32, 32, 1), 10).model._flatten_layers())
+    convolutions = [layer for layer in layers if type(layer).__name__ == "Conv2D"]
+    strides = {layer.name.removeprefix("conv_"): layer.strides[0] for layer in convolutions}
+    assert {name for name, stride in strides.items() if stride == 2} == {"2_1_1", "2_1_around", "3_1_1", "3_1_around"}
+    assert set(strides.values()) == {1, 2}
+    assert [layer.output.shape[1:] for layer in layers if layer.name.startswith("add_")] == [
+        (32, 32, 4), (32, 32, 4), (16, 16, 4), (16, 16, 4), (8, 8, 16), (8, 8, 16),
+    ]  # fmt: skip

@@ -63,3 +63,19 @@ def test_random_bytes_are_an_array_of_their_own_length_or_an_error(content, tmp_
     path.write_bytes(content)
     with contextlib.suppress(DataError):
         assert idx.array(path, ndim=1).nbytes == len(content) - 8
+
+
+def test_the_four_files_of_a_data_set_are_its_two_parts(tmp_path):
+    rng = np.random.default_rng(0)
+    made = {}
+    for name, prefix, count in (("train", "train", 5), ("test", "t10k", 3)):
+        images, labels = rng.integers(0, 256, (count, 4, 6), np.uint8), rng.integers(0, 10, count, np.uint8)
+        (tmp_path / f"{prefix}-images-idx3-ubyte").write_bytes(encoded(images))
+        (tmp_path / f"{prefix}-labels-idx1-ubyte").write_bytes(encoded(labels))
+        made[name] = images, labels
+    parts = idx.read(tmp_path)
+    assert list(parts) == ["train", "test"]
+    for name, (images, labels) in made.items():
+        np.testing.assert_array_equal(parts[name].images, images[..., None])
+        np.testing.assert_array_equal(parts[name].labels, labels)
+        assert parts[name].labels.dtype == np.int64

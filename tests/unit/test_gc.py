@@ -59,3 +59,24 @@ def test_nothing_that_is_referred_to_ever_goes(made, referred, models, keep):
     assert not names(plan) & referred
     assert not {model for run in plan.runs for model, _ in run.models} & models
     assert all(run.experiment != "registry" and not run.is_running for run in plan.runs)
+
+
+def test_a_study_that_runs_keeps_its_trials():
+    study = stored(1, "digits/tuning", is_running=True)
+    trials = [stored(number, "digits/tuning", parent="r1") for number in (2, 3)]
+    assert names(planned([study, *trials], NOBODY, NOBODY, keep=0)) == set()
+
+
+def test_a_study_one_of_whose_trials_is_referred_to_stays_with_all_its_trials():
+    study = stored(1, "digits/tuning")
+    trials = [stored(number, "digits/tuning", parent="r1") for number in (2, 3)]
+    for referred, models in ((frozenset({"r2"}), NOBODY), (NOBODY, frozenset({"m2"}))):
+        plan = planned([study, *trials], referred, models, keep=0)
+        assert names(plan) == set()
+        assert plan.kept_runs == 1
+
+
+def test_a_trial_that_runs_stays_when_its_study_goes():
+    study = stored(1, "digits/tuning")
+    trials = [stored(2, "digits/tuning", parent="r1"), stored(3, "digits/tuning", parent="r1", is_running=True)]
+    assert names(planned([study, *trials], NOBODY, NOBODY, keep=0)) == {"r1", "r2"}

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 
 import pytest
 
@@ -230,3 +231,14 @@ def test_the_cache_folder_is_the_one_that_dvc_uses(tmp_path, config, expected):
     (tmp_path / ".dvc").mkdir()
     (tmp_path / ".dvc" / "config").write_text(config)
     assert DvcCache.of(tmp_path).folder == tmp_path / expected
+
+
+def test_the_wait_for_the_store_is_as_long_as_was_asked_for(paths):
+    began = time.monotonic()
+    with (
+        exclusive(paths.mlruns / "projection.lock"),
+        pytest.raises(TrackingError, match=r"another process has held the store for 0\.3 s"),
+        store.projection_lock(paths, timeout_s=0.3),
+    ):
+        pass
+    assert time.monotonic() - began >= 0.3

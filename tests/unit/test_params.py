@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 
 from glyphline import params as parameters
 from glyphline.errors import ParamsError
+from glyphline.params.error_messages import _entry_mistakes
 from glyphline.params.schema import Params
 from glyphline.params.tune import SpaceEntry
 from glyphline.params.yaml_reader import MAX_BYTES
@@ -543,3 +544,32 @@ def test_a_range_has_its_ends_in_order(one, other):
     if low < high:
         with pytest.raises(ValueError, match="is above"):
             SpaceEntry(low=high, high=low)
+
+
+@pytest.mark.parametrize("entry", ["{low: 16, high: 64, step: 24}", "{low: 24, high: 64, step: 40}"])
+def test_a_step_need_not_divide_the_low_end(refused, entry):
+    assert refused((BATCHES, entry), ("seed: 7", "seed: x")) == ['seed: must be a whole number (got "x")']
+
+
+def test_the_values_that_are_tried_of_a_range_are_its_ends_and_its_first_step():
+    assert SpaceEntry(low=16, high=64, step=24).extremes == (16, 40, 64)
+    assert SpaceEntry(choices=(1, 5, 3)).extremes == (1, 5, 3)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reached"), [(16, True), (40, True), (64, True), (88, True), (-8, True), (24, False), (48, False)]
+)
+def test_a_value_is_reached_in_whole_steps_from_the_low_end(wanted, reached):
+    assert SpaceEntry(low=16, high=64, step=24).reaches(wanted) == reached
+
+
+def test_an_end_of_a_range_that_breaks_a_rule_between_two_keys_is_a_mistake_of_the_range():
+    tree = YAML(typ="safe", pure=True).load(TEXT)
+    patience, epochs = tree["train"]["patience"], tree["train"]["epochs"]
+    assert list(_entry_mistakes(tree, "train.patience", {"low": 2, "high": epochs + 1})) == [
+        f"tune.space.train.patience: patience={epochs + 1} can never fire within epochs={epochs} (got {epochs + 1})"
+    ]
+    assert list(_entry_mistakes(tree, "train.patience", {"low": 2, "high": epochs})) == []
+    # Where the hand-set values break the rule already, it is not the range that is wrong.
+    tree["train"]["patience"] = epochs + 1
+    assert list(_entry_mistakes(tree, "train.epochs", {"low": patience, "high": epochs})) == []

@@ -105,3 +105,28 @@ def test_a_metric_that_one_of_them_does_not_have_is_shown_without_a_number(tmp_p
     assert "corruption_accuracy: 0.930000 registered, not defined rebuilt" in there.text()
     assert "corruption_accuracy: not defined registered, 0.930000 rebuilt" in back.text()
     assert back.verdict == result.CLOSE
+
+
+@pytest.mark.parametrize(
+    ("correct", "weights", "split", "verdict"),
+    [
+        (90, "w", "t", result.IDENTICAL),
+        (90, "v", "t", result.CLOSE),
+        (89, "w", "t", result.CLOSE),
+        (89, "v", "t", result.CLOSE),
+        # Equal weights do not excuse answers that are far off.
+        (40, "w", "t", result.DIFFERENT),
+        (40, "v", "t", result.DIFFERENT),
+        (90, "w", "u", result.DIFFERENT),
+    ],
+)
+def test_a_rebuilt_model_is_judged_by_weights_answers_and_split(tmp_path, correct, weights, split, verdict):
+    registered = evaluated(tmp_path / "registered", right_on(90, 100))
+    rebuilt = evaluated(
+        tmp_path / "rebuilt", right_on(correct, 100), weights_digest=weights * 64, test_digest=split * 64
+    )
+    files = [tmp_path / name / "predictions.npz" for name in ("registered", "rebuilt")]
+    found = result.compare(registered, files[0], rebuilt, files[1], training=training(weights * 64), notes=())
+    assert found.verdict == verdict
+    assert found.changed_classes == 90 - correct
+    assert found.probability_gap == pytest.approx(0.8 if correct < 90 else 0)

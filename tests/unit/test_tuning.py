@@ -1,5 +1,7 @@
 """The parts of the search that need no fit and no database."""
 
+import time
+
 import optuna
 import pytest
 from hypothesis import given
@@ -17,7 +19,7 @@ from glyphline.tuning.report import check_rechecked, check_usable, rows, tables
 from glyphline.tuning.space import Space
 from glyphline.tuning.study import pruner
 from glyphline.tuning.trial import TooLargeError, TrialSpec
-from glyphline.tuning.trial_runner import run_trial
+from glyphline.tuning.trial_runner import TrialResult, run_trial
 from glyphline.tuning.trial_scheduler import TrialScheduler
 from glyphline.tuning.trial_store import CLAIM, METRICS, REASON, SECONDS, TrialStore, seconds_spent
 from glyphline.tuning.watcher import Notifier
@@ -395,3 +397,54 @@ def test_nothing_is_pruned_while_the_learning_rate_warms_up(default_params, valu
     assert pruner(params)._n_warmup_steps == epochs
     halving = pruner(changed(params, {"tune.pruner": "halving"}))
     assert halving._min_resource == max(epochs, 1)
+
+
+def at_work(default_params, study, **values):
+    """A scheduler over a study, as one run of the stage has it."""
+    params = changed(default_params, {f"tune.{name}": value for name, value in values.items()})
+    plan = SearchPlan(params, Space(params))
+    notifier = Notifier(SilentWatcher(), plan.name)
+    return TrialScheduler(TrialStore(study), plan, LocalLease(), notifier, Interrupt(), lambda *_: None)
+
+
+COMPLETE = TrialResult("COMPLETE", {"val_loss": 0.5})
+
+
+def test_a_trial_keeps_its_metrics_and_how_long_it_took(default_params):
+    study = optuna.create_study()
+    first = at_work(default_params, study, trials=2)
+    began = time.time()
+    spec = first.next_trial()
+    time.sleep(0.05)
+    first.end(spec, COMPLETE)
+    assert study.trials[0].user_attrs[METRICS] == {"val_loss": 0.5}
+    assert 0.05 <= study.trials[0].user_attrs[SECONDS] <= time.time() - began + 0.001
+
+
+def test_a_search_that_goes_on_has_what_is_left_of_its_time(default_params):
+    study = optuna.create_study()
+    # An earlier run searched for 50 s.
+    attributes = {CLAIM: {"owner": "me", "attempt": 1, "began": 1000.0, "worker": ""}, SECONDS: 50.0}
+    study.add_trial(optuna.trial.create_trial(value=0.5, user_attrs=attributes))
+    assert at_work(default_params, study, trials=9, timeout_s=49.0).next_trial() is None
+    assert at_work(default_params, study, trials=9, timeout_s=50.0).next_trial() is None
+    again = at_work(default_params, study, trials=9, timeout_s=51.0)
+    assert not again.is_done()
+    assert again.next_trial().number == 1
+
+
+@pytest.mark.parametrize(("budget", "taken"), [(1, []), (2, [1]), (3, [1, 2])])
+def test_a_search_that_goes_on_has_what_is_left_of_its_trials(default_params, budget, taken):
+    study = optuna.create_study()
+    first = at_work(default_params, study, trials=1)
+    first.end(first.next_trial(), COMPLETE)
+    again = at_work(default_params, study, trials=budget)
+    assert again.is_done() == (not taken)
+    assert [spec.number for spec in iter(again.next_trial, None)] == taken
+
+
+def test_a_candidate_exactly_at_its_limit_has_failed_for_its_own_reason():
+    at_limit = [too_large(0, "the fit diverged") for _ in range(2)]
+    with pytest.raises(SearchError, match=r"2 times\): the fit diverged") as caught:
+        check_usable([*at_limit, too_large(1, "1,000 parameters")])
+    assert "tune.max_parameters" not in caught.value.fix

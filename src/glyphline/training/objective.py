@@ -8,7 +8,6 @@ from glyphline.training.schedule import schedule
 
 # Decay pulls towards zero what scales the inputs; a bias or the shift of a normalisation scales nothing.
 NOT_DECAYED = ["bias", "gamma", "beta"]
-FINITE_STEPS = "finite_steps"
 
 
 def loss(params: TrainParams, classes: int) -> Any:
@@ -40,36 +39,6 @@ def accuracy() -> Any:
         return ops.cast(ops.equal(wanted, ops.cast(ops.argmax(probs, axis=-1), "int32")), "float32")
 
     return keras.metrics.MeanMetricWrapper(right, name="accuracy")
-
-
-def finite_steps() -> Any:
-    """A Keras metric: the steps of the epoch before the first one whose logits are not all finite.
-
-    It tells the very step at which a fit diverged, however many steps one call of the compiled program takes.
-    """
-    keras = import_keras()
-    ops = keras.ops
-
-    class FiniteSteps(keras.metrics.Metric):  # type: ignore[name-defined, misc]
-        def __init__(self) -> None:
-            super().__init__(name=FINITE_STEPS)
-            # The mean over devices: a divergence reaches all of them with the next sum of gradients.
-            self.is_finite = self.add_variable((), "ones", name="is_finite", aggregation="mean")
-            self.steps = self.add_variable((), "zeros", name="steps", aggregation="mean")
-
-        def update_state(self, _labels: Any, logits: Any, sample_weight: Any = None) -> None:  # noqa: ARG002
-            self.is_finite.assign(self.is_finite * ops.cast(ops.all(ops.isfinite(logits)), "float32"))
-            self.steps.assign_add(self.is_finite)
-
-        def result(self) -> Any:
-            # A tensor: JAX takes no variable out of a compiled program.
-            return ops.convert_to_tensor(self.steps)
-
-        def reset_state(self) -> None:
-            self.is_finite.assign(1.0)
-            self.steps.assign(0.0)
-
-    return FiniteSteps()
 
 
 def optimizer(params: TrainParams, steps: int, variables: list[Any], *, scales_loss: bool) -> Any:

@@ -1,6 +1,5 @@
 """The network as Keras fits it: with its batches, augmentation and optimizer, and a state that can be saved."""
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,11 +10,12 @@ from glyphline.training.augment import augment
 from glyphline.training.batch_order import batches, generator_seed
 from glyphline.training.checkpoint import Arrays
 from glyphline.training.device import Device
+from glyphline.training.divergence import check_loss, finite_steps
 from glyphline.training.images import ImageSource
 from glyphline.training.keras_import import import_keras
 from glyphline.training.networks import Network
-from glyphline.training.objective import FINITE_STEPS, accuracy, finite_steps, loss, optimizer
-from glyphline.training.validation import Validation, divergence_error
+from glyphline.training.objective import accuracy, loss, optimizer
+from glyphline.training.validation import Validation
 
 # Between two calls Python has its turn, which on a busy machine is longer than a step; tracing the loop costs 0.15 s.
 STEPS_AT_ONCE = 32
@@ -122,12 +122,7 @@ class Trainer:
                 self.epoch = epoch
 
             def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
-                # A mean over the epoch's steps: once it is not finite it stays so.
-                metrics = logs or {}
-                if not math.isfinite(mean := float(metrics["loss"])):
-                    step = min(batch, round(float(metrics[FINITE_STEPS]))) + 1
-                    where = f"epoch {self.epoch + 1}, step {step}"
-                    raise divergence_error(f"{where}: loss {mean}, learning rate {self.rate():.3g}")
+                check_loss(self.epoch, batch, logs or {}, self.rate)
 
             def on_epoch_end(self, _epoch: int, logs: Mapping[str, float] | None = None) -> None:
                 metrics = logs or {}

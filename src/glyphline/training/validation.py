@@ -1,13 +1,12 @@
 """After each epoch: validate, keep the best weights, call the hook, and stop early."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from glyphline.errors import TrainingError
 from glyphline.training.checkpoint import Arrays, FitState
+from glyphline.training.divergence import check_val_loss
 from glyphline.training.prediction import probabilities
 from glyphline.values import EpochHook, Labels, Probs, Split
 
@@ -70,10 +69,7 @@ class Validation:
             "learning_rate": learning_rate,
         }
         epoch = len(self.history)
-        if not math.isfinite(metrics["val_loss"]):
-            raise divergence_error(
-                f"epoch {epoch + 1}: val_loss {metrics['val_loss']}, learning rate {learning_rate:.3g}"
-            )
+        check_val_loss(epoch, metrics["val_loss"], learning_rate)
         self.history.append(metrics)
         if epoch == 0 or metrics["val_loss"] < self.history[self.best_epoch]["val_loss"]:
             self.best_epoch = epoch
@@ -87,11 +83,6 @@ class Validation:
         if self._hook is not None:
             for epoch, metrics in enumerate(self.history):
                 self._hook(epoch, metrics)
-
-
-def divergence_error(where: str) -> TrainingError:
-    """The error of a fit whose loss is no finite number."""
-    return TrainingError(f"the fit diverged at {where}", fix="lower train.learning_rate or raise train.warmup")
 
 
 def cross_entropy(probs: Probs, labels: Labels, label_smoothing: float = 0.0) -> float:

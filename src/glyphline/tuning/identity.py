@@ -1,19 +1,23 @@
-"""Which study a search belongs to, and the random streams of its trials."""
+"""Which study a search belongs to, when a study is refused as another one, and the random streams of its trials."""
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from optuna.study import Study, StudyDirection
 
 from glyphline import training
+from glyphline.errors import SearchError
 from glyphline.params import Params
 from glyphline.training.fit import WITHOUT_EFFECT
 from glyphline.tuning.space import KIND
 from glyphline.values import flatten
 
+IDENTITY = "identity"
+SHOWN_DIFFERENCES = 6
 # The fields that change a trial or how its values are drawn; the others say when to stop, where to run, and what to do
 # with the best.
 _TUNE_FIELDS = {
@@ -55,10 +59,35 @@ def study_name(params: Params, identity: Mapping[str, Any]) -> str:
     return f"{params.data.dataset}-{digest[:12]}"
 
 
-def differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
-    """Each key whose values differ, as `train.batch_size 32 there, 64 now`."""
-    keys = [key for key in {**theirs, **ours} if theirs.get(key) != ours.get(key)]
-    return [f"{key} {_short(theirs.get(key))} there, {_short(ours.get(key))} now" for key in keys]
+def check_is_ours(study: Study, objectives: Sequence[str], identity: Mapping[str, Any]) -> None:
+    """Refuse a study whose trials were made from something else.
+
+    Args:
+        study: as the storage has it.
+        objectives: names of the metrics that are minimised.
+        identity: dotted key -> value of all that the trials of this search depend on.
+
+    Raises:
+        SearchError: the identities differ, or another program made the study.
+    """
+    name, stored = study.study_name, study.user_attrs.get(IDENTITY)
+    if stored is None:
+        if set(study.directions) != {StudyDirection.MINIMIZE} or study.get_trials(deepcopy=False):
+            raise SearchError(
+                f"the study {name} was made by another program",
+                fix="give tune.study another name, or null for a name of its own; that study is not changed",
+            )
+    elif changes := differences(stored, identity):
+        more = f"; and {len(changes) - SHOWN_DIFFERENCES} more" if len(changes) > SHOWN_DIFFERENCES else ""
+        raise SearchError(
+            f"the trials of study {name} were made from something else: {'; '.join(changes[:SHOWN_DIFFERENCES])}{more}",
+            fix="give tune.study another name for a new study, or null for a name of its own; the old study stays",
+        )
+    if len(study.directions) != len(objectives):
+        raise SearchError(
+            f"the study {name} has {len(study.directions)} objectives, and tune.objectives {len(objectives)}",
+            fix="give tune.study another name, or null for a name of its own",
+        )
 
 
 def trial_seed(seed: int, number: int) -> int:
@@ -102,6 +131,12 @@ def code_digest(params: Params, project: Path | None = None) -> str:
     for kind in _kinds(params):
         digest.update(training.code_digest(kind, project).encode())
     return digest.hexdigest()
+
+
+def differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
+    """Each key whose values differ, as `train.batch_size 32 there, 64 now`."""
+    keys = [key for key in {**theirs, **ours} if theirs.get(key) != ours.get(key)]
+    return [f"{key} {_short(theirs.get(key))} there, {_short(ours.get(key))} now" for key in keys]
 
 
 def _kinds(params: Params) -> Iterable[str]:

@@ -15,6 +15,7 @@ from glyphline.params import Params
 from glyphline.tuning import process_lease, study
 from glyphline.tuning.figures import draw
 from glyphline.tuning.finalists import finalists, pareto_front, recheck_results
+from glyphline.tuning.identity import IDENTITY
 from glyphline.tuning.interrupt import handled_signals
 from glyphline.tuning.launchers import Launcher, WorkerSetup, choose_launcher
 from glyphline.tuning.plan import RecheckPlan, SearchPlan, TrialPlan
@@ -150,7 +151,7 @@ class _SearchRun:
                 f"tune.warm_start={name}, and there is no study of that name",
                 fix=f"choose one of {', '.join(known[-5:])}" if known else "set it to null; there are no studies yet",
             ) from None
-        if study.IDENTITY not in earlier.user_attrs:
+        if IDENTITY not in earlier.user_attrs:
             raise SearchError(
                 f"tune.warm_start={name}, and that study was made by another program",
                 fix="choose one that `glyphline study` shows with its search, or set it to null",

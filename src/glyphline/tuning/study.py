@@ -9,17 +9,14 @@ import optuna
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.storages import RDBStorage
-from optuna.study import StudyDirection
 
-from glyphline.errors import SearchError
 from glyphline.params import Params
 from glyphline.params.tune import TuneParams
-from glyphline.tuning.identity import differences, sampler_seed
+from glyphline.tuning.identity import IDENTITY, check_is_ours, sampler_seed
 from glyphline.tuning.space import Space
 
-IDENTITY, SETTINGS = "identity", "settings"
+SETTINGS = "settings"
 REDUCTION_FACTOR, HALVES = 3, 2
-SHOWN_DIFFERENCES = 6
 PRUNERS: dict[str, type[BasePruner]] = {
     "median": MedianPruner,
     "halving": SuccessiveHalvingPruner,
@@ -54,32 +51,11 @@ def open_study(
     study = optuna.create_study(
         study_name=name, storage=storage, directions=["minimize"] * len(objectives), pruner=pruner, load_if_exists=True
     )
-    _check_is_ours(study, objectives, identity)
+    check_is_ours(study, objectives, identity)
     if IDENTITY not in study.user_attrs:
         study.set_user_attr(SETTINGS, dict(settings))
         study.set_user_attr(IDENTITY, dict(identity))
     return study
-
-
-def _check_is_ours(study: optuna.Study, objectives: Sequence[str], identity: Mapping[str, Any]) -> None:
-    name, stored = study.study_name, study.user_attrs.get(IDENTITY)
-    if stored is None:
-        if set(study.directions) != {StudyDirection.MINIMIZE} or study.get_trials(deepcopy=False):
-            raise SearchError(
-                f"the study {name} was made by another program",
-                fix="give tune.study another name, or null for a name of its own; that study is not changed",
-            )
-    elif changes := differences(stored, identity):
-        more = f"; and {len(changes) - SHOWN_DIFFERENCES} more" if len(changes) > SHOWN_DIFFERENCES else ""
-        raise SearchError(
-            f"the trials of study {name} were made from something else: {'; '.join(changes[:SHOWN_DIFFERENCES])}{more}",
-            fix="give tune.study another name for a new study, or null for a name of its own; the old study stays",
-        )
-    if len(study.directions) != len(objectives):
-        raise SearchError(
-            f"the study {name} has {len(study.directions)} objectives, and tune.objectives {len(objectives)}",
-            fix="give tune.study another name, or null for a name of its own",
-        )
 
 
 def first_trials(study: optuna.Study, count: int) -> optuna.Study:

@@ -32,7 +32,7 @@ soak: $(STAMP)  ## hundreds of kill -9 of a search, and the registry under 32 pr
 	@pytest -q -s tests/soak
 	@GLYPHLINE_SOAK=32x20 pytest tests/integration/test_contention.py tests/integration/test_registry_machine.py
 
-mutants: $(STAMP)  ## which random changes of the code no test notices: SEED=1 COUNT=60 STEP=all JOBS=1; hours, goes on where it was
+mutants: $(STAMP)  ## which random changes of the code no test notices, SEED=1 COUNT=60 STEP=all JOBS=1; hours, can be interrupted
 	@python -m tests.mutants --seed $(or $(SEED),1) --count $(or $(COUNT),60) --step $(or $(STEP),all) --jobs $(or $(JOBS),1)
 
 lint: $(STAMP)  ## lint, types and layers

@@ -106,10 +106,15 @@ def judge(mutant: Mutant, tree: Path, step: str, limit_s: float) -> Killers:
     return killers
 
 
+def equivalent() -> dict[str, str]:
+    """Key of a mutant that changes nothing -> the reason."""
+    entries = tomllib.loads((Path(__file__).parent / "equivalent.toml").read_text(encoding="utf-8"))["mutants"]
+    return {entry["key"]: entry["reason"] for entry in entries}
+
+
 def report(chosen: list[Mutant], results: dict[str, Killers]) -> str:
     """The scores and a table of survivors."""
-    entries = tomllib.loads((Path(__file__).parent / "equivalent.toml").read_text(encoding="utf-8"))["mutants"]
-    reasons = {entry["key"]: entry["reason"] for entry in entries}
+    reasons = equivalent()
     done = [mutant for mutant in chosen if mutant.key in results]
     quick = sum(bool(results[mutant.key].get("quick")) for mutant in done)
     lived = sorted((m for m in done if not any(results[m.key].values())), key=lambda m: (m.path, m.line))
@@ -149,6 +154,9 @@ def main() -> None:
     paths = [path for path in sorted(SRC.rglob("*.py")) if options.only in str(path.relative_to(SRC))]
     # The same change of two equal lines of a function counts once.
     sites = list({mutant.key: mutant for path in paths for mutant in mutants(path, module_of(path))}.values())
+    if not options.only:
+        for key in equivalent().keys() - {mutant.key for mutant in sites}:
+            print(f"equivalent.toml names what is no mutant any more: {key}", flush=True)
     chosen = random.Random(options.seed).sample(sites, min(options.count, len(sites)))
     RESULTS.mkdir(parents=True, exist_ok=True)
     # Results hold for one state of the source. Other tests may kill what lived; what was killed stays so.

@@ -63,7 +63,7 @@ def small_idx(mirror):
     """A data set of 40 and 10 images in four IDX files, published nowhere; the archives lie in the mirror."""
     published, arrays = [], {}
     for part, count in (("train", 40), ("test", 10)):
-        images, labels = idx.PARTS[part]
+        images, labels = idx.FILES[part]
         arrays[images], arrays[labels] = made(count, (28, 28))
     (mirror / "small").mkdir(parents=True)
     for name, array in arrays.items():
@@ -78,7 +78,7 @@ def small_idx(mirror):
 
 def test_four_idx_files_of_a_mirror_become_splits_and_keep_their_test_part(default_params, paths, tmp_path):
     entry, arrays = small_idx(tmp_path / "mirror")
-    with files.whole_folder(paths.raw) as folder:
+    with files.atomic_folder(paths.raw) as folder:
         found = download.fetch(entry, folder, mirror=tmp_path / "mirror", partials=paths.partials, timeout_s=5)
         fields = {name: getattr(entry, name) for name in ("licence", "citation", "reader", "counts", "classes")}
         records.write(folder / raw.MANIFEST, RawManifest(dataset=entry.name, files=found, **fields))

@@ -448,3 +448,13 @@ def test_a_candidate_exactly_at_its_limit_has_failed_for_its_own_reason():
     with pytest.raises(SearchError, match=r"2 times\): the fit diverged") as caught:
         check_usable([*at_limit, too_large(1, "1,000 parameters")])
     assert "tune.max_parameters" not in caught.value.fix
+
+
+def test_a_trial_keeps_how_far_it_is_from_a_limit(default_params):
+    study = optuna.create_study()
+    scheduler = at_work(default_params, study, trials=1)
+    result = TrialResult("PRUNED", {}, reason="too many", constraint="tune.max_parameters", surplus=0.5)
+    scheduler.end(scheduler.next_trial(), result)
+    (trial,) = study.trials
+    assert trial.constraints == {"tune.max_parameters": 0.5}
+    assert (trial.state.name, trial.user_attrs[REASON]) == ("PRUNED", "too many")

@@ -16,7 +16,7 @@ import psutil
 import measurement
 from glyphline import data, journal, training
 from glyphline import params as parameters
-from glyphline.mlflow_sync import projector_process
+from glyphline.mlflow_sync import projector_launch
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.training.keras_import import import_keras
@@ -60,7 +60,7 @@ def _hook(params: Params, paths: Paths, *, tracked: bool) -> Iterator[EpochHook 
     if not tracked:
         yield None
         return
-    with journal.record(params, paths, stage="train", launch=projector_process.start) as recorder:
+    with journal.record(params, paths, stage="train", launch=projector_launch.start) as recorder:
         run = recorder.start(experiment=params.data.dataset)
         run.params(params.flat())
         yield lambda epoch, metrics: run.metrics(metrics, step=epoch)

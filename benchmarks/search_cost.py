@@ -23,7 +23,7 @@ import numpy as np
 
 from glyphline import journal, params, training, tuning
 from glyphline.journal.trial_runs import TrialRuns
-from glyphline.mlflow_sync.projector_process import ProjectorHandle
+from glyphline.mlflow_sync.projector_launch import ProjectorHandle
 from glyphline.params import Params, overlay
 from glyphline.paths import Paths
 from glyphline.tuning.trial import fit_candidate

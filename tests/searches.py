@@ -16,7 +16,7 @@ from glyphline import journal, tuning
 from glyphline import params as parameters
 from glyphline.journal import journal_file
 from glyphline.journal.trial_runs import TrialRuns
-from glyphline.mlflow_sync.projector_process import ProjectorHandle
+from glyphline.mlflow_sync.projector_launch import ProjectorHandle
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.tuning.report import SearchResult

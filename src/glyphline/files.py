@@ -23,7 +23,7 @@ def sha256(path: Path) -> str:
 
 @contextmanager
 def atomic_file(target: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `target`; rename it to `target` when the block ends without an error.
+    """Yield a temporary path in the folder of `target`; rename it to `target` when the block ends without an error.
 
     The temporary file keeps the suffix of `target`, because writers such as `np.save` add their own to a name
     that lacks it.
@@ -70,7 +70,7 @@ def write_bytes(target: Path, content: bytes) -> None:
 
 @contextmanager
 def atomic_folder(target: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `target`; replace `target` by it when the block ends without an error."""
+    """Yield an empty folder in the folder of `target`; replace `target` by it when the block ends without an error."""
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
     try:

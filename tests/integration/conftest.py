@@ -13,7 +13,7 @@ from glyphline.journal import run_files
 from glyphline.mlflow_client import StoreUri
 from glyphline.mlflow_sync import store
 from glyphline.mlflow_sync.dvc_cache import DvcCache
-from glyphline.mlflow_sync.projector_process import ProjectorHandle
+from glyphline.mlflow_sync.projector_launch import ProjectorHandle
 from glyphline.paths import Paths
 from glyphline.values import Split
 from tests.conftest import made_split

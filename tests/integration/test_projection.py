@@ -21,7 +21,7 @@ from glyphline.errors import TrackingError
 from glyphline.journal import journal_file
 from glyphline.journal.run_events import MetricsLogged, RunEnded, RunStarted
 from glyphline.mlflow_client import StoreUri
-from glyphline.mlflow_sync import projector, projector_process, store
+from glyphline.mlflow_sync import projector, projector_launch, store
 from glyphline.mlflow_sync.file_locator import FileLocator
 from tests import calls
 from tests.conftest import ROOT, environment
@@ -171,7 +171,7 @@ import os, sys
 from pathlib import Path
 from glyphline import journal, params
 from glyphline.paths import Paths
-from glyphline.mlflow_sync.projector_process import ProjectorHandle
+from glyphline.mlflow_sync.projector_launch import ProjectorHandle
 work = Path(sys.argv[1])
 chosen = params.read(Path(sys.argv[2]))
 with journal.record(chosen, Paths(work, work), stage="train", launch=lambda *_: ProjectorHandle()) as recorder:
@@ -238,12 +238,12 @@ def test_what_mlflow_would_refuse_is_cut_or_cleaned(default_params, project, run
 
 
 def test_a_stage_that_is_told_so_starts_no_projector(default_params, project, monkeypatch):
-    from glyphline.mlflow_sync import projector_process
+    from glyphline.mlflow_sync import projector_launch
 
-    monkeypatch.setenv(projector_process.JOB_VARIABLE, projector_process.NO_PROJECTOR)
+    monkeypatch.setenv(projector_launch.JOB_VARIABLE, projector_launch.NO_PROJECTOR)
     with (
         calls.noted("subprocess.Popen", "os.posix_spawn", "os.fork") as noted,
-        journal.record(default_params, project, stage="train", environ={}, launch=projector_process.start) as recorder,
+        journal.record(default_params, project, stage="train", environ={}, launch=projector_launch.start) as recorder,
     ):
         recorder.start("shapes").metrics({"val_loss": 0.5})
     assert not [call for call in noted if "projector" in str(call)]
@@ -320,7 +320,7 @@ def test_a_projector_tells_of_a_deleted_experiment_and_ends(default_params, proj
     opened.client.delete_experiment(opened.experiment("shapes"))
     record_model(default_params, project, train_split)
     warnings = []
-    job = projector_process.ProjectorJob(
+    job = projector_launch.ProjectorJob(
         "train", str(project.work), str(project.home), opened.uri.text, timeout_s=5.0, warning_handle=-1
     )
     warning_pipe = SimpleNamespace(send=warnings.append)
@@ -389,7 +389,7 @@ def test_ten_trials_of_twenty_epochs_are_replayed_in_one_pass(default_params, pr
 
 
 def test_the_projector_shows_a_run_while_the_stage_works_and_its_end_afterwards(default_params, project):
-    with journal.record(default_params, project, stage="train", environ={}, launch=projector_process.start) as recorder:
+    with journal.record(default_params, project, stage="train", environ={}, launch=projector_launch.start) as recorder:
         run = recorder.start("shapes")
         run.metrics({"val_loss": 1.0}, step=0)
         wait_for_status(project, "RUNNING")
@@ -407,11 +407,11 @@ def test_nobody_who_reads_the_output_of_a_stage_waits_for_its_projector(project)
 import sys
 from pathlib import Path
 from glyphline import journal, params
-from glyphline.mlflow_sync import projector_process
+from glyphline.mlflow_sync import projector_launch
 from glyphline.paths import Paths
 work = Path(sys.argv[1])
 chosen = params.read(Path(sys.argv[2]))
-with journal.record(chosen, Paths(work, work), stage="train", launch=projector_process.start) as recorder:
+with journal.record(chosen, Paths(work, work), stage="train", launch=projector_launch.start) as recorder:
     recorder.start("shapes")
 """
     done = python(script, str(project.work), str(ROOT / "params.yaml"))
@@ -426,11 +426,11 @@ def test_ctrl_c_in_the_terminal_ends_the_stage_and_its_projector_still_sends_the
 import sys, time
 from pathlib import Path
 from glyphline import journal, params
-from glyphline.mlflow_sync import projector_process
+from glyphline.mlflow_sync import projector_launch
 from glyphline.paths import Paths
 work = Path(sys.argv[1])
 chosen = params.read(Path(sys.argv[2]))
-with journal.record(chosen, Paths(work, work), stage="train", launch=projector_process.start) as recorder:
+with journal.record(chosen, Paths(work, work), stage="train", launch=projector_launch.start) as recorder:
     recorder.start("shapes").metrics({"val_loss": 1.0})
     print("ready", flush=True)
     time.sleep(60)

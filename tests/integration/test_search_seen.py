@@ -11,7 +11,7 @@ from glyphline.commands import study
 from glyphline.errors import SearchError
 from glyphline.paths import Paths
 from glyphline.tuning.overview import study_names, study_overview
-from glyphline.tuning.progress import trial_progress
+from glyphline.tuning.trial_progress import trial_progress
 from tests.searches import IDENTITY, STUDY, Watched, bowl, light, nothing, run
 
 

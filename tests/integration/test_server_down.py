@@ -10,7 +10,7 @@ import pytest
 from glyphline import journal, mlflow_sync
 from glyphline.errors import TrackingError
 from glyphline.journal import journal_file
-from glyphline.mlflow_sync import projector_process
+from glyphline.mlflow_sync import projector_launch
 from glyphline.params import overlay
 from tests import calls, servers
 from tests.integration.conftest import of_ours, record_evaluation, record_model, rows
@@ -41,7 +41,7 @@ def test_the_stage_loses_nothing_and_waits_for_nobody_and_says_so_once(params, p
     with (
         calls.noted(calls.CONNECT) as connects,
         caplog.at_level(logging.WARNING, logger="glyphline"),
-        journal.record(params, project, stage="train", environ={}, launch=projector_process.start) as recorder,
+        journal.record(params, project, stage="train", environ={}, launch=projector_launch.start) as recorder,
     ):
         run = recorder.start("shapes")
         # The stage works on; the projector has found out long before its end.

@@ -131,7 +131,7 @@ import sys
 from pathlib import Path
 from glyphline import journal, params
 from glyphline.paths import Paths
-from glyphline.mlflow_sync.projector_process import ProjectorHandle
+from glyphline.mlflow_sync.projector_launch import ProjectorHandle
 paths = Paths.find(Path.cwd())
 chosen = params.read(paths.params)
 with journal.record(chosen, paths, stage="train", launch=lambda *_: ProjectorHandle()) as recorder:

@@ -99,7 +99,7 @@ def test_another_module_than_keras_is_refused(folder, content):
 @pytest.mark.parametrize(
     ("name", "content", "kind"),
     [
-        ("notes.txt", b"hello", "a file that no model of ours has"),
+        ("notes.txt", b"hello", "a file that does not belong to a model"),
         ("data/model.pkl", b"hello", "a pickle"),
         ("data/weights", b"\x80\x04K\x01.", "a pickle"),
         ("data/weights", b"cos\nsystem\n", "a pickle"),

@@ -14,7 +14,7 @@ from glyphline import journal
 from glyphline.errors import ArtifactError
 from glyphline.journal import journal_file, run_events
 from glyphline.journal.trial_runs import TrialRuns
-from glyphline.mlflow_sync.projector_process import ProjectorHandle
+from glyphline.mlflow_sync.projector_launch import ProjectorHandle
 from glyphline.paths import Paths
 from tests.conftest import environment, made_split
 

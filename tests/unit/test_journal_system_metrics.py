@@ -5,7 +5,7 @@ import threading
 from glyphline import journal
 from glyphline.journal import journal_file, run_events
 from glyphline.journal.system_metrics import SystemMetricsSampler, machine_reader
-from glyphline.mlflow_sync.projector_process import ProjectorHandle
+from glyphline.mlflow_sync.projector_launch import ProjectorHandle
 from glyphline.paths import Paths
 
 

@@ -10,7 +10,7 @@ from glyphline.errors import TrackingError
 from glyphline.files import exclusive
 from glyphline.journal import run_files
 from glyphline.mlflow_client import StoreUri, store_uri
-from glyphline.mlflow_sync import projector_process, store, ui_server
+from glyphline.mlflow_sync import projector_launch, store, ui_server
 from glyphline.mlflow_sync.dvc_cache import DvcCache
 from glyphline.mlflow_sync.file_locator import FileLocator
 from glyphline.params import overlay
@@ -96,7 +96,7 @@ def test_a_sign_in_a_password_does_not_hide_the_host(sign):
 
 def test_a_stage_works_on_when_the_store_has_no_readable_uri(default_params, paths, caplog):
     unreadable = overlay(default_params, {"tracking.uri": "http://localhost:99999"})
-    assert projector_process.start(unreadable, paths, "train").warning() is None
+    assert projector_launch.start(unreadable, paths, "train").warning() is None
     (warning,) = [entry.getMessage() for entry in caplog.records]
     assert len(warning.splitlines()) == 2
     assert "cannot be read" in warning

@@ -22,10 +22,10 @@ def _command(name: str, summary: str) -> click.Command:
     @click.command(name, help=summary)
     def stage() -> None:
         from glyphline import stage_times
-        from glyphline.mlflow_sync import projector_process
+        from glyphline.mlflow_sync import projector_launch
 
         values, paths = project.opened()
-        launch = (projector_process.start,) if name in RECORDING else ()
+        launch = (projector_launch.start,) if name in RECORDING else ()
         with stage_times.measured(paths.stage_times, name):
             importlib.import_module(f"glyphline.stages.{name}").run(values, paths, *launch)
 

@@ -34,7 +34,7 @@ def failures(scores: Evaluation) -> str:
     with_f1 = [score for score in scores.classes if score.f1 is not None]
     worst = sorted(with_f1, key=lambda score: score.f1 or 0.0)[:MOST_CLASSES]
     text = (
-        f"Worst class: `{plain(scores.worst_class)}`, {scores.worst_class_recall:.4f} of its images found;"
+        f"Worst class: `{plain(scores.worst_class)}`, recall {scores.worst_class_recall:.4f},"
         f" {scores.class_gap:.4f} less than the best.\n\n"
     )
     text += table(("class, worst first", "F1", "precision", "recall", "images"), map(_class_row, worst))

@@ -1,4 +1,4 @@
-"""The beginning of a run as its journal has it: its name, how long it took, where it comes from."""
+"""Which run a journal began: its name, how long it took, and the lineage it started from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from glyphline.journal.run_events import LineageLogged, RunEnded
 
 @dataclass(frozen=True, slots=True)
 class RunOrigin:
-    """The beginning of a run.
+    """A run as the journal that began it describes it.
 
     Attributes:
         key: of the run.

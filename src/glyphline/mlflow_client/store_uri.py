@@ -73,10 +73,10 @@ class StoreUri:
         return Path(match["path"]) if match else None
 
     def reach(self, timeout_s: float) -> None:
-        """Connect to the store's host and hang up; costs milliseconds and no import.
+        """Open a connection to the store's host and close it; costs milliseconds and no import.
 
         Raises:
-            StoreFailedError: nobody answers there.
+            StoreFailedError: the host does not answer.
         """
         if not self.host or not self.port or _is_proxied(self.scheme, self.host):
             return

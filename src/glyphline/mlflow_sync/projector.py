@@ -1,7 +1,7 @@
 """The projector: a process of its own that follows a growing journal and shows it in MLflow.
 
 It works at low priority, outlives the stage by what is left to send, and never makes the stage wait.
-`projector_process.start` starts it: the journal is its standard input, the rest is in one environment variable.
+`projector_launch.start` starts it: the journal is its standard input, the rest is in one environment variable.
 """
 
 import json
@@ -18,7 +18,7 @@ from glyphline.journal.sampling_interval import sampling_interval_s
 from glyphline.mlflow_client import StoreUri
 from glyphline.mlflow_sync import journal_sources, store
 from glyphline.mlflow_sync.file_locator import FileLocator
-from glyphline.mlflow_sync.projector_process import JOB_VARIABLE, ProjectorJob
+from glyphline.mlflow_sync.projector_launch import JOB_VARIABLE, ProjectorJob
 
 log = logging.getLogger("glyphline.mlflow_sync.projector")
 

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any
 from glyphline.errors import RegistryError
 from glyphline.registry import alias_reconciliation
 from glyphline.registry import state as states
+from glyphline.registry.actor import actor
 from glyphline.registry.alias_reconciliation import TAKEOVER, LocalWriter, RegistrySnapshot
 from glyphline.registry.log_events import AliasChangedByHand, AliasRestored, LogEvent
-from glyphline.registry.machine_lock import actor
 from glyphline.registry.registered_model import RegisteredModel
 from glyphline.registry.state import MANAGED, PREVIOUS, RegistryState
 

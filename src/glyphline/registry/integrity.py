@@ -35,14 +35,14 @@ def digests(folder: Path) -> dict[str, str]:
     Raises:
         ArtifactError: something there is no plain file.
     """
-    found = {}
+    digests = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             raise ArtifactError(f"{name} of the model is no plain file", fix=FIX)
         if path.is_file() and name != SIGNATURE:
-            found[name] = files.sha256(path)
-    return found
+            digests[name] = files.sha256(path)
+    return digests
 
 
 def verify(folder: Path, recorded: Mapping[str, str], what: str) -> None:
@@ -73,7 +73,7 @@ def check(folder: Path, what: str) -> None:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_file() and name not in KNOWN:
-            kind = "a pickle" if _is_pickle(path) else "a file that no model of ours has"
+            kind = "a pickle" if _is_pickle(path) else "a file that does not belong to a model"
             raise ArtifactError(f"{what} holds {name}, {kind}", fix=FIX)
     for reason in _description_faults(folder):
         raise ArtifactError(f"{what} is refused: {reason}", fix=FIX)
@@ -100,7 +100,7 @@ def fetched(uri: str, source: str) -> Iterator[Path]:
 
     with tempfile.TemporaryDirectory(prefix="glyphline-model-") as name:
         try:
-            found = Path(download_artifacts(artifact_uri=source, dst_path=name, tracking_uri=uri))
+            folder = Path(download_artifacts(artifact_uri=source, dst_path=name, tracking_uri=uri))
         except (MlflowException, OSError) as error:
             reason = mlflow_client.reason(error, characters=200)
             if mlflow_client.failure(error) is Failure.NO_ANSWER:
@@ -109,10 +109,10 @@ def fetched(uri: str, source: str) -> Iterator[Path]:
                     fix="start it; then run the same command again",
                 ) from None
             raise ArtifactError(f"the files of the model are not where the registry says: {reason}", fix=FIX) from None
-        note = found / NOTE_OF_MLFLOW
+        note = folder / NOTE_OF_MLFLOW
         if note.is_file() and not note.is_symlink():
             note.unlink()
-        yield found
+        yield folder
 
 
 def _description_faults(folder: Path) -> Iterator[str]:

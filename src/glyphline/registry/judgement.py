@@ -39,7 +39,7 @@ class GateRequest:
     is_manual: bool = False
 
 
-def judge(request: GateRequest, runs: RunArtifacts, state: RegistryState) -> LogEvent | None:
+def judge(request: GateRequest, artifacts: RunArtifacts, state: RegistryState) -> LogEvent | None:
     """The entry about a version in a state; None when the log says exactly that already."""
     version, evaluation = request.version, request.artifacts.evaluation
     known = state.judgement(version)
@@ -47,7 +47,7 @@ def judge(request: GateRequest, runs: RunArtifacts, state: RegistryState) -> Log
     # Once a version is champion, what counts is whether there was a champion when it won.
     is_unset = known is not None and known.vacant if state.last_champion == version else state.champion is None
     is_unset = is_unset and opponent is not None
-    champion = None if opponent is None else runs.compare(opponent, state, request.artifacts)
+    champion = None if opponent is None else artifacts.compare(opponent, state, request.artifacts)
     champion = champion and replace(champion, is_current=not is_unset)
     pair = (evaluation.weights_digest, (champion and champion.weights_digest) or "")
     number = state.comparison_number(evaluation.test_digest, pair)

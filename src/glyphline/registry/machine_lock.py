@@ -1,7 +1,5 @@
-"""The lock that lets one process of a machine at a time write to a log, and the name of the person who does."""
+"""The lock that lets one process of a machine at a time write to a log."""
 
-import getpass
-import socket
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -9,15 +7,6 @@ from pathlib import Path
 
 from glyphline import files
 from glyphline.errors import ReadOnlyError
-
-
-def actor() -> str:
-    """The person and the machine, for the history."""
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):
-        name = "unknown"
-    return f"{name}@{socket.gethostname()}"[:100]
 
 
 @contextmanager

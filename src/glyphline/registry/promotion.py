@@ -72,13 +72,13 @@ def promote(
         _check_signature(version, fault, params)
         _assign(session, AliasAssigned(alias=alias, version=version, forced=False, reason=_one_line(reason)))
         return PromotionResult(session.location.name, alias, version, before, _one_line(reason) or "as asked for")
-    artifacts = session.runs.of_version(judged)
+    artifacts = session.artifacts.of_version(judged)
     extra_rules = signing.rule(fault, required=params.require_signature)
     request = GateRequest(version, judged.run_id, artifacts, judged.files, params, extra_rules, is_manual=True)
-    _, after = session.updater.commit(lambda state: judge(request, session.runs, state))
+    _, after = session.updater.commit(lambda state: judge(request, session.artifacts, state))
     latest = after.judgement(version)
     assert latest is not None
-    labels.write(session.model, latest, after, session.runs.card(latest.run_id))
+    labels.write(session.model, latest, after, session.artifacts.card(latest.run_id))
     if not latest.promoted and after.champion != version:
         raise RegistryError(
             f"version {version} is not promoted: {'; '.join(latest.reasons)}",

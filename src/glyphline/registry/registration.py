@@ -114,7 +114,7 @@ def register_run(
 
         def decide(state: RegistryState) -> LogEvent | None:
             _check_files(version, files, state)
-            return judge(request, session.runs, state)
+            return judge(request, session.artifacts, state)
 
         _, state = session.updater.commit(decide)
         return _labelled_decision(session, run, version, state)

@@ -66,7 +66,7 @@ class RunArtifacts:
     client: Any
     rescore: Rescore | None = None
     _folder: tempfile.TemporaryDirectory[str] = field(
-        default_factory=lambda: tempfile.TemporaryDirectory(prefix="glyphline-evidence-")
+        default_factory=lambda: tempfile.TemporaryDirectory(prefix="glyphline-run-artifacts-")
     )
     _artifact_uris: dict[str, dict[str, str]] = field(default_factory=dict)
     _comparisons: dict[tuple[str, str], Disagreements | str] = field(default_factory=dict)

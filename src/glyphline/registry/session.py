@@ -30,14 +30,14 @@ class Session:
         location: which model, where.
         model: its versions and aliases.
         updater: changes its log and its aliases.
-        runs: the files of the runs that made its versions.
+        artifacts: the files of the runs that made its versions.
         is_new: no version named a log when it was opened, so that others may have begun one at the same moment.
     """
 
     location: RegistryLocation
     model: RegisteredModel
     updater: AliasUpdater
-    runs: RunArtifacts
+    artifacts: RunArtifacts
     is_new: bool = False
 
     def reconcile(self) -> RegistryView:
@@ -48,7 +48,7 @@ class Session:
             if isinstance(judged, VersionJudged):
                 # The process that judged it a moment ago is about to write them.
                 if tags.get(labels.ENTRY_TAG) != str(judged.seq) and not self.updater.is_recent(judged):
-                    labels.write(self.model, judged, view.state, self.runs.card(judged.run_id))
+                    labels.write(self.model, judged, view.state, self.artifacts.card(judged.run_id))
             elif judged is not None and tags.get(labels.VERDICT_TAG) != labels.NEVER:
                 self.model.set_labels(number, {labels.VERDICT_TAG: labels.NEVER})
         return view
@@ -142,11 +142,11 @@ def _session(
 ) -> Iterator[Session]:
     log = _log(location, model, run_id)
     updater = AliasUpdater(model, log, machine, location.lease_s, location.unfinished_s)
-    runs = RunArtifacts(model.client, rescore)
+    artifacts = RunArtifacts(model.client, rescore)
     try:
-        yield Session(location, model, updater, runs, is_new)
+        yield Session(location, model, updater, artifacts, is_new)
     finally:
-        runs.close()
+        artifacts.close()
 
 
 def _existing_log(location: RegistryLocation, model: RegisteredModel) -> str:

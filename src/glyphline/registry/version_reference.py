@@ -63,8 +63,8 @@ def source_run(reference: VersionReference, uri: str, timeout_s: float) -> str:
         aliases = {alias: int(version) for alias, version in models[0].aliases.items()}
         version = aliases.get(reference.alias, 0) if reference.alias else reference.version
         runs = {
-            int(found.version): found.run_id
-            for found in client.search_model_versions(f"name = '{reference.name}'", max_results=10_000)
+            int(one.version): one.run_id
+            for one in client.search_model_versions(f"name = '{reference.name}'", max_results=10_000)
         }
     if version not in runs:
         what = f"alias {reference.alias!r}" if reference.alias else f"version {reference.version}"

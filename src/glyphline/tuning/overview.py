@@ -12,9 +12,9 @@ from optuna.trial import FrozenTrial
 from glyphline.errors import SearchError
 from glyphline.tuning.finalists import pareto_front
 from glyphline.tuning.plan import rechecked_study
-from glyphline.tuning.progress import summary
 from glyphline.tuning.storage import StudyLocation, connect, storage_errors
 from glyphline.tuning.study import SETTINGS
+from glyphline.tuning.trial_progress import summary
 from glyphline.tuning.trial_store import REASON, SECONDS, TrialClaim, TrialStore, seconds_spent
 
 

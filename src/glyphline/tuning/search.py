@@ -20,11 +20,11 @@ from glyphline.tuning.interrupt import handled_signals
 from glyphline.tuning.launchers import Launcher, WorkerSetup, choose_launcher
 from glyphline.tuning.plan import RecheckPlan, SearchPlan, TrialPlan
 from glyphline.tuning.process_lease import ProcessLease
-from glyphline.tuning.progress import trial_progress
 from glyphline.tuning.report import SearchResult, check_rechecked, check_usable, search_result
 from glyphline.tuning.space import Space
 from glyphline.tuning.storage import StudyLocation, connect, storage_errors
 from glyphline.tuning.trial import Objective, fit_candidate
+from glyphline.tuning.trial_progress import trial_progress
 from glyphline.tuning.trial_scheduler import TrialScheduler
 from glyphline.tuning.trial_store import TrialStore
 from glyphline.tuning.watcher import Notifier, Watcher

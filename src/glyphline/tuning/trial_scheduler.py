@@ -12,8 +12,8 @@ from optuna.trial import FrozenTrial, TrialState
 from glyphline.tuning.interrupt import Interrupt
 from glyphline.tuning.plan import TrialPlan
 from glyphline.tuning.process_lease import ProcessLease
-from glyphline.tuning.progress import OnTrialEnd
 from glyphline.tuning.trial import TrialSpec
+from glyphline.tuning.trial_progress import OnTrialEnd
 from glyphline.tuning.trial_runner import TrialResult
 from glyphline.tuning.trial_store import TrialClaim, TrialStore, seconds_spent
 from glyphline.tuning.watcher import Notifier

@@ -1,4 +1,4 @@
-"""The trials of a study: Optuna's own records, and beside them which process runs a trial and since when."""
+"""The trials of a study: Optuna's own records, with the process that runs a trial and since when."""
 
 import time
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Who follows a search, and hears of each trial, epoch and end once."""
+"""Watchers of a search: each trial, epoch and end is reported to them once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -13,7 +13,7 @@ from typing import Any
 
 from glyphline.errors import RegistryError
 from glyphline.journal import lineage
-from glyphline.mlflow_sync import projector_process
+from glyphline.mlflow_sync import projector_launch
 from glyphline.mlflow_sync.dvc_cache import DvcCache
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ def run(folder: Path, stage: str) -> str | None:
     """Run one stage in a worktree with the code of that worktree; its error output when it failed, else None."""
     environment = {key: value for key, value in os.environ.items() if key not in FOREIGN}
     # A projector would outlive the stage, and write into a worktree that is being removed.
-    environment |= {"PYTHONPATH": str(folder / "src"), projector_process.JOB_VARIABLE: projector_process.NO_PROJECTOR}
+    environment |= {"PYTHONPATH": str(folder / "src"), projector_launch.JOB_VARIABLE: projector_launch.NO_PROJECTOR}
     process = subprocess.run(
         [sys.executable, "-m", "glyphline", stage],
         cwd=folder,

@@ -316,6 +316,17 @@ def test_a_run_of_a_deleted_experiment_is_left_out_and_said_once_and_the_others_
     assert mlflow_sync.flush(default_params, project)[key].experiment_id == experiment
 
 
+def test_a_run_that_goes_on_after_its_experiment_was_restored_is_sent(default_params, project, projection, opened):
+    experiment = opened.client.create_experiment("late")
+    opened.client.delete_experiment(experiment)
+    with journal.record(default_params, project, stage="train", environ={}, launch=silent) as recorder:
+        run = recorder.start("late")
+        assert projection.send(journal_file.read(project.journal("train"))).refused
+        opened.client.restore_experiment(experiment)
+        run.metrics({"val_loss": 0.5})
+        assert projection.send(journal_file.read(project.journal("train"))).runs_made == 1
+
+
 def test_a_projector_tells_of_a_deleted_experiment_and_ends(default_params, project, train_split, opened):
     opened.client.delete_experiment(opened.experiment("shapes"))
     record_model(default_params, project, train_split)

@@ -1,6 +1,7 @@
 """The parts of the search that need no fit and no database."""
 
 import time
+from types import SimpleNamespace
 
 import optuna
 import pytest
@@ -13,6 +14,7 @@ from glyphline.tuning.identity import differences, identity, recheck_seed, sampl
 from glyphline.tuning.interrupt import Interrupt
 from glyphline.tuning.launchers.choice import choose_launcher
 from glyphline.tuning.launchers.gpus import visible_devices
+from glyphline.tuning.launchers.worker_pool import WorkerPool
 from glyphline.tuning.plan import Finalist, RecheckPlan, SearchPlan
 from glyphline.tuning.process_lease import LocalLease
 from glyphline.tuning.report import check_rechecked, check_usable, rows, tables
@@ -458,3 +460,25 @@ def test_a_trial_keeps_how_far_it_is_from_a_limit(default_params):
     (trial,) = study.trials
     assert trial.constraints == {"tune.max_parameters": 0.5}
     assert (trial.state.name, trial.user_attrs[REASON]) == ("PRUNED", "too many")
+
+
+class CountingPool(WorkerPool):
+    """A pool that counts the workers that it is asked to start."""
+
+    def __init__(self):
+        super().__init__(2)
+        self.slots = []
+
+    def start_worker(self, slot):
+        self.slots.append(slot)
+        return SimpleNamespace(name=str(slot), kill=lambda: None)
+
+    def receive(self, connections, timeout_s):
+        raise AssertionError(f"waits for {len(connections)} workers that have nothing to do")
+
+
+@pytest.mark.parametrize(("is_stopping", "is_done"), [(True, False), (False, True), (True, True)])
+def test_a_search_that_stops_or_is_done_starts_no_worker(is_stopping, is_done):
+    pool = CountingPool()
+    pool.run(SimpleNamespace(is_stopping=lambda: is_stopping, is_done=lambda: is_done))
+    assert pool.slots == []

@@ -23,6 +23,7 @@ from glyphline.journal.run_events import MetricsLogged, RunEnded, RunStarted
 from glyphline.mlflow_client import StoreUri
 from glyphline.mlflow_sync import projector, projector_launch, store
 from glyphline.mlflow_sync.file_locator import FileLocator
+from glyphline.mlflow_sync.projection_lock import projection_lock
 from tests import calls
 from tests.conftest import ROOT, environment
 from tests.integration.conftest import of_ours, record_evaluation, record_model, rows, silent
@@ -406,7 +407,7 @@ def test_the_projector_shows_a_run_while_the_stage_works_and_its_end_afterwards(
         wait_for_status(project, "RUNNING")
         run.metrics({"val_loss": 0.5}, step=1)
     wait_for_status(project, "FINISHED")
-    with store.projection_lock(project, timeout_s=10):
+    with projection_lock(project, timeout_s=10):
         before = rows(project)
     assert len(of_ours(key for key, *_ in before["metrics"])) == 2
     mlflow_sync.flush(default_params, project)

@@ -13,8 +13,9 @@ from scipy import stats
 
 from glyphline.params.registry import GateParams
 from glyphline.records import Cost, Evaluation, Latency
-from glyphline.registry.gate import Verdict, decide, level_of
+from glyphline.registry.gate import Verdict, decide
 from glyphline.registry.gate_input import ChampionComparison, ModelScores
+from glyphline.registry.significance_level import significance_level
 from glyphline.scoring import paired_tests
 from glyphline.scoring.paired_tests import Disagreements
 from tests.conftest import made_evaluation
@@ -151,8 +152,8 @@ def test_few_images_do_not_show_that_a_model_is_no_worse():
 
 
 def test_the_levels_of_all_comparisons_add_up_to_alpha_and_no_more():
-    assert sum(level_of(0.05, number) for number in range(1, 100_001)) == pytest.approx(0.05, rel=1e-4)
-    assert sum(level_of(0.05, number) for number in range(1, 100_001)) < 0.05
+    assert sum(significance_level(0.05, number) for number in range(1, 100_001)) == pytest.approx(0.05, rel=1e-4)
+    assert sum(significance_level(0.05, number) for number in range(1, 100_001)) < 0.05
 
 
 def test_the_verdict_shows_which_comparison_it_was_and_its_level():
@@ -227,6 +228,6 @@ def test_half_a_point_on_ten_thousand_images_is_found_as_often_as_theory_says():
     rng, count = np.random.default_rng(21), 10_000
     results = [simulated(rng, 0.98, 0.005, 0.5, count) for _ in range(1000)]
     promoted = sum(promotes(decide(measured(), champion(result), 1, RULES, FLOOR)) for result in results) / 1000
-    theory = theoretical_power(0.0075, 0.0125, count, level_of(RULES.alpha, 1))
+    theory = theoretical_power(0.0075, 0.0125, count, significance_level(RULES.alpha, 1))
     assert theory == pytest.approx(0.9, abs=0.1)
     assert promoted >= theory - 3 * math.sqrt(theory * (1 - theory) / 1000)

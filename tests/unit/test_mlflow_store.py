@@ -13,6 +13,7 @@ from glyphline.mlflow_client import StoreUri, store_uri
 from glyphline.mlflow_sync import projector_launch, store, ui_server
 from glyphline.mlflow_sync.dvc_cache import DvcCache
 from glyphline.mlflow_sync.file_locator import FileLocator
+from glyphline.mlflow_sync.projection_lock import projection_lock
 from glyphline.params import overlay
 from glyphline.paths import Paths
 from glyphline.redaction import redact
@@ -151,7 +152,7 @@ def test_waiting_for_another_process_ends(paths):
     with (
         exclusive(paths.mlruns / "projection.lock"),
         pytest.raises(TrackingError, match="another process"),
-        store.projection_lock(paths, timeout_s=0.1),
+        projection_lock(paths, timeout_s=0.1),
     ):
         pass
 
@@ -161,7 +162,7 @@ def test_a_lock_that_another_process_gives_up_is_taken_after_that(paths, timeout
     order = []
 
     def wait():
-        with store.projection_lock(paths, timeout_s):
+        with projection_lock(paths, timeout_s):
             order.append("second")
 
     waiting = threading.Thread(target=wait)
@@ -175,9 +176,9 @@ def test_a_lock_that_another_process_gives_up_is_taken_after_that(paths, timeout
 
 
 def test_a_free_lock_is_taken_at_once(paths):
-    with store.projection_lock(paths, timeout_s=0.1):
+    with projection_lock(paths, timeout_s=0.1):
         pass
-    with store.projection_lock(paths):
+    with projection_lock(paths):
         pass
 
 
@@ -238,7 +239,7 @@ def test_the_wait_for_the_store_is_as_long_as_was_asked_for(paths):
     with (
         exclusive(paths.mlruns / "projection.lock"),
         pytest.raises(TrackingError, match=r"another process has held the store for 0\.3 s"),
-        store.projection_lock(paths, timeout_s=0.3),
+        projection_lock(paths, timeout_s=0.3),
     ):
         pass
     assert time.monotonic() - began >= 0.3

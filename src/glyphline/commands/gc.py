@@ -16,6 +16,7 @@ from typing import Any
 from glyphline import mlflow_client
 from glyphline.mlflow_client import pages
 from glyphline.mlflow_sync import artifact_owners, store
+from glyphline.mlflow_sync.projection_lock import projection_lock
 from glyphline.mlflow_sync.store_contents import StoreContents, StoredRun, local_path, store_contents
 from glyphline.params import Params
 from glyphline.paths import Paths
@@ -120,7 +121,7 @@ def run(params: Params, paths: Paths, keep: int, *, dry: bool) -> tuple[RemovalP
     """
     uri = mlflow_client.store_uri(params, paths)
     opened = store.connect(uri, paths, params.tracking.timeout_s)
-    with store.projection_lock(paths), mlflow_client.registry_client(uri.text, params.tracking.timeout_s) as client:
+    with projection_lock(paths), mlflow_client.registry_client(uri.text, params.tracking.timeout_s) as client:
         contents, references = store_contents(opened), _references(client)
         referred_runs = references.runs | _source_runs(contents.runs, references.sources)
         plan = planned(contents.runs, referred_runs, references.models, keep)

@@ -70,7 +70,7 @@ class UploadResult:
 
 
 class Projection:
-    """Sends journals to one store; hold `store.projection_lock` while it works.
+    """Sends journals to one store; hold `projection_lock` while it works.
 
     Args:
         store: where to.

@@ -18,6 +18,7 @@ from glyphline.journal.sampling_interval import sampling_interval_s
 from glyphline.mlflow_client import StoreUri
 from glyphline.mlflow_sync import journal_sources, store
 from glyphline.mlflow_sync.file_locator import FileLocator
+from glyphline.mlflow_sync.projection_lock import projection_lock
 from glyphline.mlflow_sync.projector_launch import JOB_VARIABLE, ProjectorJob
 
 log = logging.getLogger("glyphline.mlflow_sync.projector")
@@ -91,14 +92,14 @@ class Follower:
         """Send the journals of earlier stages: this one may add to their runs, and the store may have missed them."""
         own = self._paths.journal(self._job.stage)
         for journal in journal_sources.read(path for path in self._paths.journals() if path != own):
-            with store.projection_lock(self._paths):
+            with projection_lock(self._paths):
                 self._projection.send(journal)
 
     def _send(self) -> None:
         journal = self._reader.read()
         if journal is None:
             return
-        with store.projection_lock(self._paths):
+        with projection_lock(self._paths):
             result = self._projection.send(journal)
         if result.refused:
             self._warning = f"{result.refused[0].problem}\nfix: {result.refused[0].fix}"

@@ -1,4 +1,4 @@
-"""The store that runs are shown in: its first use, its experiments, and the lock of those who write to it.
+"""The store that runs are shown in: its first use, and its experiments.
 
 mlflow is imported inside functions only: it costs seconds.
 """
@@ -6,9 +6,7 @@ mlflow is imported inside functions only: it costs seconds.
 import logging
 import os
 import sqlite3
-import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,30 +18,6 @@ from glyphline.mlflow_sync import artifact_owners, experiment_view
 from glyphline.paths import Paths
 
 log = logging.getLogger(__name__)
-
-LOCK_POLL_S = 0.05
-
-
-@contextmanager
-def projection_lock(paths: Paths, timeout_s: float | None = None) -> Iterator[None]:
-    """Hold the lock of the processes that send journals to stores.
-
-    Args:
-        paths: of the project; all its stores share one lock.
-        timeout_s: how long to wait for another process; None waits for ever.
-
-    Raises:
-        TrackingError: another process held the lock all that time.
-    """
-    deadline = None if timeout_s is None else time.monotonic() + timeout_s
-    while True:
-        with files.exclusive(paths.mlruns / "projection.lock", wait=deadline is None) as is_free:
-            if is_free:
-                yield
-                return
-        if deadline is not None and time.monotonic() > deadline:
-            raise TrackingError(f"another process has held the store for {timeout_s:g} s", fix="try again in a while")
-        time.sleep(LOCK_POLL_S)
 
 
 class ExperimentDeletedError(TrackingError):

@@ -12,6 +12,7 @@ from glyphline.journal.run_events import RunStarted
 from glyphline.mlflow_sync import dvc_lock, journal_sources, store
 from glyphline.mlflow_sync.dvc_lock import DvcLock
 from glyphline.mlflow_sync.file_locator import FileLocator
+from glyphline.mlflow_sync.projection_lock import projection_lock
 from glyphline.params import Params
 from glyphline.paths import Paths
 
@@ -72,7 +73,7 @@ def sync(params: Params, paths: Paths, past: Iterable[DvcLock] | None = None) ->
 
     projection, total = Projection(opened, locator.find), UploadResult()
     for journal in journals:
-        with store.projection_lock(paths):
+        with projection_lock(paths):
             total += projection.send(journal)
     store.analyze(opened.uri)
     missing = tuple(dict.fromkeys(total.missing))
@@ -106,7 +107,7 @@ def flush(params: Params, paths: Paths, timeout_s: float | None = None) -> dict[
 
         projection = Projection(opened, FileLocator.of(paths).find)
         journals = journal_sources.read(paths.journals())
-        with store.projection_lock(paths, timeout_s):
+        with projection_lock(paths, timeout_s):
             for journal in journals:
                 projection.send(journal)
             store.analyze(opened.uri)

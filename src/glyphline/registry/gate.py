@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from glyphline.params.registry import GateParams
 from glyphline.records import RuleResult
 from glyphline.registry.gate_input import ChampionComparison, ModelScores
+from glyphline.registry.significance_level import significance_level
 from glyphline.scoring.paired_tests import Disagreements
 
 AGAINST_CHAMPION = "registry.gate.against_champion"
@@ -38,13 +39,6 @@ class Verdict:
     p_value: float | None = None
 
 
-def level_of(alpha: float, number: int) -> float:
-    """The level of the comparison with this number, from 1; the levels of all numbers add up to `alpha`."""
-    if number < 1:
-        raise ValueError(f"comparisons are counted from 1, not {number}")
-    return alpha / (number * (number + 1))
-
-
 def decide(
     candidate: ModelScores, champion: ChampionComparison | None, number: int, gate: GateParams, min_accuracy: float
 ) -> Verdict:
@@ -65,7 +59,7 @@ def decide(
     rules = [*_limits(candidate, gate, min_accuracy)]
     level = p_value = None
     if champion is not None and isinstance(champion.result, Disagreements) and _is_comparable(candidate, champion):
-        level, p_value = level_of(gate.alpha, number), champion.result.p_value
+        level, p_value = significance_level(gate.alpha, number), champion.result.p_value
         if gate.against_champion == "better":
             rules.append(_better(champion.label, champion.result, p_value, level, number))
         else:

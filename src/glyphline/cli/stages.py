@@ -1,6 +1,7 @@
 """The stages as commands; `dvc repro` runs them."""
 
 import importlib
+from typing import Any
 
 import click
 
@@ -22,12 +23,15 @@ def _command(name: str, summary: str) -> click.Command:
     @click.command(name, help=summary)
     def stage() -> None:
         from glyphline import stage_times
-        from glyphline.mlflow_sync import projector_launch
 
         values, paths = project.opened()
-        launch = (projector_launch.start,) if name in RECORDING else ()
+        arguments: list[Any] = [values, paths]
+        if name in RECORDING:
+            from glyphline.mlflow_sync import projector_launch
+
+            arguments.append(projector_launch.start)
         with stage_times.measured(paths.stage_times, name):
-            importlib.import_module(f"glyphline.stages.{name}").run(values, paths, *launch)
+            importlib.import_module(f"glyphline.stages.{name}").run(*arguments)
 
     return stage
 

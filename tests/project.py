@@ -118,7 +118,7 @@ def set_params(folder: Path, values: Mapping[str, Any]) -> None:
 def copied(project: Project, folder: Path) -> Project:
     """A copy of a project, store included, in a folder that is not there yet."""
     shutil.copytree(project.folder, folder, symlinks=True)
-    move_artifacts(folder / "mlruns" / "mlflow.db", project.folder, folder)
+    move_artifacts(folder / "mlflow.db", project.folder, folder)
     return Project(folder, project.environment)
 
 
@@ -161,7 +161,7 @@ def store(project: Project):
     """A client of the project's own MLflow store."""
     from mlflow import MlflowClient
 
-    client = MlflowClient(tracking_uri=f"sqlite:///{project.folder}/mlruns/mlflow.db")
+    client = MlflowClient(tracking_uri=f"sqlite:///{project.folder}/mlflow.db")
     # MLflow keeps a connection per address, and it would go on reading a file that was removed and made anew.
     for inner in (client._tracking_client, client._get_registry_client()):
         inner.store.engine.dispose()

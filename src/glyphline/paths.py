@@ -152,6 +152,16 @@ class Paths:
         return self.home / "mlruns"
 
     @property
+    def store(self) -> Path:
+        """The local store of MLflow, where its own commands look for it when they run in the project's folder."""
+        return self.home / "mlflow.db"
+
+    @property
+    def former_store(self) -> Path:
+        """Where earlier releases had the local store."""
+        return self.mlruns / "mlflow.db"
+
+    @property
     def study(self) -> Path:
         return self.mlruns / "optuna.db"
 

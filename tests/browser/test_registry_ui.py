@@ -16,7 +16,7 @@ NAME = "glyphline-digits"
 def to(tmp_path_factory, default_params):
     """Two versions, of which the second is champion."""
     folder = tmp_path_factory.mktemp("registered")
-    uri = f"sqlite:///{folder / 'mlruns' / 'mlflow.db'}"
+    uri = f"sqlite:///{folder / 'mlflow.db'}"
     opened_store = store.connect(StoreUri.parse(uri), Paths(folder, folder), timeout_s=60)
     to = RegistryLocation(uri, NAME, 5, folder / "registry.lock")
     runs = Runs(opened_store.client, folder / "runs")

@@ -82,5 +82,5 @@ def test_mnist_reaches_99_in_100_and_is_tuned_and_trained_without_its_test_split
 
 
 def test_the_store_is_sound_after_all_that(shrunk):
-    with sqlite3.connect(shrunk.folder / "mlruns/mlflow.db") as connection:
+    with sqlite3.connect(shrunk.folder / "mlflow.db") as connection:
         assert connection.execute("pragma integrity_check").fetchone() == ("ok",)

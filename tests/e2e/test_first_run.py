@@ -112,7 +112,7 @@ print("verified", bool((np.asarray(verified(images)) == np.asarray(model(images)
 served = mlflow.pyfunc.load_model("models:/glyphline-digits@champion")
 print("served", np.asarray(served.predict(images[:5])).shape)
 """
-    uri = f"sqlite:///{finished.folder}/mlruns/mlflow.db"
+    uri = f"sqlite:///{finished.folder}/mlflow.db"
     out = finished.run("python", "-c", script, uri).out
     metrics = json.loads((finished.folder / "artifacts/evaluate/metrics.json").read_text())
     said = float(next(line.split()[1] for line in out.splitlines() if line.startswith("accuracy")))

@@ -99,7 +99,7 @@ def test_cleaning_leaves_every_registered_version_as_it_was(project):
     assert f"{studies} runs" in said
     assert "2 old runs stay" in said
     assert client.search_runs([trials]) == []
-    database = f"sqlite:///{project.folder}/mlruns/mlflow.db"
+    database = f"sqlite:///{project.folder}/mlflow.db"
     project.run("mlflow", "gc", "--backend-store-uri", database, "--tracking-uri", database)
     after = {number: predicted(project, number, f"after-{number}.npz") for number in (1, 2)}
     assert after == before

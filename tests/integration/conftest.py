@@ -24,15 +24,15 @@ from tests.registered import made_archive
 def migrated_store(tmp_path_factory) -> Path:
     """An MLflow database with tables and without runs; the first migration takes seconds."""
     home = tmp_path_factory.mktemp("migrated")
-    store.connect(StoreUri.parse(f"sqlite:///{home / 'mlruns' / 'mlflow.db'}"), Paths(home, home), timeout_s=60)
-    return home / "mlruns" / "mlflow.db"
+    store.connect(StoreUri.parse(f"sqlite:///{home / 'mlflow.db'}"), Paths(home, home), timeout_s=60)
+    return home / "mlflow.db"
 
 
 @pytest.fixture
 def project(tmp_path, migrated_store) -> Paths:
     """An empty project whose store is ready for use."""
     (tmp_path / "mlruns").mkdir()
-    shutil.copy(migrated_store, tmp_path / "mlruns" / "mlflow.db")
+    shutil.copy(migrated_store, tmp_path / "mlflow.db")
     (tmp_path / "dvc.yaml").write_text("stages: {}\n")
     return Paths(work=tmp_path, home=tmp_path)
 
@@ -44,7 +44,7 @@ def train_split() -> Split:
 
 def rows(paths: Paths) -> dict[str, list[tuple]]:
     """Every row of every table of the project's store, sorted; what SQLite notes for itself is left out."""
-    with sqlite3.connect(paths.mlruns / "mlflow.db") as database:
+    with sqlite3.connect(paths.store) as database:
         tables = [
             name
             for (name,) in database.execute(
@@ -128,5 +128,5 @@ def new_store(project, tmp_path_factory, migrated_store):
     # Another file, not the same one emptied: MLflow keeps a database open as long as the process lives.
     home = tmp_path_factory.mktemp("new-home")
     (home / "mlruns").mkdir()
-    shutil.copy(migrated_store, home / "mlruns" / "mlflow.db")
+    shutil.copy(migrated_store, home / "mlflow.db")
     return Paths(work=project.work, home=home)

@@ -267,7 +267,7 @@ def stored(runs, params, project):
     shutil.rmtree(project.home / ".dvc")
     from mlflow import MlflowClient
 
-    uri = f"sqlite:///{project.mlruns / 'mlflow.db'}"
+    uri = f"sqlite:///{project.store}"
     return MlflowClient(tracking_uri=uri, registry_uri=uri), keys
 
 

@@ -96,7 +96,7 @@ def test_a_second_store_takes_nothing_of_the_first(cleaned, migrated_store):
 
 def test_another_database_at_the_address_of_the_first_takes_nothing(cleaned):
     cleaned.put(f"digits/{UNKNOWN_RUN}")
-    with closing(sqlite3.connect(cleaned.project.mlruns / "mlflow.db")) as database:
+    with closing(sqlite3.connect(cleaned.project.store)) as database:
         database.execute("UPDATE experiments SET creation_time = creation_time + 1")
         database.commit()
     plan = cleaned.clean()

@@ -103,7 +103,7 @@ def test_credentials_in_the_words_of_an_exception_are_blanked():
 def test_a_listing_of_several_pages_is_asked_for_as_far_as_it_is_read(project):
     from mlflow.tracking import MlflowClient
 
-    uri = f"sqlite:///{project.mlruns / 'mlflow.db'}"
+    uri = f"sqlite:///{project.store}"
     client = mlflow_client.client(uri)
     assert isinstance(client, MlflowClient)
     for number in range(5):
@@ -125,7 +125,7 @@ def test_a_listing_of_several_pages_is_asked_for_as_far_as_it_is_read(project):
 def test_the_registrys_client_has_bounded_retries_and_gives_the_environment_back(project, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "7")
     monkeypatch.delenv("MLFLOW_HTTP_REQUEST_TIMEOUT", raising=False)
-    with mlflow_client.registry_client(f"sqlite:///{project.mlruns / 'mlflow.db'}", 2.5) as client:
+    with mlflow_client.registry_client(f"sqlite:///{project.store}", 2.5) as client:
         assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "1"
         assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "3"
         assert client.search_registered_models() == []

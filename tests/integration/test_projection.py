@@ -32,7 +32,7 @@ from tests.waiting import until
 
 @pytest.fixture
 def opened(project):
-    return store.connect(StoreUri.parse(f"sqlite:///{project.mlruns / 'mlflow.db'}"), project, timeout_s=5)
+    return store.connect(StoreUri.parse(f"sqlite:///{project.store}"), project, timeout_s=5)
 
 
 @pytest.fixture
@@ -460,7 +460,7 @@ with journal.record(chosen, Paths(work, work), stage="train", launch=projector_l
 
 def wait_for_status(project, status):
     def is_there():
-        with sqlite3.connect(project.mlruns / "mlflow.db") as database:
+        with sqlite3.connect(project.store) as database:
             return database.execute("SELECT 1 FROM runs WHERE status = ?", [status]).fetchone()
 
     until(is_there, 120, log=project.mlruns / "projector.log")

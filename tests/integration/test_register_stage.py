@@ -52,7 +52,7 @@ def write_results(project, weights: str, correct: int = 980) -> None:
 def client(project):
     from mlflow.tracking import MlflowClient
 
-    uri = f"sqlite:///{project.mlruns / 'mlflow.db'}"
+    uri = f"sqlite:///{project.store}"
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
@@ -75,7 +75,7 @@ def test_the_version_holds_the_model_that_was_trained(params, evaluated, client)
     from mlflow.artifacts import download_artifacts
 
     source = client.get_model_version("shapes", "1").source
-    folder = download_artifacts(artifact_uri=source, tracking_uri=f"sqlite:///{evaluated.mlruns / 'mlflow.db'}")
+    folder = download_artifacts(artifact_uri=source, tracking_uri=f"sqlite:///{evaluated.store}")
     assert (Path(folder) / "data" / "model.keras").read_bytes() == evaluated.model.read_bytes()
 
 
@@ -97,7 +97,7 @@ def test_after_a_lost_store_restore_registers_once_and_leaves_the_decision_alone
     register.run(params, evaluated)
     before = evaluated.decision.read_bytes()
     shutil.rmtree(evaluated.mlruns / "artifacts")
-    shutil.copy(migrated_store, evaluated.mlruns / "mlflow.db")
+    shutil.copy(migrated_store, evaluated.store)
     restored = restore_versions.restore(params, evaluated, decided(evaluated))
     assert restored == decided(evaluated)
     assert client.get_model_version_by_alias("shapes", "champion").version in {1, "1"}

@@ -211,7 +211,7 @@ def test_commands_go_through_several_runs_and_cleaning_takes_none_of_them(projec
     from mlflow.tracking import MlflowClient
 
     params = overlay(default_params, {"registry.name": NAME})
-    uri = f"sqlite:///{project.mlruns / 'mlflow.db'}"
+    uri = f"sqlite:///{project.store}"
     client = MlflowClient(uri, uri)
     to = RegistryLocation(uri, NAME, 5, project.mlruns / "registry.lock", entries_per_run=2)
     made = Runs(client, project.mlruns)

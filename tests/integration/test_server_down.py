@@ -31,7 +31,7 @@ def params(default_params, port):
 @pytest.fixture
 def start_server(project, port):
     """Starts a real MLflow server over the project's database: `start_server()`."""
-    uri, artifacts = f"sqlite:///{project.mlruns / 'mlflow.db'}", project.mlruns / "server-artifacts"
+    uri, artifacts = f"sqlite:///{project.store}", project.mlruns / "server-artifacts"
     with ExitStack() as stack:
         yield lambda: stack.enter_context(servers.mlflow_server(uri, project.mlruns, port=port, artifacts=artifacts))
 

@@ -50,6 +50,6 @@ def test_a_database_named_from_a_subfolder_is_the_projects(project, root, monkey
     shutil.copy(root / "params.yaml", project.params)
     (project.work / "notes").mkdir()
     monkeypatch.chdir(project.work / "notes")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlruns/mlflow.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
     assert run(["gc", "--dry-run"]) == 0
     assert not (project.work / "notes" / "mlruns").exists()

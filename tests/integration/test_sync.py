@@ -39,6 +39,39 @@ def test_a_lost_store_comes_back_as_it_was_and_a_second_sync_adds_nothing(defaul
     assert rows(new_store) == after
 
 
+def contents(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_files_that_were_removed_beside_the_store_come_back_as_they_were(default_params, project, recorded):
+    mlflow_sync.sync(default_params, project)
+    database, kept = rows(project), contents(project.mlruns / "artifacts")
+    shutil.rmtree(project.mlruns)
+    report = mlflow_sync.sync(default_params, project)
+    assert (report.runs_made, report.missing) == (0, ())
+    assert contents(project.mlruns / "artifacts") == kept
+    assert rows(project) == database
+    assert mlflow_sync.sync(default_params, project).events_sent == 0
+
+
+def test_a_removed_file_is_brought_back_by_the_next_stage_that_needs_the_store(default_params, project, recorded):
+    mlflow_sync.sync(default_params, project)
+    (model,) = project.mlruns.rglob("model.keras")
+    kept = model.read_bytes()
+    model.unlink()
+    mlflow_sync.flush(default_params, project)
+    assert model.read_bytes() == kept
+
+
+def test_removed_files_of_which_no_journal_is_left_are_named_by_their_run(default_params, project, recorded, caplog):
+    mlflow_sync.sync(default_params, project)
+    (run_id,) = {path.parent.name for path in (project.mlruns / "artifacts" / "shapes").glob("*/artifacts")}
+    shutil.rmtree(project.mlruns)
+    shutil.rmtree(project.work / "artifacts")
+    mlflow_sync.sync(default_params, project)
+    assert f"the files of 1 runs are gone, and no journal has them: {run_id}" in caplog.text
+
+
 def without_ids(table):
     return sorted(
         (tuple(cell for cell in row if not (isinstance(cell, str) and len(cell) == 32)) for row in table), key=repr

@@ -30,7 +30,7 @@ def test_params_win_over_the_environment_and_that_over_the_file(default_params, 
     environ = {"MLFLOW_TRACKING_URI": "http://environment"}
     assert store_uri(named, paths, environ).text == "http://params"
     assert store_uri(default_params, paths, environ).text == "http://environment"
-    assert store_uri(default_params, paths, {}).text == f"sqlite:///{paths.home}/mlruns/mlflow.db"
+    assert store_uri(default_params, paths, {}).text == f"sqlite:///{paths.home}/mlflow.db"
 
 
 @pytest.mark.parametrize(

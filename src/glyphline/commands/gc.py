@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from glyphline import mlflow_client
-from glyphline.mlflow_client import pages
+from glyphline.mlflow_client import local_path, pages
 from glyphline.mlflow_sync import artifact_owners, store
 from glyphline.mlflow_sync.projection_lock import projection_lock
-from glyphline.mlflow_sync.store_contents import StoreContents, StoredRun, local_path, store_contents
+from glyphline.mlflow_sync.store_contents import StoreContents, StoredRun, store_contents
 from glyphline.params import Params
 from glyphline.paths import Paths
 
@@ -119,7 +119,7 @@ def run(params: Params, paths: Paths, keep: int, *, dry: bool) -> tuple[RemovalP
         TrackingError: the store does not answer.
         RegistryError: the store refuses a request.
     """
-    uri = mlflow_client.store_uri(params, paths)
+    uri = mlflow_client.project_store(params, paths)
     opened = store.connect(uri, paths, params.tracking.timeout_s)
     with projection_lock(paths), mlflow_client.registry_client(uri.text, params.tracking.timeout_s) as client:
         contents, references = store_contents(opened), _references(client)

@@ -11,6 +11,8 @@ from glyphline.mlflow_client.failures import (
     reason,
     tracking_errors,
 )
+from glyphline.mlflow_client.file_locations import experiment_folder, local_path
+from glyphline.mlflow_client.local_store import prepared, project_store
 from glyphline.mlflow_client.store_uri import StoreUri, store_uri
 
 __all__ = [
@@ -19,8 +21,12 @@ __all__ = [
     "StoreUri",
     "client",
     "environment_variables",
+    "experiment_folder",
     "failure",
+    "local_path",
     "pages",
+    "prepared",
+    "project_store",
     "reason",
     "registry_client",
     "store_uri",

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from glyphline.errors import TrackingError
 from glyphline.mlflow_client.failures import FIX, StoreFailedError, tracking_errors
@@ -70,7 +70,7 @@ class StoreUri:
     def sqlite_file(self) -> Path | None:
         """The file of a SQLite store; None for any other store."""
         match = _SQLITE.fullmatch(self.text)
-        return Path(match["path"]) if match else None
+        return Path(unquote(match["path"])) if match else None
 
     def reach(self, timeout_s: float) -> None:
         """Open a connection to the store's host and close it; costs milliseconds and no import.
@@ -100,17 +100,18 @@ class StoreUri:
 
 
 def store_uri(params: Params, paths: Paths, environ: Mapping[str, str] = os.environ) -> StoreUri:
-    """The project's store: `tracking.uri`, else MLFLOW_TRACKING_URI, else the SQLite file under mlruns/.
+    """The project's store: `tracking.uri`, else MLFLOW_TRACKING_URI, else the SQLite file in the project's folder.
 
     A relative SQLite path begins at the main checkout, so that a queued experiment, its projector and a command in a
-    subfolder all mean one file.
+    subfolder all mean one file. A path is quoted, for a name may hold a % or a #.
 
     Raises:
         TrackingError: the URI cannot be read.
     """
-    text = params.tracking.uri or environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{paths.mlruns / 'mlflow.db'}"
+    text = params.tracking.uri or environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{quote(str(paths.store))}"
     if match := _SQLITE.fullmatch(text):
-        text = f"{match['scheme']}{paths.home / match['path']}{match['query'] or ''}"
+        file = paths.home / unquote(match["path"])
+        text = f"{match['scheme']}{quote(str(file))}{match['query'] or ''}"
     return StoreUri.parse(text)
 
 

@@ -1,12 +1,14 @@
 """Make a run's Keras archive a logged model of MLflow, once."""
 
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Run
 
 from glyphline.journal.run_events import KEY_TAG, ModelLogged
+from glyphline.mlflow_client import local_path
 from glyphline.mlflow_sync import model_folder
 from glyphline.mlflow_sync.request_batches import MAX_TAG_CHARACTERS
 
@@ -41,7 +43,9 @@ def ensure(client: Any, run: Run, archive: Path, event: ModelLogged, params: dic
         )
     )
     model_id: str = model.model_id
-    if model.status != LoggedModelStatus.READY:
+    is_ready = model.status == LoggedModelStatus.READY
+    folder = local_path(model.artifact_location)
+    if not is_ready or (folder is not None and not model_folder.is_whole(folder)):
         with tempfile.TemporaryDirectory(prefix="glyphline-model-") as name:
             model_folder.write(
                 Path(name),
@@ -50,10 +54,13 @@ def ensure(client: Any, run: Run, archive: Path, event: ModelLogged, params: dic
                 event.metadata,
                 model_id=model_id,
                 run_id=run_id,
-                artifact_path=model.artifact_location,
+                # Not its location, nor the time of now: a model that comes back has the same files as before.
+                artifact_path=f"models/{model_id}/artifacts",
+                utc_time_created=str(datetime.fromtimestamp(event.time / 1000, UTC).replace(tzinfo=None)),
             )
             client.log_model_artifacts(model_id, name)
-        client.finalize_logged_model(model_id, LoggedModelStatus.READY)
+        if not is_ready:
+            client.finalize_logged_model(model_id, LoggedModelStatus.READY)
     if model_id not in output_models(client.get_run(run_id)):
         client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
     return model_id

@@ -34,7 +34,7 @@ def write(folder: Path, archive: Path, signature: Signature, metadata: dict[str,
         archive: a `.keras` file.
         signature: of the model's input and output.
         metadata: goes into MLmodel, for example the digest of the weights.
-        identity: `model_id`, `run_id` and `artifact_path` of the logged model.
+        identity: `model_id`, `run_id`, `artifact_path` and `utc_time_created` of the logged model.
     """
     data = folder / DATA
     data.mkdir()
@@ -75,6 +75,11 @@ def write(folder: Path, archive: Path, signature: Signature, metadata: dict[str,
     )
     pyfunc.add_to_model(model, loader_module="mlflow.keras", conda_env="conda.yaml", python_env="python_env.yaml")
     model.save(str(folder / "MLmodel"))
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a folder has what MLflow needs to load the model."""
+    return (folder / "MLmodel").is_file() and (folder / DATA / ARCHIVE).is_file()
 
 
 def pins(names: tuple[str, ...]) -> list[str]:

@@ -32,6 +32,7 @@ from glyphline.journal.run_events import (
 )
 from glyphline.mlflow_client import tracking_errors
 from glyphline.mlflow_sync import dvc_lock, logged_model
+from glyphline.mlflow_sync.lost_files import lineage_stem, lost_files
 from glyphline.mlflow_sync.request_batches import Batch, clean_tags
 from glyphline.mlflow_sync.run_index import MISSING_TAG, SENT_TAG, RunIndex, json_tag
 from glyphline.mlflow_sync.store import ExperimentDeletedError, Store
@@ -47,7 +48,7 @@ class UploadResult:
 
     Attributes:
         runs_made: runs that the store did not have.
-        events_sent: events that it did not have.
+        events_sent: events that it did not have, or whose files it had lost.
         missing: paths of files that are gone.
         orphans: keys of runs that the store does not have and that other journals began.
         refused: one error per run that was left out because somebody has deleted its experiment.
@@ -124,7 +125,8 @@ class Projection:
         sent_counts, missing_events = json_tag(run, SENT_TAG), json_tag(run, MISSING_TAG)
         sent: int = sent_counts.get(journal.label, 0)
         missing_before: list[int] = missing_events.get(journal.label, [])
-        unsent = [*missing_before, *range(sent, len(events))]
+        lost = set(lost_files(self._client, run, events[:sent])) - set(missing_before)
+        unsent = [*missing_before, *sorted(lost), *range(sent, len(events))]
         upload = RunUpload(self._client, run, self._find, is_origin=isinstance(first, RunStarted))
         missing = [number for number in unsent if not upload.add(events[number])]
         if missing != missing_before or sent < len(events):
@@ -211,7 +213,7 @@ class RunUpload:
         return True
 
     def _send_lineage(self, event: LineageLogged) -> None:
-        stem = "lineage" if self._is_origin else f"lineage.{event.stage}"
+        stem = lineage_stem(event, is_origin=self._is_origin)
         # The patch of an earlier lineage stays with the run when a later one has none; this tells whether it counts.
         facts = event.facts | {
             "dvc_lock": dvc_lock.parse(event.dvc_lock) if event.dvc_lock else {},

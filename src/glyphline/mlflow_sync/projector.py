@@ -15,7 +15,7 @@ from contextlib import suppress
 from glyphline.errors import TrackingError
 from glyphline.journal.journal_file import Reader
 from glyphline.journal.sampling_interval import sampling_interval_s
-from glyphline.mlflow_client import StoreUri
+from glyphline.mlflow_client import StoreUri, prepared
 from glyphline.mlflow_sync import journal_sources, store
 from glyphline.mlflow_sync.file_locator import FileLocator
 from glyphline.mlflow_sync.projection_lock import projection_lock
@@ -83,7 +83,7 @@ class Follower:
                     break
 
     def _connect(self) -> None:
-        opened = store.connect(self._uri, self._paths, self._job.timeout_s)
+        opened = store.connect(prepared(self._uri, self._paths), self._paths, self._job.timeout_s)
         from glyphline.mlflow_sync.projection import Projection
 
         self._projection = Projection(opened, FileLocator.of(self._paths).find)

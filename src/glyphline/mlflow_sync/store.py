@@ -71,7 +71,7 @@ class Store:
         return {experiment.experiment_id: experiment for experiment in experiments}
 
     def _create(self, name: str) -> str:
-        location = (self.artifacts / name.replace("/", "-")).as_uri() if self.artifacts else None
+        location = mlflow_client.experiment_folder(self.artifacts, name).as_uri() if self.artifacts else None
         experiment_id: str = self.client.create_experiment(name, artifact_location=location)
         for key, value in experiment_view.tags(name, experiment_id).items():
             self.client.set_experiment_tag(experiment_id, key, value)
@@ -107,12 +107,22 @@ def connect(uri: StoreUri, paths: Paths, timeout_s: float) -> Store:
     if uri.sqlite_file is not None:
         uri.sqlite_file.parent.mkdir(parents=True, exist_ok=True)
     with mlflow_client.tracking_errors(uri.text), files.exclusive(paths.mlruns / "store.lock"):
+        if uri.sqlite_file is not None and not uri.sqlite_file.exists():
+            _create_database(uri, paths)
         client = mlflow_client.client(uri.text)
         if uri.is_server:
             client.search_experiments(max_results=1)
             return Store(client, uri, artifacts=None)
         oldest = client.search_experiments(view_type=ViewType.ALL, max_results=1, order_by=["creation_time ASC"])
         artifacts = paths.mlruns / "artifacts"
-        identity = artifact_owners.identity(uri.text, artifacts, oldest[0].creation_time if oldest else None)
-        artifact_owners.add(artifacts, identity)
+        created_ms = oldest[0].creation_time if oldest else None
+        identity = artifact_owners.identity(uri, paths, created_ms)
+        artifact_owners.add(artifacts, identity, artifact_owners.earlier_identities(uri, paths, created_ms))
     return Store(client, uri, artifacts, identity)
+
+
+def _create_database(uri: StoreUri, paths: Paths) -> None:
+    # MLflow's own default would be below the current folder, which for a queued experiment is thrown away.
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    SqlAlchemyStore(uri.text, paths.mlruns.as_uri()).engine.dispose()

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
-from glyphline.mlflow_client import pages
+from glyphline.journal.run_events import KEY_TAG
+from glyphline.mlflow_client import local_path, pages
 from glyphline.mlflow_sync.store import Store
 
 PARENT_TAG = "mlflow.parentRunId"
@@ -17,6 +17,7 @@ class StoredRun:
     Attributes:
         run_id: MLflow's.
         experiment: its name.
+        key: by which a journal names it; None for a run that Glyphline did not make.
         start_ms: when it began.
         parent: of a trial, the run of its study.
         is_running: it has not ended.
@@ -27,6 +28,7 @@ class StoredRun:
 
     run_id: str
     experiment: str
+    key: str | None
     start_ms: int
     parent: str | None
     is_running: bool
@@ -72,6 +74,7 @@ def store_contents(opened: Store) -> StoreContents:
         stored = StoredRun(
             run_id=info.run_id,
             experiment=experiments[info.experiment_id].name,
+            key=run.data.tags.get(KEY_TAG),
             start_ms=info.start_time,
             parent=run.data.tags.get(PARENT_TAG),
             is_running=info.status == "RUNNING",
@@ -85,12 +88,6 @@ def store_contents(opened: Store) -> StoreContents:
     folders |= {folder for pairs in models.values() for _, folder in pairs if folder}
     locations = (local_path(experiment.artifact_location) for experiment in experiments.values())
     return StoreContents(tuple(runs), frozenset(folders), frozenset(path for path in locations if path))
-
-
-def local_path(uri: str | None) -> Path | None:
-    """The path that a URI names on this machine; None when it names none."""
-    parts = urlsplit(uri or "")
-    return Path(unquote(parts.path)) if parts.scheme in {"", "file"} and parts.path else None
 
 
 def _run_folder(uri: str, run_id: str) -> Path | None:

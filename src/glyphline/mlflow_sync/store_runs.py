@@ -84,7 +84,7 @@ def opened(params: Params, paths: Paths) -> Iterator[StoreRuns]:
     Raises:
         TrackingError: it does not answer.
     """
-    uri = mlflow_client.store_uri(params, paths)
+    uri = mlflow_client.project_store(params, paths)
     opened_store = store.connect(uri, paths, params.tracking.timeout_s)
     with tempfile.TemporaryDirectory(prefix="glyphline-compare-") as folder:
         yield StoreRuns(opened_store, Path(folder))

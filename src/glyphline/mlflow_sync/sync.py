@@ -13,6 +13,7 @@ from glyphline.mlflow_sync import dvc_lock, journal_sources, store
 from glyphline.mlflow_sync.dvc_lock import DvcLock
 from glyphline.mlflow_sync.file_locator import FileLocator
 from glyphline.mlflow_sync.projection_lock import projection_lock
+from glyphline.mlflow_sync.store_contents import store_contents
 from glyphline.params import Params
 from glyphline.paths import Paths
 
@@ -68,9 +69,11 @@ def sync(params: Params, paths: Paths, past: Iterable[DvcLock] | None = None) ->
     locator = FileLocator.of(paths)
     past_journals = journal_sources.past(dvc_lock.past(paths.work) if past is None else past, locator.cache)
     journals = journal_sources.read([*paths.journals(), *past_journals])
-    opened = store.connect(mlflow_client.store_uri(params, paths), paths, params.tracking.timeout_s)
+    opened = store.connect(mlflow_client.project_store(params, paths), paths, params.tracking.timeout_s)
     from glyphline.mlflow_sync.projection import Projection, UploadResult
 
+    # Before the first file comes back.
+    is_emptied = opened.artifacts is not None and not any(opened.artifacts.glob("*/*"))
     projection, total = Projection(opened, locator.find), UploadResult()
     for journal in journals:
         with projection_lock(paths):
@@ -79,6 +82,8 @@ def sync(params: Params, paths: Paths, past: Iterable[DvcLock] | None = None) ->
     missing = tuple(dict.fromkeys(total.missing))
     if missing:
         log.warning("%d files of old runs are gone: %s", len(missing), ", ".join(missing[:5]))
+    if is_emptied and (gone := _runs_without_files(opened)):
+        log.warning("the files of %d runs are gone, and no journal has them: %s", len(gone), ", ".join(gone[:5]))
     if total.orphans:
         log.warning("%d runs were left out: the journals that began them are gone", len(set(total.orphans)))
     _warn(total.refused)
@@ -102,7 +107,7 @@ def flush(params: Params, paths: Paths, timeout_s: float | None = None) -> dict[
     """
     timeout_s = params.tracking.timeout_s if timeout_s is None else timeout_s
     try:
-        opened = store.connect(mlflow_client.store_uri(params, paths), paths, timeout_s)
+        opened = store.connect(mlflow_client.project_store(params, paths), paths, timeout_s)
         from glyphline.mlflow_sync.projection import Projection
 
         projection = Projection(opened, FileLocator.of(paths).find)
@@ -128,12 +133,19 @@ def check_experiment(params: Params, paths: Paths, key: str) -> None:
     Raises:
         TrackingError: its experiment was deleted, or the store does not answer or refuses.
     """
-    opened = store.connect(mlflow_client.store_uri(params, paths), paths, params.tracking.timeout_s)
+    opened = store.connect(mlflow_client.project_store(params, paths), paths, params.tracking.timeout_s)
     for journal in journal_sources.read(paths.journals()):
         events = journal.runs.get(key, [])
         if events and isinstance(events[0], RunStarted):
             with mlflow_client.tracking_errors(opened.uri.text):
                 opened.experiment(events[0].experiment)
+
+
+def _runs_without_files(opened: store.Store) -> list[str]:
+    """Ids of the models' and studies' runs of Glyphline that had files here and have none; a trial's run has none."""
+    runs = store_contents(opened).runs
+    ended = (run for run in runs if run.key is not None and run.parent is None and not run.is_running)
+    return [run.run_id for run in ended if run.folder is not None and not run.folder.exists()]
 
 
 def _warn(refused: tuple[store.ExperimentDeletedError, ...]) -> None:

@@ -26,7 +26,7 @@ def server(
     Raises:
         TrackingError: the store is a server, which has a UI of its own, or the driver of its database is missing.
     """
-    uri = mlflow_client.store_uri(params, paths, environ)
+    uri = mlflow_client.prepared(mlflow_client.store_uri(params, paths, environ), paths)
     if uri.is_server:
         raise TrackingError(f"the runs are on a server, {uri}", fix="open that address in a browser")
     uri.check_driver()

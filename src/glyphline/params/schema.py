@@ -80,7 +80,7 @@ class TrackingParams(Section):
     """Where runs are shown."""
 
     uri: str | None = Field(
-        description="Tracking server or database. Null: MLFLOW_TRACKING_URI when set, else mlruns/mlflow.db.",
+        description="Tracking server or database. Null: MLFLOW_TRACKING_URI when set, else mlflow.db.",
     )
     timeout_s: float = Field(gt=0, le=600, description="Seconds to wait for a tracking server that does not answer.")
 

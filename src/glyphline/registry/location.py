@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from glyphline.mlflow_client import store_uri
+from glyphline.mlflow_client import project_store
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.registry.log_events import ENTRIES_PER_RUN
@@ -41,8 +41,7 @@ class RegistryLocation:
         """The model of a project, in the project's store.
 
         Raises:
-            TrackingError: the store's URI cannot be read.
+            TrackingError: the store's URI cannot be read, or there are two local stores.
         """
-        return cls(
-            store_uri(params, paths).text, params.model_name, params.tracking.timeout_s, paths.mlruns / "registry.lock"
-        )
+        uri = project_store(params, paths).text
+        return cls(uri, params.model_name, params.tracking.timeout_s, paths.mlruns / "registry.lock")

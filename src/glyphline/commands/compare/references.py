@@ -67,7 +67,7 @@ class _Finder:
     def find(self, reference: str) -> RecordedRun:
         version = version_reference.parse_reference(reference, self._params.model_name)
         if version is not None:
-            uri = mlflow_client.store_uri(self._params, self._paths).text
+            uri = mlflow_client.project_store(self._params, self._paths).text
             return self._in_store(version_reference.source_run(version, uri, self._params.tracking.timeout_s))
         return self._journals.find(reference) or self._in_store(reference)
 

@@ -11,6 +11,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 unexport PYTHONHOME
 BENCHMARKS := time_to_accuracy recipes pipeline scaling tracking_cost evaluation search_cost many_runs
+# The programs in an environment name its folder: in a project that was moved or copied they would run those of before.
+MOVED := $(shell test ! -e $(BIN)/glyphline || grep -qF "$(CURDIR)/$(BIN)/python" $(BIN)/glyphline || echo yes)
 # `make setup GPU=1` installs CUDA's libraries with TensorFlow.
 LOCK := $(if $(GPU),requirements-gpu.lock,requirements.lock)
 PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3 python,$(shell $(name) -c \
@@ -61,10 +63,14 @@ setup: $(STAMP)  ## make .venv now; GPU=1 adds CUDA's libraries
 clean:  ## remove .venv and the caches; data, runs and models stay
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
+ifeq ($(MOVED),yes)
+.PHONY: $(STAMP)
+endif
 # An older pip takes a hashed requirement with an extra for an unpinned one.
 $(STAMP): $(LOCK) pyproject.toml
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11, 3.12 or 3.13 with venv was found"; \
 		echo "fix: install one (Debian: apt-get install python3-venv), or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3"; exit 1; } >&2
+	@test "$(MOVED)" != yes || { echo "the project was moved or copied here: $(VENV) is made again"; rm -rf $(VENV); }
 	@echo "setting up $(VENV) from $(LOCK) (some minutes on first use)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@if command -v uv >/dev/null 2>&1; then \

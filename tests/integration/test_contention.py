@@ -32,7 +32,7 @@ PROCESSES, ROUNDS = map(int, os.environ.get("GLYPHLINE_SOAK", "4x4").split("x"))
 # A lease shorter than a change takes on a busy server has everybody do everybody's work.
 PATIENCE_S = 10.0 if IS_SOAK else 3.0
 # Counted, not timed: a slow machine is asked as much as a fast one.
-KILLS = 4000 if IS_SOAK else 16
+KILLS = 1000 if IS_SOAK else 16
 LIMIT_S = 3000 if IS_SOAK else 400
 # Few enough that the history goes through several runs.
 ENTRIES_PER_RUN = 64 if IS_SOAK else 5

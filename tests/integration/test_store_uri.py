@@ -1,11 +1,20 @@
-"""A mistake in the store's URI: two lines and exit code 5, whichever command meets it, and no password."""
+"""The store's URI: a mistake in it is two lines without a password, and any name of a folder may be in it."""
 
 import shutil
 import socket
+import sqlite3
+import tempfile
+from contextlib import closing
+from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from glyphline.cli import run
+from glyphline.mlflow_client import project_store
+from glyphline.mlflow_sync import store
+from glyphline.paths import Paths
 
 COMMANDS = (["sync"], ["models"], ["history"], ["gc", "--dry-run"], ["compare", "one", "two"], ["ui"])
 
@@ -53,3 +62,35 @@ def test_a_database_named_from_a_subfolder_is_the_projects(project, root, monkey
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
     assert run(["gc", "--dry-run"]) == 0
     assert not (project.work / "notes" / "mlruns").exists()
+
+
+# What means something in a URI, to SQLAlchemy, to SQLite or to a shell, and letters of other scripts.
+NAMES = st.text(st.sampled_from("aB9 %20#?;&=+@:!$'\"()[]{}~^|\\,.-_éß字🙂"), min_size=1, max_size=12).filter(
+    lambda name: name not in {".", ".."}
+)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(NAMES)
+@example("My%20Repo")
+@example("100%")
+@example("a?mode=ro#b")
+def test_the_store_and_its_files_are_in_the_project_whatever_its_folder_is_called(
+    default_params, migrated_store, tmp_path, name
+):
+    place = Path(tempfile.mkdtemp(dir=tmp_path))
+    paths = Paths(work=place / name, home=place / name)
+    paths.home.mkdir()
+    shutil.copy(migrated_store, paths.store)
+    with closing(sqlite3.connect(paths.store)) as database:
+        before = database.execute("SELECT count(*) FROM runs").fetchone()
+    opened = store.connect(project_store(default_params, paths), paths, timeout_s=5)
+    run = opened.client.create_run(opened.experiment("shapes/tuning"))
+    opened.client.log_text(run.info.run_id, "content", "note.txt")
+    assert [path.name for path in place.iterdir()] == [name]
+    assert {path.name for path in paths.home.iterdir()} == {"mlflow.db", "mlruns"}
+    (note,) = paths.mlruns.rglob("note.txt")
+    assert note.is_relative_to(paths.mlruns / "artifacts" / "shapes-tuning")
+    assert opened.client.list_artifacts(run.info.run_id)[0].path == "note.txt"
+    with closing(sqlite3.connect(paths.store)) as database:
+        assert database.execute("SELECT count(*) FROM runs").fetchone() == (before[0] + 1,)

@@ -221,7 +221,7 @@ def test_a_store_that_cannot_be_written_is_read_from_a_copy(project, tmp_path, d
     uri = project_store(default_params, paths_of(target))
     assert "mode=ro" in uri.text
     assert (target / "mlflow.db").read_bytes() == before
-    copy = Path(unquote(unquote(uri.text.removeprefix("sqlite:///file:").partition("?")[0])))
+    copy = Path(unquote(unquote(uri.text.removeprefix("sqlite+pysqlite:///file:").partition("?")[0])))
     assert locations(copy) == expected(target)
     assert project_store(default_params, paths_of(target)) == uri
 

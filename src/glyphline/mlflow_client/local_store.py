@@ -15,7 +15,7 @@ from glyphline import files
 from glyphline.errors import TrackingError
 from glyphline.mlflow_client import file_locations
 from glyphline.mlflow_client.file_locations import opened
-from glyphline.mlflow_client.store_uri import StoreUri, store_uri
+from glyphline.mlflow_client.store_uri import StoreUri, sqlite_uri, store_uri
 from glyphline.params import Params
 from glyphline.paths import Paths
 
@@ -56,7 +56,7 @@ def prepared(uri: StoreUri, paths: Paths) -> StoreUri:
         if _is_writable(former) and os.access(file.parent, os.W_OK):
             _take_over(former, file, paths.mlruns / "store.lock")
         elif not file.exists():
-            uri, file = StoreUri.parse(f"sqlite:///{quote(str(former))}"), former
+            uri, file = StoreUri.parse(sqlite_uri(former)), former
     try:
         roots = file_locations.other_projects(file, paths.home)
         if not roots:
@@ -64,7 +64,7 @@ def prepared(uri: StoreUri, paths: Paths) -> StoreUri:
         if not _is_writable(file):
             # Quoted for SQLite, then for SQLAlchemy.
             copy = quote(quote(str(_snapshot(file, roots, paths.home))))
-            return StoreUri.parse(f"sqlite:///file:{copy}?mode=ro&uri=true")
+            return StoreUri.parse(f"sqlite+pysqlite:///file:{copy}?mode=ro&uri=true")
         changed = file_locations.relocate(file, roots, paths.home)
     except sqlite3.DatabaseError as error:
         # Damaged, locked, or not a store: the first request says so, with its own way out.

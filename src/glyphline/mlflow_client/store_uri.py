@@ -108,11 +108,19 @@ def store_uri(params: Params, paths: Paths, environ: Mapping[str, str] = os.envi
     Raises:
         TrackingError: the URI cannot be read.
     """
-    text = params.tracking.uri or environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{quote(str(paths.store))}"
+    text = params.tracking.uri or environ.get("MLFLOW_TRACKING_URI") or sqlite_uri(paths.store)
     if match := _SQLITE.fullmatch(text):
-        file = paths.home / unquote(match["path"])
-        text = f"{match['scheme']}{quote(str(file))}{match['query'] or ''}"
+        text = sqlite_uri(paths.home / unquote(match["path"]), match["scheme"], match["query"] or "")
     return StoreUri.parse(text)
+
+
+def sqlite_uri(file: Path, scheme: str = "sqlite:///", query: str = "") -> str:
+    """The URI of a SQLite file, with its path quoted."""
+    path = quote(str(file))
+    if path != str(file) and scheme == "sqlite:///":
+        # MLflow makes the folders of a `sqlite:` URI as they are written there, quoted; with a driver it makes none.
+        scheme = "sqlite+pysqlite:///"
+    return f"{scheme}{path}{query}"
 
 
 def _is_proxied(scheme: str, host: str) -> bool:

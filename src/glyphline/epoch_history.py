@@ -8,6 +8,7 @@ from pathlib import Path
 from glyphline import files
 from glyphline.csv_text import csv_text
 from glyphline.errors import ArtifactError
+from glyphline.records import remedy
 
 
 def write(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
@@ -39,7 +40,7 @@ def read(path: Path) -> list[dict[str, float]]:
     Raises:
         ArtifactError: the file is missing, holds no row, or a row holds something that is no finite number.
     """
-    fix = "make it again with `dvc repro train`"
+    fix = remedy("train")
     try:
         with path.open(encoding="utf-8", newline="") as stream:
             rows = list(csv.reader(stream))

@@ -1,12 +1,16 @@
 """How long each stage took when it last ran: no out of the stages, because times are not reproducible."""
 
 import json
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from glyphline import files
+from glyphline.records.seal import sealed, unsealed
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -16,16 +20,19 @@ def measured(path: Path, stage: str) -> Iterator[None]:
     began = time.time() - _process_age_s()
     yield
     with files.exclusive(path.with_suffix(".lock")):
-        files.write_text(path, json.dumps(read(path) | {stage: round(time.time() - began, 2)}, indent=2) + "\n")
+        times = read(path) | {stage: round(time.time() - began, 2)}
+        files.write_text(path, json.dumps(sealed(json.dumps(times)), indent=2) + "\n")
 
 
 def read(path: Path) -> dict[str, float]:
-    """Stage -> wall seconds; empty when nothing was recorded."""
+    """Stage -> wall seconds; empty when nothing was recorded or, after a warning, when the file is damaged."""
     try:
-        times = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
+        return {stage: float(seconds) for stage, seconds in unsealed(path.read_bytes()).items()}
+    except FileNotFoundError:
         return {}
-    return {stage: float(seconds) for stage, seconds in times.items()} if isinstance(times, dict) else {}
+    except (ValueError, TypeError) as error:
+        log.warning("%s is damaged and left out: %s\nfix: remove it; stages that run write it again", path, error)
+        return {}
 
 
 def _process_age_s() -> float:

@@ -171,7 +171,7 @@ def test_a_damaged_archive_is_refused_before_keras_reads_it(small, context, tmp_
         path.unlink()
     with pytest.raises(ArtifactError) as caught:
         archive.open_model(path)
-    assert "dvc repro train" in caught.value.fix
+    assert "dvc repro --force --single-item train" in caught.value.fix
 
 
 def test_pixels_are_gathered_from_the_variable_itself_for_which_gpus_have_a_kernel(context):

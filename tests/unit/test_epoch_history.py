@@ -49,4 +49,4 @@ def test_a_damaged_file_is_named_with_the_stage_that_makes_it(content, problem, 
     with pytest.raises(ArtifactError, match=problem) as caught:
         epoch_history.read(path)
     assert str(path) in caught.value.problem
-    assert "dvc repro train" in caught.value.fix
+    assert "dvc repro --force --single-item train" in caught.value.fix

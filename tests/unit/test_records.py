@@ -2,6 +2,7 @@
 
 import json
 import math
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -70,9 +71,9 @@ def test_a_missing_file_names_the_stage_that_makes_it(tmp_path):
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        ("", "is damaged: the file: Invalid JSON"),
-        ("{", "is damaged: the file: Invalid JSON"),
-        ("[]", "is damaged: the file"),
+        ("", "is damaged: Invalid JSON"),
+        ("{", "is damaged: Invalid JSON"),
+        ("[]", "is damaged: it is no JSON object"),
         (json.dumps({**BEST.model_dump(), "complete": "three"}), "is damaged: complete: "),
         (json.dumps({**BEST.model_dump(), "extra": 1}), "is damaged: extra: "),
         (json.dumps({key: value for key, value in BEST.model_dump().items() if key != "study"}), "is damaged: study: "),
@@ -84,5 +85,33 @@ def test_a_damaged_file_says_where(tmp_path, content, problem):
     path.write_text(content, encoding="utf-8")
     with pytest.raises(ArtifactError, match=problem) as caught:
         records.read(path, Best, stage="tune")
-    assert "dvc repro tune" in caught.value.fix
+    assert "dvc repro --force --single-item tune" in caught.value.fix
     assert caught.value.exit_code == 4
+
+
+@given(at=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
+def test_a_flipped_bit_is_noticed_or_changes_nothing(tmp_path_factory, at, bit):
+    path = tmp_path_factory.mktemp("record") / "decision.json"
+    records.write(path, DECISION)
+    content = bytearray(path.read_bytes())
+    content[int(at * len(content))] ^= 1 << bit
+    path.write_bytes(content)
+    with suppress(ArtifactError):
+        assert records.read(path, Decision, stage="register") == DECISION
+
+
+def test_an_edited_record_is_refused_and_a_reformatted_one_is_not(tmp_path):
+    path = tmp_path / "decision.json"
+    records.write(path, DECISION)
+    path.write_text(json.dumps(json.loads(path.read_text())))
+    assert records.read(path, Decision, stage="register") == DECISION
+    path.write_text(path.read_text().replace('"promoted": false', '"promoted": true'))
+    with pytest.raises(ArtifactError, match="its seal does not fit") as caught:
+        records.read(path, Decision, stage="register")
+    assert "`dvc checkout --force`" in caught.value.fix
+
+
+def test_a_record_of_a_release_without_seals_is_still_read(tmp_path):
+    path = tmp_path / "decision.json"
+    path.write_text(DECISION.model_dump_json(indent=2))
+    assert records.read(path, Decision, stage="register") == DECISION

@@ -33,7 +33,7 @@ def test_an_edited_file_is_told_by_its_digest(some, tmp_path):
     predictions.write(path, Predictions(some.probs, np.array([0, 1, 1]), some.classes, "t" * 64, "w" * 64))
     with pytest.raises(ArtifactError, match="was changed after it was written") as caught:
         predictions.read(path, digest)
-    assert "dvc repro evaluate" in caught.value.fix
+    assert "dvc repro --force --single-item evaluate" in caught.value.fix
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 torn", b"no archive at all"])

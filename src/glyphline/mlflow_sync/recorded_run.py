@@ -17,10 +17,11 @@ from glyphline.journal.run_events import (
     as_text,
 )
 from glyphline.mlflow_sync.file_locator import FileLocator
+from glyphline.records import remedy
 
 Points = tuple[tuple[int, float], ...]
 
-FIX = "make it again with `dvc repro evaluate`, or restore it with `dvc checkout`"
+FIX = remedy("evaluate")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from glyphline.records.base import Record, RecordT, read, write
+from glyphline.records.base import Record, RecordT, read, remedy, write
 from glyphline.records.evaluation import ClassScore, CorruptionScore, Cost, Evaluation, Latency, SliceScore
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "SplitManifest",
     "Training",
     "read",
+    "remedy",
     "write",
 ]
 
@@ -60,7 +61,6 @@ class SplitManifest(Record):
     images_sha256: str
     labels_sha256: str
     digest: str = Field(description="SHA-256 over images, labels and class names: the identity of the split.")
-    seal: str = Field(description="SHA-256 over all other fields, so that a changed byte of this file is noticed too.")
 
 
 class PreprocessReport(Record):

@@ -1,12 +1,14 @@
-"""The base of every record: closed, frozen, written whole and read back checked."""
+"""The base of every record: closed, frozen, sealed, written whole and read back checked."""
 
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import to_json
 
 from glyphline import files
 from glyphline.errors import ArtifactError
+from glyphline.records.seal import sealed, unsealed
 
 
 class Record(BaseModel):
@@ -19,8 +21,8 @@ RecordT = TypeVar("RecordT", bound=Record)
 
 
 def write(path: Path, record: Record) -> None:
-    """Write a record whole: indented JSON with a final newline."""
-    files.write_text(path, record.model_dump_json(indent=2) + "\n")
+    """Write a record whole: indented JSON with its seal and a final newline."""
+    files.write_bytes(path, to_json(sealed(record.model_dump_json()), indent=2) + b"\n")
 
 
 def read(path: Path, kind: type[RecordT], *, stage: str) -> RecordT:
@@ -32,14 +34,21 @@ def read(path: Path, kind: type[RecordT], *, stage: str) -> RecordT:
         stage: the stage that writes it, for the advice.
 
     Raises:
-        ArtifactError: the file is missing, is no JSON or is not a `kind`.
+        ArtifactError: the file is missing, is no JSON, is not a `kind`, or was changed after it was written.
     """
-    fix = f"make it again with `dvc repro {stage}`"
     try:
-        return kind.model_validate_json(path.read_bytes())
+        return kind.model_validate(unsealed(path.read_bytes()))
     except FileNotFoundError:
-        raise ArtifactError(f"{path} does not exist", fix=fix) from None
+        raise ArtifactError(f"{path} does not exist", fix=f"make it again with `dvc repro {stage}`") from None
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise ArtifactError(f"{path} is damaged: {where}: {first['msg']}", fix=fix) from None
+        problem = f"{'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}"
+    except ValueError as error:
+        problem = str(error)
+    raise ArtifactError(f"{path} is damaged: {problem}", fix=remedy(stage))
+
+
+def remedy(stage: str) -> str:
+    """What to do about an out of a stage that was changed after it was written."""
+    # --force, because a disk that changes a byte leaves the time of the file, by which DVC sees changes.
+    return f"make it again with `dvc repro --force --single-item {stage}`; an edit is undone by `dvc checkout --force`"

@@ -11,10 +11,11 @@ import numpy as np
 
 from glyphline import files
 from glyphline.errors import ArtifactError, DataError
+from glyphline.records import remedy
 from glyphline.scoring.probabilities import check_probs
 from glyphline.values import Labels, Probs
 
-FIX = "make it again with `dvc repro evaluate`, or restore it with `dvc checkout`"
+FIX = remedy("evaluate")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from glyphline import files, keras_archive
+from glyphline import files, keras_archive, records
 from glyphline.training.keras_import import import_keras
 
 
@@ -23,7 +23,7 @@ def open_model(path: Path) -> Any:
     Raises:
         ArtifactError: the file is missing or damaged, or refused because loading it could run foreign code.
     """
-    keras_archive.check(path, "make it again with `dvc repro train`")
+    keras_archive.check(path, records.remedy("train"))
     return import_keras().saving.load_model(path, compile=False, safe_mode=True)
 
 

@@ -4,15 +4,17 @@ import errno
 import json
 import math
 import os
+import re
 import resource
 import signal
 import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from glyphline.errors import ArtifactError, TrackingError
@@ -89,6 +91,42 @@ def test_a_damaged_line_in_the_middle_is_named(path):
     with pytest.raises(ArtifactError, match="line 3") as caught:
         journal_file.read(path)
     assert "dvc" in caught.value.fix
+
+
+def written(path):
+    """The bytes of a journal of one run, and what they mean."""
+    writer, key = begun(path)
+    writer.append(MetricsLogged(run=key, values={"loss": 0.25}, step=3))
+    writer.append(RunEnded(run=key, status="FINISHED"))
+    writer.close()
+    return path.read_bytes(), journal_file.read(path)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(at=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
+def test_a_flipped_bit_is_noticed_or_changes_nothing(path, at, bit):
+    content, whole = written(path)
+    damaged = bytearray(content)
+    damaged[int(at * len(damaged))] ^= 1 << bit
+    path.write_bytes(damaged)
+    with suppress(ArtifactError):
+        assert journal_file.read(path) == whole
+
+
+def test_a_changed_last_line_break_is_not_taken_for_the_end_of_a_killed_writer(path):
+    content, _ = written(path)
+    path.write_bytes(content[:-1] + b"\x0b")
+    with pytest.raises(ArtifactError, match="is damaged at line 4"):
+        journal_file.read(path)
+
+
+def test_a_changed_number_is_noticed_and_a_line_of_a_release_without_seals_is_read(path):
+    content, whole = written(path)
+    path.write_bytes(content.replace(b"0.25", b"0.75"))
+    with pytest.raises(ArtifactError, match="line 3"):
+        journal_file.read(path)
+    path.write_bytes(re.sub(rb',"seal":"[0-9a-f]{64}"', b"", content))
+    assert journal_file.read(path) == whole
 
 
 def test_a_run_without_an_end_is_failed_once_the_writer_is_gone_at_the_time_of_its_last_event(path):

@@ -14,6 +14,7 @@ from typing import Self
 
 from glyphline.errors import ArtifactError, TrackingError
 from glyphline.journal.run_events import Header, RunEnded, RunEvent, RunStarted, decode, encode
+from glyphline.records import remedy
 
 KEY_CHARACTERS = 32
 ID_CHARACTERS = 24
@@ -172,6 +173,9 @@ class Reader:
             self._line += 1
             self._add(line)
         self._offset += len(lines)
+        if is_complete and _is_line(data[len(lines) : -1]):
+            # A writer that died leaves a part of a line; here the line break after a whole one was changed.
+            raise self._damaged(self._line + 1)
         if is_complete and self._journal and not self._journal.is_complete:
             _close_open_runs(self._journal)
         return self._journal
@@ -180,16 +184,17 @@ class Reader:
         try:
             event = decode(line)
         except ValueError:
-            raise ArtifactError(
-                f"{self._name} is damaged at line {self._line}",
-                fix="restore the file with `dvc checkout`, or run its stage again with `dvc repro`",
-            ) from None
+            raise self._damaged(self._line) from None
         if isinstance(event, Header):
             self._journal = Journal(id=event.id, stage=event.stage)
         elif self._journal is None:
             raise ArtifactError(f"{self._name} does not begin like a journal", fix="remove the file")
         else:
             self._journal.runs.setdefault(event.run, []).append(event)
+
+    def _damaged(self, line: int) -> ArtifactError:
+        stage = self._journal.stage if self._journal else Path(self._name).parent.name
+        return ArtifactError(f"{self._name} is damaged at line {line}", fix=remedy(stage))
 
 
 def read(path: Path) -> Journal | None:
@@ -230,6 +235,14 @@ def last_key(path: Path) -> str:
     """
     start, _ = last_run(path)
     return start.run
+
+
+def _is_line(text: bytes) -> bool:
+    try:
+        decode(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _close_open_runs(journal: Journal) -> None:

@@ -5,6 +5,9 @@ import time
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic_core import to_json
+
+from glyphline.records.seal import sealed, unsealed
 
 Status = Literal["FINISHED", "KILLED", "FAILED"]
 NOTE_TAG = "mlflow.note.content"
@@ -160,14 +163,14 @@ def as_text(value: Any) -> str:
 
 
 def encode(line: Header | RunEvent) -> bytes:
-    """An event as one line of JSON, with its newline."""
-    return line.model_dump_json().encode() + b"\n"
+    """An event as one line of JSON, with its seal and its newline."""
+    return to_json(sealed(line.model_dump_json())) + b"\n"
 
 
 def decode(line: bytes) -> Header | RunEvent:
     """The event of a line.
 
     Raises:
-        ValueError: the line is no JSON, or no event that this version knows.
+        ValueError: the line is no JSON, no event that this version knows, or was changed after it was written.
     """
-    return _ANY.validate_json(line)
+    return _ANY.validate_python(unsealed(line))

@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 def run(params: Params, paths: Paths, launch: journal.Launch) -> None:
     """Evaluate the model on the test split; write metrics, tables, figures and the card, and add them to its run."""
     test = data.load(paths.split("test"))
+    journal.check_recorded(paths.journal("train"), paths.model, paths.training, paths.history)
     # TensorFlow predicts in this process; another one loads the large libraries of the report meanwhile.
     with (
         journal.record(params, paths, stage="evaluate", launch=launch) as recorder,

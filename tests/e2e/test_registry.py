@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from glyphline.records.seal import unsealed
 from tests.project import copied, store
 
 NAME = "glyphline-digits"
@@ -75,7 +76,7 @@ def test_a_commit_that_is_gone_is_named(project, tmp_path):
     client = store(project)
     run_id = client.get_model_version(NAME, "2").run_id
     told = (tmp_path / client.download_artifacts(run_id, "lineage.json", str(tmp_path))).read_text()
-    facts = json.loads(told)
+    facts = unsealed(told)
     facts["git"]["commit"] = "0" * 40
     client.log_text(run_id, json.dumps(facts), "lineage.json")
     try:

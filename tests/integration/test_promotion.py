@@ -3,6 +3,7 @@
 import json
 import shutil
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 from glyphline.commands import models
 from glyphline.commands.history import lines, sentence
 from glyphline.errors import ArtifactError, ReadOnlyError, RegistryError
-from glyphline.registry import RegistryLocation, open_session, promotion, read_history, register_run
+from glyphline.records.seal import sealed, unsealed
+from glyphline.registry import RegistryLocation, open_session, promotion, read_history, register_run, verified_model
 from glyphline.registry.log_events import (
     AliasAssigned,
     AliasChangedByHand,
@@ -508,7 +510,17 @@ def test_a_changed_file_keeps_a_version_from_promotion_force_and_rollback(three)
 def edited(stand, candidate, name, **fields):
     """Change fields of a record in the artifacts of a run, as a hand with access to the store can."""
     path = Path(stand.client.get_run(candidate.run_id).info.artifact_uri.removeprefix("file://")) / name
-    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+    path.write_text(json.dumps(sealed(json.dumps(unsealed(path.read_bytes()) | fields))))
+
+
+def without_digests_of_files(stand, seq):
+    """Make an entry of the log as earlier releases wrote it."""
+    with closing(sqlite3.connect(stand.database)) as database, database:
+        key = f"event.{seq:08}"
+        (text,) = database.execute("SELECT value FROM params WHERE key = ?", (key,)).fetchone()
+        names = {"seal", "evaluation_sha256", "cost_sha256", "card_sha256"}
+        entry = {name: value for name, value in json.loads(text).items() if name not in names}
+        database.execute("UPDATE params SET value = ? WHERE key = ?", (json.dumps(entry), key))
 
 
 @pytest.mark.parametrize(
@@ -538,8 +550,61 @@ def test_an_evaluation_that_is_not_the_one_that_was_judged_promotes_nothing(stan
     stand.register(980)
     candidate = stand.runs.make(900)
     register_run(candidate, stand.to, stand.rules)
+    without_digests_of_files(stand, 2)
     edited(stand, candidate, "evaluation.json", **fields)
     with pytest.raises(ArtifactError, match=rf"evaluation.json of version 2 is not .*{what}") as caught:
         stand.promote(2)
     assert "dvc repro register" in caught.value.fix
     assert stand.aliases()["champion"] == 1
+
+
+@pytest.mark.parametrize("name", ["evaluation.json", "predictions.npz", "cost.json"])
+def test_a_flipped_bit_in_a_file_of_its_run_keeps_a_version_from_promotion(stand, name):
+    stand.register(980)
+    candidate = stand.runs.make(900)
+    register_run(candidate, stand.to, stand.rules)
+    path = Path(stand.client.get_run(candidate.run_id).info.artifact_uri.removeprefix("file://")) / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ArtifactError, match=rf"{name} of version 2 is not .* its SHA-256 differs") as caught:
+        stand.promote(2)
+    assert "`dvc repro --force --single-item evaluate`" in caught.value.fix
+
+
+def changed_row(stand, statement, *values):
+    with closing(sqlite3.connect(stand.database)) as database, database:
+        assert database.execute(statement, values).rowcount == 1
+
+
+def test_a_changed_number_in_the_log_is_noticed(three):
+    statement = "UPDATE params SET value = replace(value, '0.97', '0.99') WHERE key = 'event.00000002'"
+    changed_row(three, statement)
+    with pytest.raises(RegistryError, match="its seal does not fit"):
+        three.promote(2)
+
+
+def test_a_version_of_another_run_than_the_log_says_is_refused(three):
+    changed_row(three, "UPDATE model_versions SET run_id = ? WHERE version = 2", "0" * 32)
+    with pytest.raises(
+        RegistryError, match=f"version 2 of shapes is of run {'0' * 32}, and its history says"
+    ) as caught:
+        three.promote(2)
+    assert "`glyphline sync`" in caught.value.fix
+
+
+def test_an_alias_that_the_log_does_not_have_is_told_when_the_model_is_loaded(three, caplog):
+    changed_row(three, "UPDATE registered_model_aliases SET version = 1 WHERE alias = 'champion'")
+    with verified_model.verified_model(three.to, "@champion") as verified:
+        assert verified.judged.version == 1
+    assert "alias champion of shapes shows version 1, and its history has version 3" in caplog.text
+    caplog.clear()
+    with verified_model.verified_model(three.to, "3"):
+        assert not caplog.text
+
+
+def test_a_log_of_a_release_without_seals_goes_on(three):
+    for seq in (1, 2, 3):
+        without_digests_of_files(three, seq)
+    assert three.promote(1, alias="mine").version == 1
+    assert three.roll_back().version == 2

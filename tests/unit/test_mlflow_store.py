@@ -1,5 +1,6 @@
 """Which store, whether it answers, and that no password is ever shown."""
 
+import hashlib
 import socket
 import threading
 import time
@@ -218,6 +219,22 @@ def test_a_file_is_found_by_content_in_the_workspace_then_in_the_cache(paths):
     assert locator.find(digest) == cached
     cached.write_text("0ne")
     assert locator.find(digest) is None
+
+
+def test_a_damaged_list_of_a_folder_is_left_out_with_a_warning(tmp_path, caplog):
+    cache = DvcCache(tmp_path)
+    content = b'[{"md5": "0123456789abcdef0123456789abcdef", "relpath": "journal.jsonl"}]'
+    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest() + ".dir"
+    cache.path(md5).parent.mkdir(parents=True)
+    cache.path(md5).write_bytes(content)
+    (place,) = cache.files("artifacts/tune", md5)
+    assert place.as_posix() == "artifacts/tune/journal.jsonl"
+    for damaged in (content.replace(b"0", b"1", 1), content[:-1]):
+        cache.path(md5).write_bytes(damaged)
+        caplog.clear()
+        assert cache.files("artifacts/tune", md5) == {}
+        assert f"{cache.path(md5)} in DVC's cache is damaged" in caplog.text
+        assert "fix: " in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The recorded origin of a run, and the comparison of a rebuilt model with the registered one."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -12,6 +13,7 @@ from glyphline import records
 from glyphline.commands.reproduce import result, version_origin
 from glyphline.errors import RegistryError
 from glyphline.records import Evaluation
+from glyphline.records.seal import sealed, unsealed
 from tests.conftest import made_evaluation
 from tests.registered import right_on, training, written_predictions
 
@@ -50,7 +52,7 @@ def write_lineage(
 ) -> None:
     git = {"commit": commit, "dirty": bool(patch), "changed": ["params.yaml"] * bool(patch), "patch_left_out": False}
     lineage = {"git": git, "dvc_lock": {}, "has_patch": bool(patch)} | facts
-    (run.folder / f"{stem}.json").write_text(json.dumps(lineage))
+    (run.folder / f"{stem}.json").write_text(json.dumps(sealed(json.dumps(lineage))))
     if patch:
         (run.folder / f"{stem}.patch").write_text(patch)
 
@@ -88,6 +90,25 @@ def test_a_patch_of_an_earlier_evaluation_is_not_taken_for_that_of_the_last(run,
     write_lineage(run, "lineage.evaluate", patch=PATCH)
     write_lineage(run, "lineage.evaluate")
     assert read(run, tmp_path).evaluated.patch is None
+
+
+@pytest.mark.parametrize("name", ["lineage.json", "lineage.evaluate.patch"])
+@pytest.mark.parametrize("edit", [lambda text: text.replace("a", "b", 1), lambda text: text[:-9]])
+def test_a_lineage_or_a_patch_that_was_changed_is_named(run, tmp_path, name, edit):
+    sha256 = hashlib.sha256(PATCH.encode()).hexdigest()
+    write_lineage(run, "lineage.evaluate", patch=PATCH, patch_sha256=sha256)
+    assert read(run, tmp_path).evaluated.patch
+    shutil.rmtree(tmp_path / "read")
+    (run.folder / name).write_text(edit((run.folder / name).read_text()))
+    with pytest.raises(RegistryError, match=rf"{name} of .* (is damaged|was changed)") as caught:
+        read(run, tmp_path)
+    assert "backup" in caught.value.fix
+
+
+def test_a_lineage_of_a_release_without_seals_is_read(run, tmp_path):
+    text = (run.folder / "lineage.json").read_bytes()
+    (run.folder / "lineage.json").write_text(json.dumps(unsealed(text)))
+    assert read(run, tmp_path).trained.commit == "a" * 40
 
 
 def test_an_evaluation_outside_git_is_named(run, tmp_path):

@@ -1,12 +1,15 @@
 """Clients of MLflow whose requests end in bounded time, and listings that come page by page."""
 
 import math
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from glyphline import environment
-from glyphline.mlflow_client.failures import registry_errors
+from glyphline import environment, sqlite_file
+from glyphline.mlflow_client.failures import StoreFailedError, registry_errors
+from glyphline.mlflow_client.store_uri import StoreUri
+from glyphline.redaction import redact
 
 
 def environment_variables(timeout_s: float) -> dict[str, str]:
@@ -30,7 +33,20 @@ def environment_variables(timeout_s: float) -> dict[str, str]:
 
 
 def client(uri: str) -> Any:
-    """An `MlflowClient`; set `environment_variables` before its first request."""
+    """An `MlflowClient`; set `environment_variables` before its first request.
+
+    Raises:
+        StoreFailedError: the store is a SQLite file that is damaged.
+    """
+    database = StoreUri.parse(uri).sqlite_file
+    if database is not None:
+        try:
+            sqlite_file.check(database)
+        except sqlite3.DatabaseError as error:
+            raise StoreFailedError(
+                f"the tracking store {redact(uri)} is damaged: {error}",
+                fix=f"restore {database.name} from a backup, or move it away and run `glyphline sync`",
+            ) from None
     from mlflow.tracking import MlflowClient
 
     # The registry would else be looked for where MLFLOW_TRACKING_URI or a left-over ./mlruns says.

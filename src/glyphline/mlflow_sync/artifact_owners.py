@@ -62,7 +62,7 @@ def is_sole_owner(artifacts: Path, store: str) -> bool:
 
 def _owners(artifacts: Path) -> set[str]:
     marker = artifacts / MARKER
-    return set(marker.read_text(encoding="utf-8").split()) if marker.is_file() else set()
+    return set(marker.read_text(encoding="utf-8", errors="replace").split()) if marker.is_file() else set()
 
 
 def _identity_by_place(uri: str, paths: Paths, created_ms: int | None) -> str:

@@ -1,10 +1,14 @@
 """DVC's cache: the contents of files and folders, by their MD5."""
 
 import configparser
+import hashlib
 import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Self
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +42,22 @@ class DvcCache:
             md5: of the out, as dvc.lock has it.
 
         Returns:
-            Path in the project -> its place in the cache, where it may be missing; empty when the list of a folder is.
+            Path in the project -> its place in the cache, where it may be missing; empty when the list of a folder is,
+            or, after a warning, when that is damaged.
         """
         place = PurePosixPath(path)
         if not md5.endswith(".dir"):
             return {place: self.path(md5)}
-        if not self.path(md5).is_file():
+        listing = self.path(md5)
+        if not listing.is_file():
             return {}
-        entries = json.loads(self.path(md5).read_text(encoding="utf-8"))
+        content = listing.read_bytes()
+        if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5.removesuffix(".dir"):
+            log.warning(
+                "%s in DVC's cache is damaged, and %s of that time is left out\nfix: remove it, then `dvc fetch`",
+                listing,
+                path,
+            )
+            return {}
+        entries = json.loads(content)
         return {place / entry["relpath"]: self.path(entry["md5"]) for entry in entries}

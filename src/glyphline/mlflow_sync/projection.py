@@ -4,6 +4,7 @@ A tag of the run itself counts its sent events; it is set after they were sent. 
 again, which adds nothing: equal points, params and inputs are one row in MLflow.
 """
 
+import hashlib
 import json
 import shutil
 import tempfile
@@ -36,6 +37,7 @@ from glyphline.mlflow_sync.lost_files import lineage_stem, lost_files
 from glyphline.mlflow_sync.request_batches import Batch, clean_tags
 from glyphline.mlflow_sync.run_index import MISSING_TAG, SENT_TAG, RunIndex, json_tag
 from glyphline.mlflow_sync.store import ExperimentDeletedError, Store
+from glyphline.records.seal import sealed
 
 MAX_DIGEST_CHARACTERS = 36
 
@@ -218,8 +220,10 @@ class RunUpload:
         facts = event.facts | {
             "dvc_lock": dvc_lock.parse(event.dvc_lock) if event.dvc_lock else {},
             "has_patch": bool(event.patch),
+            "patch_sha256": hashlib.sha256(lineage.patch_bytes(event)).hexdigest() if event.patch else None,
         }
-        self._client.log_text(self._run.info.run_id, json.dumps(facts, indent=2, sort_keys=True), f"{stem}.json")
+        text = json.dumps(sealed(json.dumps(facts, sort_keys=True)), indent=2)
+        self._client.log_text(self._run.info.run_id, text, f"{stem}.json")
         if event.patch:
             with tempfile.TemporaryDirectory(prefix="glyphline-artifact-") as folder:
                 # As bytes: MLflow writes text as UTF-8, and a patch has the encodings of the files that it changes.

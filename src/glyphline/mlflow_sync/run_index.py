@@ -77,6 +77,10 @@ class RunIndex:
 
 
 def json_tag(run: Run, tag: str) -> dict[str, Any]:
-    """The JSON object in a tag of a run; empty when there is none."""
-    value: dict[str, Any] = json.loads(run.data.tags.get(tag, "{}"))
-    return value
+    """The JSON object in a tag of a run; empty when there is none, or none that can be read."""
+    # What the tags say was sent is sent again then, which adds nothing.
+    try:
+        value = json.loads(run.data.tags.get(tag, "{}"))
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

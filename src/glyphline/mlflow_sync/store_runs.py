@@ -1,6 +1,5 @@
 """The runs of a store, for people who compare them."""
 
-import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from glyphline import mlflow_client
+from glyphline.errors import ArtifactError
 from glyphline.journal.run_events import KEY_TAG
 from glyphline.mlflow_sync import store
 from glyphline.mlflow_sync.experiment_view import TUNING
@@ -16,11 +16,13 @@ from glyphline.mlflow_sync.recorded_run import RecordedRun
 from glyphline.mlflow_sync.store import Store
 from glyphline.params import Params
 from glyphline.paths import EVALUATION, PREDICTIONS, Paths
+from glyphline.records.seal import unsealed
 
 FILES = (EVALUATION, PREDICTIONS)
 LINEAGE = "lineage.json"
 CURVES = ("loss", "accuracy", "val_loss", "val_accuracy")
 MAX_NAMES = 200
+DAMAGE_FIX = "restore the store's files from a backup, or compare another run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +68,16 @@ class StoreRuns:
                 if name in run.data.metrics
             }
         lineage = files.pop(LINEAGE, None)
+        try:
+            facts = unsealed(lineage.read_bytes()) if lineage else {}
+        except ValueError as error:
+            raise ArtifactError(f"{LINEAGE} of run {run_id} in the store is damaged: {error}", fix=DAMAGE_FIX) from None
         return RecordedRun(
             key=run.data.tags.get(KEY_TAG, run_id),
             name=run.info.run_name,
             params=run.data.params,
             curves=curves,
-            facts=json.loads(lineage.read_text(encoding="utf-8")) if lineage else {},
+            facts=facts,
             files=files,
             changed={},
         )

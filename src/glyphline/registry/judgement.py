@@ -63,6 +63,7 @@ def judge(request: GateRequest, artifacts: RunArtifacts, state: RegistryState) -
         run_id=request.run_id,
         evaluation_sha256=request.artifacts.evaluation_sha256,
         cost_sha256=request.artifacts.cost_sha256,
+        card_sha256=request.artifacts.card_sha256,
         files=request.files,
         promoted=all(rule.passed for rule in rules),
         rules=log_events.short(tuple(rules)),

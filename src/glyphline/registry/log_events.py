@@ -5,8 +5,10 @@ import uuid
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic_core import to_json
 
 from glyphline.records import Evaluation, RuleResult
+from glyphline.records.seal import sealed, unsealed
 
 # MLflow cuts a value off at 6,000 characters; the rest is left for the escapes of JSON in JSON.
 MAX_CHARACTERS = 5500
@@ -55,6 +57,7 @@ class VersionJudged(_Entry):
         default=None, description="Of evaluation.json; null in entries of earlier releases."
     )
     cost_sha256: str | None = Field(default=None, description="Of cost.json; null without one.")
+    card_sha256: str | None = Field(default=None, description="Of model_card.md; null without one.")
     restored: bool = Field(default=False, description="Written again from decision.json after the store was lost.")
 
     @property
@@ -128,8 +131,8 @@ _ANY: TypeAdapter[LogEvent] = TypeAdapter(Annotated[LogEvent, Field(discriminato
 
 
 def encode(event: LogEvent) -> str:
-    """One line of JSON, without its newline."""
-    text = event.model_dump_json()
+    """One line of JSON with its seal, without its newline."""
+    text = to_json(sealed(event.model_dump_json())).decode()
     if len(text) > MAX_CHARACTERS:
         raise ValueError(f"an entry of {len(text)} characters does not fit into a log that takes {MAX_CHARACTERS}")
     return text
@@ -139,9 +142,9 @@ def decode(text: str) -> LogEvent:
     """The entry of a line.
 
     Raises:
-        ValueError: the line is no JSON, or no entry that this version knows.
+        ValueError: the line is no JSON, no entry that this version knows, or was changed after it was written.
     """
-    return _ANY.validate_json(text)
+    return _ANY.validate_python(unsealed(text))
 
 
 def evaluated(evaluation: Evaluation) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def promote(
     _, after = session.updater.commit(lambda state: judge(request, session.artifacts, state))
     latest = after.judgement(version)
     assert latest is not None
-    labels.write(session.model, latest, after, session.artifacts.card(latest.run_id))
+    labels.write(session.model, latest, after, session.artifacts.card(latest))
     if not latest.promoted and after.champion != version:
         raise RegistryError(
             f"version {version} is not promoted: {'; '.join(latest.reasons)}",

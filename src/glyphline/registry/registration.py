@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Self
 
-from glyphline import records
+from glyphline import journal, records
 from glyphline.errors import ArtifactError
 from glyphline.params.registry import RegistryParams
 from glyphline.paths import Paths
@@ -47,8 +47,11 @@ class EvaluatedModel:
         Raises:
             ArtifactError: a file is missing or damaged.
         """
+        journal.check_recorded(paths.journal("train"), paths.training)
+        evaluate_outs = (paths.evaluation, paths.predictions, paths.cost, paths.model_card)
+        journal.check_recorded(paths.journal("evaluate"), *evaluate_outs)
         training = records.read(paths.training, Training, stage="train")
-        artifacts = VersionArtifacts.read(paths.evaluation, paths.cost, paths.predictions)
+        artifacts = VersionArtifacts.read(paths.evaluation, paths.cost, paths.predictions, paths.model_card)
         return cls(training, artifacts, paths.model_card.read_text(encoding="utf-8"))
 
 
@@ -219,6 +222,9 @@ def _restored(
         **log_events.evaluated(run.model.artifacts.evaluation),
         version=version,
         run_id=run.run_id,
+        evaluation_sha256=run.model.artifacts.evaluation_sha256,
+        cost_sha256=run.model.artifacts.cost_sha256,
+        card_sha256=run.model.artifacts.card_sha256,
         files=files,
         promoted=CHAMPION in decided.aliases and is_champion,
         rules=decided.rules,

@@ -1,8 +1,8 @@
 """The files by which a version is judged: its evaluation, its costs, its predictions image by image."""
 
+import logging
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
@@ -18,6 +18,8 @@ from glyphline.scoring import paired_tests, predictions
 from glyphline.scoring.paired_tests import Disagreements
 from glyphline.scoring.predictions import Predictions
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class VersionArtifacts:
@@ -28,15 +30,17 @@ class VersionArtifacts:
         predictions: the file.
         evaluation_sha256: of the file with the evaluation.
         cost_sha256: of the file with the costs; None where there is none.
+        card_sha256: of the file with the model card; None where it was not recorded.
     """
 
     scores: ModelScores
     predictions: Path
     evaluation_sha256: str
     cost_sha256: str | None
+    card_sha256: str | None = None
 
     @classmethod
-    def read(cls, evaluation: Path, cost: Path | None, predictions: Path) -> Self:
+    def read(cls, evaluation: Path, cost: Path | None, predictions: Path, card: Path | None = None) -> Self:
         """The artifacts in files; the predictions are opened only when they are compared.
 
         Raises:
@@ -46,7 +50,8 @@ class VersionArtifacts:
             records.read(evaluation, Evaluation, stage="evaluate"),
             records.read(cost, Cost, stage="evaluate") if cost else None,
         )
-        return cls(scores, predictions, files.sha256(evaluation), files.sha256(cost) if cost else None)
+        cost_sha256, card_sha256 = (files.sha256(path) if path else None for path in (cost, card))
+        return cls(scores, predictions, files.sha256(evaluation), cost_sha256, card_sha256)
 
     @property
     def evaluation(self) -> Evaluation:
@@ -81,19 +86,27 @@ class RunArtifacts:
         Raises:
             ArtifactError: the files are gone, or were changed after the version was judged.
         """
-        artifacts = self._of_run(judged.run_id)
-        for name, difference in _differences(artifacts, judged):
-            raise ArtifactError(
-                f"{name} of version {judged.version} is not the one that it was judged by: {difference} differs",
-                fix="if it was evaluated again, have it judged again: `dvc repro register`; else somebody edited the"
-                f" file in run {judged.run_id}",
-            )
-        return artifacts
+        artifacts = self._of_run(judged)
+        # For logs of earlier releases, which have no digests of the files.
+        for name in ("accuracy", "test_digest", "weights_digest", "predictions_sha256"):
+            if getattr(artifacts.evaluation, name) != getattr(judged, name):
+                raise _changed(judged, EVALUATION, name)
+        # The card decides nothing, so that it is compared where it is shown.
+        return replace(artifacts, card_sha256=judged.card_sha256)
 
-    def card(self, run_id: str) -> str:
-        """The model card of a run, Markdown; empty where it has none."""
-        path = self._fetch(run_id, MODEL_CARD)
-        return path.read_text(encoding="utf-8") if path else ""
+    def card(self, judged: VersionJudged) -> str:
+        """The model card of a version's run, Markdown; empty where it has none, or, after a warning, another one."""
+        path = self._fetch(judged.run_id, MODEL_CARD)
+        if path and judged.card_sha256 not in {None, files.sha256(path)}:
+            log.warning(
+                "%s of run %s was changed after version %d was judged; the description goes without it\n"
+                "fix: if the model was evaluated again, have it judged again with `dvc repro register`",
+                MODEL_CARD,
+                judged.run_id,
+                judged.version,
+            )
+            return ""
+        return path.read_text(encoding="utf-8", errors="replace") if path else ""
 
     def compare(self, version: int, state: RegistryState, challenger: VersionArtifacts) -> ChampionComparison:
         """Compare a version, as the champion, with a challenger; the result says why where that is not possible."""
@@ -108,16 +121,22 @@ class RunArtifacts:
             result = self._comparisons[pair]
         return ChampionComparison(version, judged.test_digest, judged.weights_digest, result)
 
-    def _of_run(self, run_id: str) -> VersionArtifacts:
-        evaluation = self._fetch(run_id, EVALUATION)
-        predictions = self._fetch(run_id, PREDICTIONS)
+    def _of_run(self, judged: VersionJudged) -> VersionArtifacts:
+        run_id = judged.run_id
+        evaluation, predictions, cost = (self._fetch(run_id, name) for name in (EVALUATION, PREDICTIONS, COST))
         if evaluation is None or predictions is None:
             raise ArtifactError(
                 f"run {run_id} has no {EVALUATION if evaluation is None else PREDICTIONS}: it was not evaluated, or"
                 " the file was deleted",
                 fix="evaluate it with `dvc repro evaluate`, or bring its files back with `glyphline sync`",
             )
-        return VersionArtifacts.read(evaluation, self._fetch(run_id, COST), predictions)
+        recorded = [(predictions, PREDICTIONS, judged.predictions_sha256)]
+        if judged.evaluation_sha256 is not None:
+            recorded += [(evaluation, EVALUATION, judged.evaluation_sha256), (cost, COST, judged.cost_sha256)]
+        for path, name, sha256 in recorded:
+            if (files.sha256(path) if path else None) != sha256:
+                raise _changed(judged, name, "its SHA-256")
+        return VersionArtifacts.read(evaluation, cost, predictions)
 
     def _disagreements(self, judged: VersionJudged, challenger: VersionArtifacts) -> Disagreements | str:
         try:
@@ -167,14 +186,10 @@ class RunArtifacts:
         return Path(artifacts.download_artifacts(uri, dst_path=str(target), tracking_uri=self.client.tracking_uri))
 
 
-def _differences(artifacts: VersionArtifacts, judged: VersionJudged) -> Iterator[tuple[str, str]]:
-    """File and what differs in it between the artifacts and what a version was judged by."""
-    for name in ("accuracy", "test_digest", "weights_digest", "predictions_sha256"):
-        if getattr(artifacts.evaluation, name) != getattr(judged, name):
-            yield EVALUATION, name
-    # Logs of earlier releases have no digests of the files.
-    if judged.evaluation_sha256 is not None:
-        if artifacts.evaluation_sha256 != judged.evaluation_sha256:
-            yield EVALUATION, "its SHA-256"
-        if artifacts.cost_sha256 != judged.cost_sha256:
-            yield COST, "its SHA-256"
+def _changed(judged: VersionJudged, name: str, difference: str) -> ArtifactError:
+    return ArtifactError(
+        f"{name} of version {judged.version} is not the one that it was judged by: {difference} differs",
+        fix="if it was evaluated again, have it judged again: `dvc repro register`; else the file in run"
+        f" {judged.run_id} was edited or damaged: with the version's commit checked out, `dvc repro --force"
+        " --single-item evaluate`, then `dvc repro`",
+    )

@@ -43,12 +43,13 @@ class Session:
     def reconcile(self) -> RegistryView:
         """The model as it is, after what an interrupted command left undone is done, the labels of versions too."""
         view = self.updater.reconcile_all()
+        check_runs(self.location.name, view)
         for number, version in view.versions.items():
             judged, tags = view.state.judgements.get(number), version.tags
             if isinstance(judged, VersionJudged):
                 # The process that judged it a moment ago is about to write them.
                 if tags.get(labels.ENTRY_TAG) != str(judged.seq) and not self.updater.is_recent(judged):
-                    labels.write(self.model, judged, view.state, self.artifacts.card(judged.run_id))
+                    labels.write(self.model, judged, view.state, self.artifacts.card(judged))
             elif judged is not None and tags.get(labels.VERDICT_TAG) != labels.NEVER:
                 self.model.set_labels(number, {labels.VERDICT_TAG: labels.NEVER})
         return view
@@ -69,6 +70,26 @@ class Session:
             self.model.client.delete_run(run_id)
         # The versions decide; this is for the day when all of them are deleted.
         self.model.set_tag(log.RUN_TAG, chosen)
+
+
+def check_runs(name: str, view: RegistryView) -> None:
+    """Refuse a registry in which a version is of another run than its history says: MLflow changes that never.
+
+    Args:
+        name: of the registered model.
+        view: its versions and its history.
+
+    Raises:
+        RegistryError: the store was damaged or edited.
+    """
+    for number, version in view.versions.items():
+        judged = view.state.judgement(number)
+        if judged is not None and version.run_id != judged.run_id:
+            raise RegistryError(
+                f"version {number} of {name} is of run {version.run_id}, and its history says {judged.run_id}: the"
+                " store was damaged or edited",
+                fix="restore the store from a backup, or move its file away and run `glyphline sync`",
+            )
 
 
 @contextmanager

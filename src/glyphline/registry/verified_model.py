@@ -3,6 +3,7 @@
 MLflow's own `load_model` opens a version without these checks.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ from glyphline.registry import integrity, registered_model, signing, version_ref
 from glyphline.registry.location import RegistryLocation
 from glyphline.registry.log_events import VersionJudged
 from glyphline.registry.signing import Keys
-from glyphline.registry.state import RegistryState
+from glyphline.registry.state import MANAGED, RegistryState
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,8 @@ def verified_model(location: RegistryLocation, reference: str, keys: Keys | None
 
             run_id = log.find(model.client, location.name)
             state = log.Log(model.client, run_id, location.name).read().state if run_id else RegistryState()
-            version = _number(reference, location.name, model.aliases() if run_id or model.exists() else {})
+            aliases = model.aliases() if run_id or model.exists() else {}
+            version = _number(reference, location.name, aliases, state)
             judged, versions = state.judgement(version), model.versions(version)
             if judged is None or version not in versions:
                 raise RegistryError(
@@ -69,7 +73,7 @@ def verified_model(location: RegistryLocation, reference: str, keys: Keys | None
         yield VerifiedModel(judged, folder)
 
 
-def _number(reference: str, name: str, aliases: dict[str, int]) -> int:
+def _number(reference: str, name: str, aliases: dict[str, int], state: RegistryState) -> int:
     version = version_reference.parse_reference(reference, name)
     if version is None or version.name != name:
         raise RegistryError(
@@ -77,4 +81,16 @@ def _number(reference: str, name: str, aliases: dict[str, int]) -> int:
         )
     if version.alias is not None and version.alias not in aliases:
         raise RegistryError(f"{name} has no alias {version.alias!r}", fix=f"it has: {', '.join(aliases) or 'none'}")
-    return aliases[version.alias] if version.alias is not None else int(version.version or 0)
+    if version.alias is None:
+        return int(version.version or 0)
+    number, recorded = aliases[version.alias], state.aliases.get(version.alias)
+    if number != recorded and (recorded is not None or version.alias in MANAGED):
+        logger.warning(
+            "alias %s of %s shows version %d, and its history has %s: the alias was moved by hand, or the store is"
+            " damaged\nfix: `glyphline models` notes it in the history; `glyphline rollback` takes it back",
+            version.alias,
+            name,
+            number,
+            f"version {recorded}" if recorded else "none",
+        )
+    return number

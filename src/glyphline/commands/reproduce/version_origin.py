@@ -8,12 +8,15 @@ from typing import Any
 
 from glyphline import records
 from glyphline.errors import RegistryError
+from glyphline.files import sha256
 from glyphline.paths import EVALUATION, PREDICTIONS
 from glyphline.records import Evaluation
+from glyphline.records.seal import unsealed
 
 # Of training and of evaluating: DVC evaluates a model again when only that has changed.
 TRAINED, EVALUATED = "lineage", "lineage.evaluate"
 NEEDED = (f"{TRAINED}.json", f"{EVALUATED}.json", EVALUATION, PREDICTIONS)
+DAMAGE_FIX = "restore the store's files from a backup; nothing can be rebuilt from what was changed"
 FIX = "nothing can be rebuilt from less; `glyphline sync` brings back what journals and DVC's cache still hold"
 
 
@@ -103,7 +106,10 @@ def read(client: Any, run_id: str, dataset: str, model: Path, folder: Path) -> V
 
 
 def _tree(files: Mapping[str, Path], stem: str, what: str) -> SourceTree:
-    facts = json.loads(files[f"{stem}.json"].read_text(encoding="utf-8"))
+    try:
+        facts = unsealed(files[f"{stem}.json"].read_bytes())
+    except ValueError as error:
+        raise RegistryError(f"{stem}.json of {what} is damaged: {error}", fix=DAMAGE_FIX) from None
     git = facts["git"]
     if git["commit"] is None:
         raise RegistryError(f"{what} was made outside git: there is no commit to go back to", fix=FIX)
@@ -113,6 +119,9 @@ def _tree(files: Mapping[str, Path], stem: str, what: str) -> SourceTree:
         )
     # MLflow never deletes a file: the patch of an earlier evaluation may still be there after a clean one.
     patch = files.get(f"{stem}.patch") if facts.get("has_patch", git["dirty"]) else None
+    # Without the digest: runs of earlier releases.
+    if patch and facts.get("patch_sha256") not in {None, sha256(patch)}:
+        raise RegistryError(f"{patch.name} of {what} was changed after it was written", fix=DAMAGE_FIX)
     patched = patch.read_text(encoding="utf-8", errors="replace") if patch else ""
     return SourceTree(
         commit=git["commit"],

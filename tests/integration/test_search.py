@@ -401,6 +401,58 @@ def test_a_damaged_database_is_named(tmp_path, content):
     assert "move optuna.db away" in caught.value.fix
 
 
+@pytest.fixture
+def ended(tmp_path):
+    """The file of a study whose trials have ended."""
+    database = tmp_path / "optuna.db"
+    run(light(trials=3), database)
+    return database
+
+
+def changed(database, statement):
+    with closing(sqlite3.connect(database)) as connection, connection:
+        assert connection.execute(statement).rowcount
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE trial_values SET value = value / 2 WHERE trial_id = 2",
+        "UPDATE trial_params SET param_value = param_value / 2 WHERE trial_id = 2 AND param_name = 'model.dropout'",
+        "UPDATE trial_intermediate_values SET intermediate_value = 0.001 WHERE trial_id = 2 AND step = 1",
+        "UPDATE trial_user_attributes SET value_json = replace(value_json, '0.9', '0.8') WHERE key = 'measured'",
+        "UPDATE trial_user_attributes SET value_json = '{0.8' WHERE key = 'measured'",
+        "UPDATE trials SET state = 'COMPLETF' WHERE trial_id = 2",
+        "UPDATE trials SET number = 3 WHERE trial_id = 2",
+        "UPDATE trials SET datetime_complete = '2026-13-30' WHERE trial_id = 2",
+        "UPDATE study_user_attributes SET value_json = '{' WHERE key = 'identity'",
+    ],
+)
+def test_a_changed_value_of_an_ended_trial_is_named_and_used_by_nothing(ended, statement):
+    changed(ended, statement)
+    for use in (lambda: run(light(trials=4), ended), lambda: study_overview(tuning.StudyLocation(ended), STUDY)):
+        with pytest.raises(SearchError, match=rf"optuna\.db cannot be used: .* of (a study|study {STUDY})") as caught:
+            use()
+        assert caught.value.fix == "move optuna.db away; the search then starts from the beginning"
+
+
+def test_a_study_of_a_release_without_seals_goes_on(ended):
+    before = trials(ended)
+    changed(ended, "DELETE FROM trial_user_attributes WHERE key = 'seal'")
+    assert run(light(trials=4), ended).complete + run(light(trials=4), ended).pruned
+    assert trials(ended)[:3] == before
+
+
+def test_an_index_that_differs_from_its_table_is_noticed(ended):
+    changed(ended, "UPDATE studies SET study_name = 'spheres'")
+    content = ended.read_bytes()
+    # Once in the table and once in the index.
+    assert content.count(b"spheres") == 2
+    ended.write_bytes(content.replace(b"spheres", b"sphares", 1))
+    with pytest.raises(SearchError, match="index"):
+        run(light(trials=4), ended)
+
+
 def test_a_sound_database_that_refuses_is_not_to_be_moved_away(tmp_path):
     database = tmp_path / "optuna.db"
     run(light(trials=1), database)

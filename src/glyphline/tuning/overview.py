@@ -15,6 +15,7 @@ from glyphline.tuning.plan import rechecked_study
 from glyphline.tuning.storage import StudyLocation, connect, storage_errors
 from glyphline.tuning.study import SETTINGS
 from glyphline.tuning.trial_progress import summary
+from glyphline.tuning.trial_seal import check_trials, reading
 from glyphline.tuning.trial_store import REASON, SECONDS, TrialClaim, TrialStore, seconds_spent
 
 
@@ -69,7 +70,7 @@ def study_names(location: StudyLocation) -> list[str]:
     """The studies in the order in which they were made, without those that re-check another study."""
     if location.url is None and not location.database.exists():
         return []
-    with storage_errors(location):
+    with storage_errors(location), reading("a study"):
         names = optuna.get_all_study_names(connect(location))
     return [name for name in names if rechecked_study(name) not in names]
 
@@ -89,6 +90,7 @@ def study_overview(location: StudyLocation, name: str) -> StudyOverview:
         )
     with storage_errors(location):
         study = optuna.load_study(study_name=name, storage=connect(location))
+        check_trials(study)
         trials = TrialStore(study).trials()
         return StudyOverview(
             name=name,

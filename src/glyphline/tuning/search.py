@@ -26,6 +26,7 @@ from glyphline.tuning.storage import StudyLocation, connect, storage_errors
 from glyphline.tuning.trial import Objective, fit_candidate
 from glyphline.tuning.trial_progress import trial_progress
 from glyphline.tuning.trial_scheduler import TrialScheduler
+from glyphline.tuning.trial_seal import check_trials
 from glyphline.tuning.trial_store import TrialStore
 from glyphline.tuning.watcher import Notifier, Watcher
 
@@ -156,6 +157,7 @@ class _SearchRun:
                 f"tune.warm_start={name}, and that study was made by another program",
                 fix="choose one that `glyphline study` shows with its search, or set it to null",
             )
+        check_trials(earlier)
         best = finalists(TrialStore(earlier).trials(), self._params.tune.startup_trials)
         candidates = [values for one in best if (values := self._space.adopt(one.values)) is not None]
         log.info("%d of the best %d trials of study %s are tried first", len(candidates), len(best), name)

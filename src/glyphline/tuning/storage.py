@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import optuna
 from optuna.storages import RDBStorage
 
-from glyphline import files
+from glyphline import files, sqlite_file
 from glyphline.errors import SearchError
 from glyphline.params import Params
 from glyphline.redaction import redact
@@ -21,6 +21,10 @@ CONNECT_TIMEOUT_S = 10
 SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
 # A table that only Optuna has; other programs have a table `alembic_version` too.
 OPTUNA_TABLE = "version_info"
+
+
+class StudyDamagedError(Exception):
+    """What a study holds is not what was written to it; `storage_errors` tells people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +55,15 @@ class StudyLocation:
         """What a person can do about an error of the storage.
 
         Args:
-            error: raised by the database's driver.
+            error: raised by the database's driver, or a StudyDamagedError.
         """
+        if self.url is not None and isinstance(error, StudyDamagedError):
+            return "restore the database from a backup, or remove the study with `optuna delete-study`"
         if self.url is not None:
             return f"start the server or correct tune.storage or {URL_VARIABLE}; nothing of the study is lost"
         # A lock, a full disk or missing rights raise an OperationalError; only a file that is no sound database raises
         # exactly this class.
-        if type(error) is sqlite3.DatabaseError:
+        if type(error) in {sqlite3.DatabaseError, StudyDamagedError}:
             return f"move {self.database.name} away; the search then starts from the beginning"
         return "remove that cause and run the same command again; nothing of the study is lost"
 
@@ -114,7 +120,7 @@ def connect(location: StudyLocation) -> RDBStorage:
     # Two processes that make the tables at once fail with "UNIQUE constraint failed: alembic_version".
     with files.exclusive(location.database.with_suffix(".lock")), storage_errors(location):
         if location.url is None:
-            _check_file(location.database)
+            sqlite_file.check(location.database)
             url, options = _file_url(location.database), {"timeout": 60}
         else:
             _load_driver()
@@ -134,7 +140,7 @@ def storage_errors(location: StudyLocation) -> Iterator[None]:
 
     try:
         yield
-    except (sqlite3.Error, SQLAlchemyError, StorageInternalError) as error:
+    except (sqlite3.Error, SQLAlchemyError, StorageInternalError, StudyDamagedError) as error:
         cause = error.__cause__ if isinstance(error, StorageInternalError) and error.__cause__ else error
         cause = getattr(cause, "orig", None) or cause
         reason = redact(" ".join(str(cause).split()))[:300]
@@ -148,15 +154,6 @@ def _file_url(database: Path) -> str:
     from sqlalchemy.engine import URL
 
     return URL.create("sqlite", database=str(database)).render_as_string()
-
-
-def _check_file(database: Path) -> None:
-    if database.exists() and database.stat().st_size:
-        # As a URI, which escapes signs such as % and ?.
-        with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            result = connection.execute("PRAGMA quick_check").fetchone()[0]
-        if result != "ok":
-            raise sqlite3.DatabaseError(result)
 
 
 @contextmanager

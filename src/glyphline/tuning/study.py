@@ -14,6 +14,7 @@ from glyphline.params import Params
 from glyphline.params.tune import TuneParams
 from glyphline.tuning.identity import IDENTITY, check_is_ours, sampler_seed
 from glyphline.tuning.space import Space
+from glyphline.tuning.trial_seal import check_trials
 
 SETTINGS = "settings"
 REDUCTION_FACTOR, HALVES = 3, 2
@@ -47,10 +48,12 @@ def open_study(
     Raises:
         SearchError: the study of this name depends on something else, or another program made it. Nothing has been
             written to it then.
+        StudyDamagedError: it is not what was written to it.
     """
     study = optuna.create_study(
         study_name=name, storage=storage, directions=["minimize"] * len(objectives), pruner=pruner, load_if_exists=True
     )
+    check_trials(study)
     check_is_ours(study, objectives, identity)
     if IDENTITY not in study.user_attrs:
         study.set_user_attr(SETTINGS, dict(settings))

@@ -9,6 +9,8 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
+from glyphline.tuning.trial_seal import SEAL, trial_seal
+
 # Optuna's study can neither restart a trial nor return one to the queue; its storage can, and has no public name.
 # ruff: noqa: SLF001
 
@@ -117,6 +119,7 @@ class TrialStore:
             self._set(number, REASON, reason[:500])
         if metrics:
             self._set(number, METRICS, dict(metrics))
+        self._set(number, SEAL, trial_seal(self.trial(number), state, values))
         self.study.tell(number, values, state=state)
 
     def release(self, number: int, *, counts: bool) -> None:

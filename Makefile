@@ -30,8 +30,9 @@ test: $(STAMP)  ## every test: unit, contract, integration, end to end, browser
 	@log=$$(mktemp); pytest tests/e2e tests/browser >$$log 2>&1 & other=$$!; \
 		pytest tests/integration; first=$$?; wait $$other; second=$$?; cat $$log; rm -f $$log; exit $$((first | second))
 
-soak: $(STAMP)  ## hundreds of kill -9 of a search, and the registry under 32 processes with random kills; hours
+soak: $(STAMP)  ## hundreds of kill -9 of a search, 1,000 flipped bits, and the registry under 32 processes with random kills; hours
 	@pytest -q -s tests/soak
+	@GLYPHLINE_FLIPS=1000 pytest tests/integration/test_flips.py
 	@GLYPHLINE_SOAK=32x20 pytest tests/integration/test_contention.py tests/integration/test_registry_machine.py
 
 mutants: $(STAMP)  ## which random changes of the code no test notices, SEED=1 COUNT=60 STEP=all JOBS=1; hours, can be interrupted

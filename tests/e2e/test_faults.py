@@ -39,23 +39,48 @@ def test_a_mistake_in_params_is_told_in_two_lines_before_anything_heavy_is_loade
         ("tune", "data/processed/train/images.npy", 4),
         ("evaluate", "data/processed/test/labels.npy", 4),
         ("evaluate", "artifacts/train/model.keras", 4),
+        ("evaluate", "artifacts/train/history.csv", 4),
+        ("train", "artifacts/tune/best.json", 4),
+        ("register", "artifacts/train/journal.jsonl", 4),
+        ("register", "artifacts/train/training.json", 4),
+        ("register", "artifacts/evaluate/predictions.npz", 4),
+        ("register", "artifacts/evaluate/model_card.md", 4),
+        ("summary", "artifacts/register/decision.json", 4),
     ],
 )
 def test_one_changed_byte_is_noticed_and_named(shrunk, stage, file, code):
     path = shrunk.folder / file
     if path.is_dir():
         path = max(path.iterdir(), key=lambda entry: entry.stat().st_size)
-    content, mode = path.read_bytes(), path.stat().st_mode
-    damaged = bytearray(content)
-    damaged[-7 if path.suffix != ".keras" else len(damaged) // 2] ^= 1
-    path.chmod(0o644)
-    path.write_bytes(damaged)
+    content, before = path.read_bytes(), path.stat()
+    change_a_byte(path)
     ended = shrunk.attempt("python", "-m", "glyphline", stage)
     path.write_bytes(content)
-    path.chmod(mode)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    path.chmod(before.st_mode)
     assert ended.code == code, ended.err[-2000:]
     assert path.name in ended.err
     assert "Traceback" not in ended.err
+
+
+def change_a_byte(path):
+    """Change a byte of a file as a disk does, which leaves the time of the file."""
+    before, damaged = path.stat(), bytearray(path.read_bytes())
+    damaged[-7 if path.suffix != ".keras" else len(damaged) // 2] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(damaged)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_what_the_error_about_a_changed_byte_advises_makes_the_file_again(shrunk):
+    decision = shrunk.folder / "artifacts/register/decision.json"
+    before = decision.read_bytes()
+    change_a_byte(decision)
+    refused = shrunk.attempt("python", "-m", "glyphline", "summary")
+    assert "`dvc repro --force --single-item register`" in refused.err
+    shrunk.run("dvc", "repro", "--force", "--single-item", "register")
+    assert decision.read_bytes() == before
+    shrunk.glyphline("summary")
 
 
 def test_ctrl_c_in_the_search_leaves_no_half_output_and_the_next_run_goes_on(shrunk):

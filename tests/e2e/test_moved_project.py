@@ -105,7 +105,9 @@ def test_mlflow_serves_the_champion_without_a_setting(moved):
 def test_the_ui_of_mlflow_shows_the_runs_without_a_setting(moved):
     project, _, _ = moved
     port = free_port()
-    process = project.start("mlflow", "ui", "--port", str(port))
+    # Nothing about the store: six job workers, each with an import of MLflow, are not started.
+    light = Project(project.folder, {**project.environment, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"})
+    process = light.start("mlflow", "ui", "--port", str(port))
     try:
         url = f"http://127.0.0.1:{port}/api/2.0/mlflow/experiments/search"
         experiments = answer(url, {"max_results": 100}, process)["experiments"]

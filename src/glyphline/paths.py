@@ -95,6 +95,11 @@ class Paths:
         return self.stage("train") / "training.json"
 
     @property
+    def trained_params(self) -> Path:
+        """The parameters that the model was really trained with: params.yaml under the winner of the search."""
+        return self.stage("train") / "params.json"
+
+    @property
     def history(self) -> Path:
         return self.stage("train") / "history.csv"
 

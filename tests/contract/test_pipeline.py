@@ -188,6 +188,11 @@ def test_the_model_is_an_artifact_that_dvc_knows(pipeline, stages):
     assert set(paths) <= set(outs(stages["train"]))
 
 
+def test_dvc_shows_the_parameters_that_the_model_was_trained_with(pipeline, stages):
+    assert set(pipeline["params"]) == {"artifacts/train/params.json"}
+    assert set(pipeline["params"]) <= set(outs(stages["train"]))
+
+
 def test_byte_code_is_no_dependency(root):
     # A folder of code is hashed with all that lies in it, and Python writes into it.
     ignored = (root / ".dvcignore").read_text().splitlines()

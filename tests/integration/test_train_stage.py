@@ -1,5 +1,6 @@
 """The train stage as its command runs it: what it leaves behind, and how it refuses."""
 
+import json
 import shutil
 
 import pytest
@@ -9,6 +10,7 @@ from glyphline.data import store
 from glyphline.journal import journal_file, run_events
 from glyphline.paths import Paths
 from glyphline.records import Best, Training
+from glyphline.values import flatten
 from tests.conftest import ROOT, made_split
 from tests.project import set_params
 
@@ -76,6 +78,40 @@ def test_the_run_and_the_record_say_what_was_chosen_and_why(project, capfd):
     assert "XLA off: slower on a processor" in trained.why
     assert tags["glyphline.xla"] == "off"
     assert events(project)[-1].status == "FINISHED"
+
+
+def test_what_the_search_chose_is_trained_said_in_one_line_and_shown_by_dvc_beside_params_yaml(project, caplog):
+    best = Best(
+        values={"train.learning_rate": 0.0125, "model.dropout": 0.3}, trial=2, val_loss=0.5, study="s",
+        complete=3, pruned=0, failed=0,
+    )  # fmt: skip
+    records.write(project.best, best)
+    assert cli.run(["train"]) == 0
+    (line,) = [line for line in caplog.messages if "train.learning_rate" in line]
+    assert "train.learning_rate 0.0125 instead of 0.01" in line
+    assert "`glyphline adopt`" in line
+    assert "-S tune.trials=0" in line
+    assert "model.dropout" not in line
+    shown = json.loads((project.stage("train") / "params.json").read_text())
+    trained = records.read(project.training, Training, stage="train").params
+    assert shown["train"]["learning_rate"] == trained["train.learning_rate"] == 0.0125
+    assert {key: trained[key] for key in flatten(shown)} == flatten(shown)
+    assert shown.keys() == {"seed", "model", "train"}
+
+
+def test_a_search_says_at_its_start_which_parameters_of_params_yaml_it_may_replace_and_how_to_fix_one(project, caplog):
+    set_params(project.work, {"tune.trials": 1, "tune.epochs": 1, "tune.finalists": 0, "train.learning_rate": 0.003})
+    assert cli.run(["tune"]) == 0
+    (line,) = [line for line in caplog.messages if "tune.space" in line]
+    assert "train.learning_rate (0.003 in params.yaml)" in line
+    assert "-S tune.trials=0" in line
+
+
+def test_nothing_is_said_of_a_search_where_there_is_none(project, caplog):
+    set_params(project.work, {"tune.trials": 0})
+    for stage in ("tune", "train"):
+        assert cli.run([stage]) == 0
+    assert not [line for line in caplog.messages if "search" in line]
 
 
 def test_a_finished_stage_leaves_no_checkpoint(project, capfd):

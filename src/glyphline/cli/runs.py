@@ -1,7 +1,8 @@
-"""The commands about parameters and runs: params, recipe, summary, study, compare, ui."""
+"""The commands about parameters and runs: params, recipe, adopt, summary, study, compare, ui."""
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -32,10 +33,23 @@ def use_recipe(name: str | None) -> None:
         for known in recipe.names():
             click.echo(f"{known}: {recipe.find(known).about}")
         return
-    changed = recipe.write(project.here().params, recipe.find(name))
+    _say_changes(recipe.write(project.here().params, recipe.find(name)), "this recipe")
+
+
+@click.command("adopt")
+def adopt_winner() -> None:
+    """Write the winner of the search into params.yaml and switch the search off."""
+    from glyphline.commands import adopt
+
+    best, changed = adopt.run(project.here())
+    click.echo(f"trial {best.trial} of study {best.study}")
+    _say_changes(changed, "its values")
+
+
+def _say_changes(changed: Mapping[str, tuple[object, object]], what: str) -> None:
     for key, (before, after) in changed.items():
         click.echo(f"{key}: {before} -> {after}")
-    click.echo("params.yaml is changed; `dvc repro` follows it" if changed else "params.yaml holds this recipe already")
+    click.echo("params.yaml is changed; `dvc repro` follows it" if changed else f"params.yaml holds {what} already")
 
 
 @click.command("summary")
@@ -95,4 +109,4 @@ def ui(host: str, port: int) -> None:
     os.execvpe(command[0], command, environment)  # noqa: S606
 
 
-COMMANDS = (show_params, use_recipe, show_summary, show_study, compare, ui)
+COMMANDS = (show_params, use_recipe, adopt_winner, show_summary, show_study, compare, ui)

@@ -86,7 +86,8 @@ def markdown(path: Path) -> str:
         "# params.yaml",
         "",
         "Made by `make docs` from the descriptions in `src/glyphline/params/`; a test says when it is stale.",
-        "Change a value in `params.yaml`, or for one experiment with `dvc exp run -S train.learning_rate=0.003`.",
+        "Change a value in `params.yaml`, or for one experiment with `dvc exp run -S train.epochs=30`.",
+        "Parameters in `tune.space` keep their values with `-S tune.trials=0`; else a search chooses them.",
     ]
     for name, section in rows(path).items():
         lines.append("")

@@ -1,8 +1,10 @@
 """train: fit the network with the winner's parameters."""
 
+import json
 import logging
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from glyphline import data, epoch_history, files, journal, records, training
 from glyphline import params as parameters
@@ -15,9 +17,10 @@ log = logging.getLogger(__name__)
 
 
 def run(params: Params, paths: Paths, launch: journal.Launch) -> None:
-    """Fit, keep the weights of the best epoch; leave the model, its history and the journal of its run."""
+    """Fit, keep the weights of the best epoch; leave the model, its parameters, its history and its run's journal."""
     best = records.read(paths.best, Best, stage="tune")
     used = parameters.overlay(params, best.values)
+    _say_what_the_search_changed(params.flat(), best)
     train, val = data.load(paths.split("train")), data.load(paths.split("val"))
     with journal.record(params, paths, stage="train", launch=launch) as recorder:
         tracked = recorder.start(experiment=params.data.dataset, tags={"glyphline.data": train.digest[:12]})
@@ -42,6 +45,7 @@ def run(params: Params, paths: Paths, launch: journal.Launch) -> None:
 
         fitted = training.fit(used, fit_context, seed=params.seed, on_epoch=on_epoch, checkpoints=paths.checkpoints)
         fitted.save(paths.model)
+        files.write_text(paths.trained_params, _trained_params(used))
         epoch_history.write(paths.history, [{"epoch": epoch} | row for epoch, row in enumerate(fitted.history)])
         trained = _training(used, fitted, fit_context, model_sha256=files.sha256(paths.model))
         records.write(paths.training, trained)
@@ -53,6 +57,23 @@ def run(params: Params, paths: Paths, launch: journal.Launch) -> None:
         tracked.model(paths.model, image_shape=train.image_shape, classes=train.classes)
         tracked.end("FINISHED")
     fitted.remove_checkpoint()
+
+
+def _say_what_the_search_changed(given: Mapping[str, Any], best: Best) -> None:
+    changed = [f"{key} {value} instead of {given[key]}" for key, value in best.values.items() if value != given[key]]
+    if changed:
+        log.info(
+            "the winner of the search, trial %s, is trained: %s; `glyphline adopt` writes it into params.yaml, "
+            "`-S tune.trials=0` trains params.yaml as it is",
+            best.trial,
+            ", ".join(changed),
+        )
+
+
+def _trained_params(used: Params) -> str:
+    """What DVC shows beside params.yaml, where a searched parameter has another value."""
+    sections = used.model_dump(mode="json", include={"seed", "model", "train"})
+    return json.dumps(sections, indent=2) + "\n"
 
 
 def _training(params: Params, fitted: Fitted, context: FitContext, *, model_sha256: str) -> Training:

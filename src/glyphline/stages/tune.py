@@ -1,5 +1,6 @@
 """tune: search for the parameters with the lowest validation loss."""
 
+import logging
 from functools import partial
 
 from glyphline import data, files, journal, records, training, tuning
@@ -7,6 +8,8 @@ from glyphline.journal.trial_runs import TrialRuns
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.records import Best, Rechecked
+
+log = logging.getLogger(__name__)
 
 
 def run(params: Params, paths: Paths, launch: journal.Launch) -> None:
@@ -16,6 +19,7 @@ def run(params: Params, paths: Paths, launch: journal.Launch) -> None:
         if params.tune.trials == 0:
             _write(paths, Best(values={}, trial=None, val_loss=None, study=None, complete=0, pruned=0, failed=0))
             return
+        _say_what_is_searched(params)
         identity = tuning.identity(
             params, {"train": train.digest, "val": val.digest}, tuning.code_digest(params, paths.work)
         )
@@ -50,6 +54,17 @@ def prepare(params: Params, paths: Paths) -> training.FitContext:
     """Device and data of the process that calls it."""
     train, val = data.load(paths.split("train")), data.load(paths.split("val"))
     return training.prepare(params, train, val, project=paths.work)
+
+
+def _say_what_is_searched(params: Params) -> None:
+    given = params.flat()
+    searched = ", ".join(f"{key} ({given[key]} in params.yaml)" for key in params.tune.space)
+    if searched:
+        log.info(
+            "searched: %s; the winner may have other values: take a parameter out of tune.space to fix it to its "
+            "value in params.yaml, or all of them with `-S tune.trials=0`",
+            searched,
+        )
 
 
 def _best(result: tuning.SearchResult) -> Best:

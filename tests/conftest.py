@@ -122,9 +122,7 @@ def two_models(finished: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
     project = copied(finished, tmp_path_factory.mktemp("two") / "project")
     project.commit("The first model")
-    project.run(
-        "dvc", "exp", "run", "-n", "shorter", "-S", "tune.trials=0", "-S", "train.epochs=6", "-S", "train.patience=6"
-    )
+    project.run("dvc", "exp", "run", "-n", "shorter", "-S", "tune.trials=0", "-S", "train.epochs=6")
     return project
 
 

@@ -204,7 +204,6 @@ def test_the_file_of_the_project_is_valid_and_frozen(root):
         (TRACKING, "", "tracking: this section is missing"),
         (TRACKING, "tracking:", "tracking: must hold keys (got null)"),
         (TRACKING, "tracking: [a]", 'tracking: must hold keys (got ["a"])'),
-        ("patience: 8", "patience: 80", "train: patience=80 can never fire within epochs=12"),
         (LAUNCHER, "launcher: inline\n  gpus_per_trial: 4.0", "tune: launcher=inline gives a trial no GPUs of its own"),
         (FILTERS, "filters: 16", "model.filters: must be a list (got 16)"),
         (FILTERS, "filters: []", "model.filters: must hold 1 or more values (got [])"),
@@ -310,7 +309,6 @@ def test_a_step_that_reaches_the_hand_set_value_is_taken(refused, entry):
         ("\ntrain:", "\ntrian:"),
         (DROPOUTS, "{low: true, high: 0.5}"),
         (DROPOUTS, "{choices: [0.1, .nan]}"),
-        ("patience: 8", "patience: 80"),
         ("slices: [intensity]", "slices: [intensity, intensity]"),
         ("slices: [intensity]", "slices: [colour]"),
         ("corruption_images: 1000", "corruption_images: -1"),
@@ -480,7 +478,7 @@ def test_overlay_names_every_unknown_key_with_the_nearest(base):
         ({"train.epochs": 0}, "train.epochs: must be at least 1 (got 0)"),
         ({"train.epochs": True}, "train.epochs: must be a whole number (got true)"),
         ({"train.learning_rate": math.nan}, "train.learning_rate: must be a finite number (got .nan)"),
-        ({"train.patience": 30}, "train: patience=30 can never fire within epochs=12"),
+        ({"train.xla": "on"}, "train: xla=on needs deterministic=false"),
     ],
 )
 def test_overlay_refuses_what_the_file_may_not_hold(base, values, line):
@@ -490,8 +488,8 @@ def test_overlay_refuses_what_the_file_may_not_hold(base, values, line):
 
 
 def test_rules_across_fields_see_all_overlaid_values_together(base):
-    changed = parameters.overlay(base, {"train.patience": 30, "train.epochs": 40})
-    assert (changed.train.patience, changed.train.epochs) == (30, 40)
+    changed = parameters.overlay(base, {"train.xla": "on", "train.deterministic": False})
+    assert (changed.train.xla, changed.train.deterministic) == ("on", False)
 
 
 def test_flat_has_the_keys_of_the_file_and_the_space_as_one_text(base):
@@ -565,11 +563,32 @@ def test_a_value_is_reached_in_whole_steps_from_the_low_end(wanted, reached):
 
 def test_an_end_of_a_range_that_breaks_a_rule_between_two_keys_is_a_mistake_of_the_range():
     tree = YAML(typ="safe", pure=True).load(TEXT)
-    patience, epochs = tree["train"]["patience"], tree["train"]["epochs"]
-    assert list(_entry_mistakes(tree, "train.patience", {"low": 2, "high": epochs + 1})) == [
-        f"tune.space.train.patience: patience={epochs + 1} can never fire within epochs={epochs} (got {epochs + 1})"
-    ]
-    assert list(_entry_mistakes(tree, "train.patience", {"low": 2, "high": epochs})) == []
+    (line,) = _entry_mistakes(tree, "train.xla", {"choices": ["off", "on"]})
+    assert line.startswith("tune.space.train.xla: xla=on needs deterministic=false")
+    assert list(_entry_mistakes(tree, "train.xla", {"choices": ["off", "auto"]})) == []
     # Where the hand-set values break the rule already, it is not the range that is wrong.
-    tree["train"]["patience"] = epochs + 1
-    assert list(_entry_mistakes(tree, "train.epochs", {"low": patience, "high": epochs})) == []
+    tree["train"]["xla"] = "on"
+    assert list(_entry_mistakes(tree, "train.deterministic", {"choices": [True]})) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        # Fewer epochs than the patience of the file: the fit never stops early, as it would not anyway.
+        [("  epochs: 12\n", "  epochs: 5\n")],
+        [("patience: 8", "patience: 80")],
+        # A range of one value fixes the parameter.
+        [(BATCHES, "{low: 64, high: 64, step: 32}")],
+        # Without a search the space counts for nothing, and neither does what it cannot reach.
+        [("  trials: 6\n", "  trials: 0\n"), (BATCHES, "{low: 24, high: 120, step: 24}")],
+    ],
+)
+def test_what_does_no_harm_together_is_no_mistake(refused, changes):
+    assert refused(*changes, ("seed: 7", "seed: x")) == ['seed: must be a whole number (got "x")']
+
+
+def test_the_splits_have_a_seed_of_their_own_and_an_older_file_without_it_has_seed(base):
+    assert "split_seed" not in TEXT
+    assert (base.preprocess.split_seed, base.split_seed) == (None, 7)
+    other = parameters.overlay(base, {"preprocess.split_seed": 3, "seed": 9})
+    assert (other.seed, other.split_seed) == (9, 3)

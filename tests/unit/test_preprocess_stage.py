@@ -92,14 +92,25 @@ def test_four_idx_files_of_a_mirror_become_splits_and_keep_their_test_part(defau
     assert np.array_equal(splits["test"].labels, arrays[catalogue.TEST_LABELS])
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(default_params, paths):
+def test_the_same_split_seed_gives_the_same_bytes_and_another_one_others(default_params, paths):
     digests = [fetched(default_params, paths)["train"].digest]
     before = contents(paths.processed) | contents(paths.preprocess)
     preprocess.run(default_params, paths)
     assert contents(paths.processed) | contents(paths.preprocess) == before
+    # Models of several seeds are compared on the same images.
     preprocess.run(changed(default_params, {"seed": 8}), paths)
+    assert contents(paths.processed) | contents(paths.preprocess) == before
+    preprocess.run(changed(default_params, {"preprocess.split_seed": 8}), paths)
     digests.append(data.load(paths.split("train")).digest)
     assert digests[0] != digests[1]
+
+
+def test_an_older_params_yaml_draws_the_splits_that_it_always_drew(default_params, paths):
+    new = fetched(default_params, paths)["train"].digest
+    preprocess.run(changed(default_params, {"preprocess.split_seed": None, "seed": 42}), paths)
+    assert data.load(paths.split("train")).digest == new
+    preprocess.run(changed(default_params, {"preprocess.split_seed": None, "seed": 8}), paths)
+    assert data.load(paths.split("train")).digest != new
 
 
 def test_no_image_is_in_two_splits_and_none_is_lost(default_params, paths, tmp_path):

@@ -173,7 +173,7 @@ class ResourceExhaustedError(Exception):
     ("error", "reason"),
     [
         (TrainingError("the fit diverged at epoch 2", fix="x"), "the fit diverged at epoch 2"),
-        (ParamsError("train.patience is above train.epochs", fix="x"), "train.patience is above train.epochs"),
+        (ParamsError("train.xla: must be text", fix="x"), "train.xla: must be text"),
         (MemoryError(), "out of memory: MemoryError"),
         (ResourceExhaustedError("no room\nmore"), "out of memory: no room"),
         (RuntimeError("CUDA_ERROR_OUT_OF_MEMORY: out of memory"), "out of memory: CUDA_ERROR_OUT_OF_MEMORY"),

@@ -105,7 +105,8 @@ def _entry_mistakes(tree: Mapping[str, Any], key: str, entry: Any) -> Iterator[s
     model, values = _section(name), tree.get(name)
     base = values if isinstance(values, Mapping) else {}
     current = _value_at(base, path)
-    if _is_finite_number(current) and not checked.reaches(current):
+    is_searched = tree["tune"].get("trials") != 0
+    if is_searched and _is_finite_number(current) and not checked.reaches(current):
         # The search widens the range to hold this value, and must not draw other values than those asked for.
         yield (
             f"tune.space.{key}: step={checked.step} from low={checked.low} never reaches the value in params.yaml "

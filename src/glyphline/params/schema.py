@@ -42,6 +42,13 @@ class DataParams(Section):
 class PreprocessParams(Section):
     """How the images are checked, resized and split."""
 
+    split_seed: int | None = Field(
+        # The one default: an older params.yaml has no such key, and its splits must stay what they are.
+        default=None,
+        ge=0,
+        lt=2**32,
+        description="Seed of the draw of test and validation split, the same for every `seed`. Null or missing: seed.",
+    )
     val_fraction: float = Field(gt=0, lt=0.5, description="Part of the training images that the validation split gets.")
     test_fraction: float = Field(
         gt=0, lt=0.5, description="Part of all images that the test split gets, where a data set comes without one."
@@ -88,7 +95,7 @@ class TrackingParams(Section):
 class Params(Section):
     """All of params.yaml."""
 
-    seed: int = Field(ge=0, lt=2**32, description="Where every random choice starts: split, weights, order, search.")
+    seed: int = Field(ge=0, lt=2**32, description="Where weights, order, dropout, augmentation and search begin.")
     data: DataParams
     preprocess: PreprocessParams
     model: ModelParams
@@ -102,6 +109,11 @@ class Params(Section):
     def model_name(self) -> str:
         """Name of the registered model: models of different data sets never compete."""
         return self.registry.name or f"glyphline-{self.data.dataset}"
+
+    @property
+    def split_seed(self) -> int:
+        """Seed of the draw of the splits."""
+        return self.seed if self.preprocess.split_seed is None else self.preprocess.split_seed
 
     def flat(self) -> dict[str, Any]:
         """Dotted key -> value, as runs show them; the search space is one JSON value."""

@@ -49,7 +49,11 @@ class TrainParams(Section):
     label_smoothing: float = Field(
         ge=0, lt=1, description="Part of each label that is spread over all classes, in loss and val_loss."
     )
-    patience: int = Field(ge=1, le=10_000, description="Epochs without a better val_loss before the fit stops.")
+    patience: int = Field(
+        ge=1,
+        le=10_000,
+        description="Epochs without a better val_loss before the fit stops; from `epochs` on, it never stops early.",
+    )
     augment: AugmentParams
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         description="Of the layers; weights, logits and loss stay float32. auto: bfloat16 where the hardware has it."
@@ -60,13 +64,6 @@ class TrainParams(Section):
     deterministic: bool = Field(description="The same seed gives the same weights, bit by bit, on the same machine.")
     memory_mb: int = Field(ge=1, description="Megabytes of training images above which they stream from disk.")
     gpu_memory_mb: int | None = Field(ge=64, description="Most megabytes to take of each GPU. Null: what is needed.")
-
-    @model_validator(mode="after")
-    def patience_can_fire(self) -> Self:
-        """Patience beyond the last epoch would never stop a fit."""
-        if self.patience > self.epochs:
-            raise ValueError(f"patience={self.patience} can never fire within epochs={self.epochs}")
-        return self
 
     @model_validator(mode="after")
     def xla_is_possible(self) -> Self:

@@ -60,7 +60,8 @@ class SpaceEntry(Section):
             raise ValueError("step cannot be combined with log: true")
         if self.step is not None and self.step <= 0:
             raise ValueError(f"step={self.step} must be above 0")
-        if self.step is not None and self.step > self.high - self.low:
+        # A range of one value fixes the parameter, whatever the step.
+        if self.step is not None and self.low < self.high and self.step > self.high - self.low:
             raise ValueError(f"step={self.step} is wider than the range from {self.low} to {self.high}")
         return self
 
@@ -71,7 +72,8 @@ class SpaceEntry(Section):
             return self.choices
         assert self.low is not None
         assert self.high is not None
-        return (self.low, self.high) if self.step is None else (self.low, self.low + self.step, self.high)
+        steps = self.step is not None and self.low < self.high
+        return (self.low, self.low + self.step, self.high) if steps else (self.low, self.high)
 
     def reaches(self, value: float) -> bool:
         """True when the value is a whole number of steps from `low`, within the range or beyond it."""

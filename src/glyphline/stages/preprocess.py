@@ -25,7 +25,7 @@ def run(params: Params, paths: Paths) -> None:
             classes,
             val_fraction=params.preprocess.val_fraction,
             test_fraction=params.preprocess.test_fraction,
-            seed=params.seed,
+            seed=params.split_seed,
         )
         report = checks.report(dataset, classes, splits)
         with files.atomic_folder(paths.preprocess) as artifacts, files.atomic_folder(paths.processed) as processed:

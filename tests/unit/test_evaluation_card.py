@@ -97,6 +97,14 @@ def test_names_cannot_break_the_tables():
     assert "| `a/b'c d` |" in text
 
 
+def test_it_says_what_is_decided_on_which_split():
+    text = written()
+    assert "no choice was made" not in text
+    (line,) = [line for line in text.splitlines() if "gate" in line]
+    assert "on the validation split" in line
+    assert "the gate decides on the test split which version becomes champion" in line
+
+
 def test_slices_corruptions_and_explanations_have_their_lines():
     ends = {"accuracy_interval": (0.5, 0.7)}
     thin = SliceScore(name="thickness", part="low", low=1, high=2, count=33, correct=20, accuracy=0.6, **ends)

@@ -93,7 +93,8 @@ def data(trained: Training, scores: Evaluation, licence: str, citation: str) -> 
         f"- {scores.dataset}; licence: {licence}{cited}\n"
         f"- training split `{train}`, validation split `{val}`"
         f" ({trained.val_count:,} images), test split `{test}` ({scores.count:,} images)\n"
-        "- no choice was made on the test split"
+        "- chosen on the validation split: the parameters, where they were searched, and the epoch of the weights; the"
+        " gate decides on the test split which version becomes champion, and counts its comparisons there"
     )
 
 

@@ -8,5 +8,17 @@ from glyphline.training.classifier import Classifier, open_classifier
 from glyphline.training.code_digest import code_digest
 from glyphline.training.fit import Fitted, fit
 from glyphline.training.fit_context import FitContext, prepare
+from glyphline.training.keras_import import DEFAULT_BACKEND, backend_name
 
-__all__ = ["Classifier", "FitContext", "Fitted", "code_digest", "fit", "open_classifier", "open_model", "prepare"]
+__all__ = [
+    "DEFAULT_BACKEND",
+    "Classifier",
+    "FitContext",
+    "Fitted",
+    "backend_name",
+    "code_digest",
+    "fit",
+    "open_classifier",
+    "open_model",
+    "prepare",
+]

@@ -8,7 +8,7 @@ from glyphline.errors import TrainingError
 from glyphline.params.train import TrainParams
 from glyphline.training import hardware
 from glyphline.training.hardware import Gpu, Hardware
-from glyphline.training.keras_import import import_keras
+from glyphline.training.keras_import import import_keras, use_default_settings
 
 log = logging.getLogger(__name__)
 
@@ -54,12 +54,13 @@ class Device:
 
 
 def detect(*, deterministic: bool, gpu_memory_mb: int | None) -> Hardware:
-    """Find the hardware and prepare its devices; to be called before the first operation runs.
+    """Find the hardware, prepare its devices and set what Keras shares; to be called before the first operation runs.
 
     Raises:
         TrainingError: Keras runs on a backend that is not known here, or on one that cannot limit its memory so.
     """
     backend = str(import_keras().backend.backend())
+    use_default_settings()
     if backend == "jax":
         from glyphline.training import jax_backend
 

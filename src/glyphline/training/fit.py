@@ -159,6 +159,7 @@ def _run(trainer: Trainer, validation: Validation, checkpoint: Checkpoint | None
 
 def _identity(params: Params, context: FitContext, seed: int, epochs: int) -> Any:
     """All that the result of a fit depends on."""
+    backend = str(import_keras().backend.backend())
     return {
         "model": params.model.model_dump(mode="json"),
         "train": params.train.model_dump(mode="json", exclude=WITHOUT_EFFECT),
@@ -167,5 +168,5 @@ def _identity(params: Params, context: FitContext, seed: int, epochs: int) -> An
         "data": [context.train.split.digest, context.val.digest],
         "device": [context.device.name, context.device.precision, context.device.xla, hardware.usable_cores()],
         "code": code_digest(params.model.kind, context.project),
-        "versions": [version("keras"), version(import_keras().backend.backend())],
+        "versions": [version("keras"), backend, version(backend)],
     }

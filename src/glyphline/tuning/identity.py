@@ -39,8 +39,11 @@ def identity(params: Params, digests: Mapping[str, str], code: str) -> dict[str,
         params: the parameters.
         digests: split name -> digest of the data.
         code: digest of the code that a trial runs.
+
+    Raises:
+        TrainingError: Keras cannot run on the backend that KERAS_BACKEND names.
     """
-    parts = {
+    parts: dict[str, Any] = {
         "seed": params.seed,
         "model": params.model.model_dump(mode="json"),
         "train": params.train.model_dump(mode="json", exclude=WITHOUT_EFFECT),
@@ -48,6 +51,9 @@ def identity(params: Params, digests: Mapping[str, str], code: str) -> dict[str,
         "data": {"dataset": params.data.dataset, **digests},
         "code": code,
     }
+    if (backend := training.backend_name()) != training.DEFAULT_BACKEND:
+        # Not for the default: studies from before this key stay what they are.
+        parts["backend"] = backend
     return flatten(parts)
 
 

@@ -1,17 +1,19 @@
 """Where a run comes from: commit, changes, data, lock file, machine."""
 
+import logging
 import os
 import platform
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from glyphline import files
+from glyphline import files, git
 from glyphline.journal.run_events import LineageLogged
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.redaction import redact
+
+log = logging.getLogger(__name__)
 
 MAX_PATCH_BYTES = 1 << 20
 MAX_CHANGED = 200
@@ -49,14 +51,16 @@ _DIFF = (
 
 
 def collect(params: Params, paths: Paths, stage: str, environ: Mapping[str, str]) -> LineageLogged:
-    """The lineage when a stage begins; what cannot be read is missing in it.
+    """The lineage when a stage begins; what git does not tell is missing in it, and that is said in a warning.
 
     Its `run` is empty: the lineage is the same for every run of the stage.
     """
     commit, changed = _state(paths.work)
-    diff = _git(paths.work, *_DIFF, *_SCOPE) if changed else b""
-    patch, encoding, redacted = _patch_text(diff or b"")
-    left_out = diff is None or len(diff) > MAX_PATCH_BYTES
+    diff = _git(paths.work, *_DIFF, *_SCOPE) if changed else git.Answer()
+    if commit and diff.error:
+        log.warning("the run has no record of the changes since its commit: %s", diff.error)
+    patch, encoding, redacted = _patch_text(diff.output)
+    left_out = diff.error is not None or len(diff.output) > MAX_PATCH_BYTES
     facts: dict[str, Any] = {
         "stage": stage,
         "git": {
@@ -120,27 +124,23 @@ def _patch_text(patch: bytes) -> tuple[str, str, bool]:
 
 
 def _state(work: Path) -> tuple[str | None, list[str]]:
-    text = (_git(work, *_STATUS, *_SCOPE) or b"").decode("utf-8", "replace")
+    status = _git(work, *_STATUS, *_SCOPE)
     commit, changed = None, []
-    for line in text.split("\n"):
+    for line in status.text.split("\n"):
         if line.startswith("# branch.oid "):
             commit = line.split()[-1]
         elif line and not line.startswith("#"):
             # Kind 1 has eight fields before the path, a rename (2) nine, a conflict (u) ten, an untracked file (?) one.
             changed.append(line.split(" ", {"1": 8, "2": 9, "u": 10}.get(line[0], 1))[-1].split("\t")[0])
-    return (None if commit == "(initial)" else commit), changed
-
-
-def _git(work: Path, *arguments: str) -> bytes | None:
-    """The output of git, as bytes: line ends and encodings of a patch are those of its files; None when git fails."""
-    try:
-        done = subprocess.run(
-            ["git", "--no-optional-locks", *_PLAIN, *arguments],
-            cwd=work,
-            capture_output=True,
-            timeout=GIT_TIMEOUT_S,
-            check=False,
+    if commit == "(initial)":
+        commit = None
+    if commit is None:
+        reason, fix = (
+            (status.error, git.FIX) if status.error else ("there is no commit yet", "`git add -A && git commit`")
         )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout if done.returncode == 0 else None
+        log.warning("the run has no record of its commit, and cannot be rebuilt from it: %s\nfix: %s", reason, fix)
+    return commit, changed
+
+
+def _git(work: Path, *arguments: str) -> git.Answer:
+    return git.ask(work, *_PLAIN, *arguments, timeout_s=GIT_TIMEOUT_S)

@@ -2,10 +2,11 @@
 
 import logging
 import re
-import subprocess
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+
+from glyphline import git
 
 log = logging.getLogger(__name__)
 
@@ -45,12 +46,12 @@ def parse(text: str) -> DvcLock:
 
 def past(work: Path) -> list[DvcLock]:
     """Each different dvc.lock of the last commits, newest first, and of the experiments."""
-    commits = _git(work, "log", f"--max-count={MAX_COMMITS}", "--format=%H", "HEAD", "--", "dvc.lock").split()
+    commits = git.ask(work, "log", f"--max-count={MAX_COMMITS}", "--format=%H", "HEAD", "--", "dvc.lock").text.split()
     commits += [commit for _, commit in _experiments(work)]
     queries = "".join(f"{commit}:./dvc.lock\n" for commit in dict.fromkeys(commits))
-    answers = _git(work, "cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=queries).splitlines()
+    answers = git.ask(work, "cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=queries).text.splitlines()
     blobs = dict.fromkeys(line.split()[0] for line in answers if line.endswith(" blob"))
-    return [parse(_git(work, "cat-file", "blob", blob)) for blob in blobs]
+    return [parse(git.ask(work, "cat-file", "blob", blob).text) for blob in blobs]
 
 
 def at(work: Path, revision: str) -> DvcLock:
@@ -63,8 +64,8 @@ def at(work: Path, revision: str) -> DvcLock:
     commit = experiments(work).get(revision)
     if commit is None:
         arguments = ("--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-        commit = _git(work, "rev-parse", *arguments).strip()
-    return parse(_git(work, "cat-file", "blob", f"{commit}:./dvc.lock")) if commit else {}
+        commit = git.ask(work, "rev-parse", *arguments).text.strip()
+    return parse(git.ask(work, "cat-file", "blob", f"{commit}:./dvc.lock").text) if commit else {}
 
 
 def experiments(work: Path) -> dict[str, str]:
@@ -74,17 +75,8 @@ def experiments(work: Path) -> dict[str, str]:
 
 def _experiments(work: Path) -> list[tuple[str, str]]:
     """Names and commits, oldest first; DVC has a ref of a name for each commit at which such experiments began."""
-    lines = _git(work, "for-each-ref", "--sort=committerdate", "--format=%(objectname) %(refname)", "refs/exps")
-    refs = (line.split(" ", 1) for line in lines.splitlines() if _EXPERIMENT.search(line))
+    listing = git.ask(work, "for-each-ref", "--sort=committerdate", "--format=%(objectname) %(refname)", "refs/exps")
+    if listing.error:
+        log.warning("past commits and experiments are not known: %s\nfix: %s", listing.error, git.FIX)
+    refs = (line.split(" ", 1) for line in listing.text.splitlines() if _EXPERIMENT.search(line))
     return [(ref.rpartition("/")[2], commit) for commit, ref in refs]
-
-
-def _git(work: Path, *arguments: str, stdin: str = "") -> str:
-    """The output of git; empty when it fails or is not installed."""
-    try:
-        done = subprocess.run(
-            ["git", *arguments], cwd=work, input=stdin, capture_output=True, text=True, encoding="utf-8", check=False
-        )
-    except OSError:
-        return ""
-    return done.stdout if done.returncode == 0 else ""

@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from glyphline import git
 from glyphline.errors import RegistryError
 from glyphline.journal import lineage
 from glyphline.mlflow_sync import projector_launch
@@ -27,34 +28,41 @@ def worktree(repository: Path, commit: str, patch: Path | None) -> Iterator[Path
     """A checkout of a commit with a patch applied; it is removed when the block ends.
 
     Raises:
-        RegistryError: the repository does not have the commit, or the patch does not fit it.
+        RegistryError: git does not open the repository or does not have the commit, or the patch does not fit it.
     """
-    if _git(repository, "cat-file", "-e", f"{commit}^{{commit}}").returncode:
+    opened = git.ask(repository, "rev-parse", "--show-prefix")
+    if opened.error:
+        raise RegistryError(f"git does not open the project's repository: {opened.error}", fix=git.FIX)
+    if git.ask(repository, "cat-file", "-e", f"{commit}^{{commit}}").error:
         raise RegistryError(
             f"commit {commit} is not in this repository",
             fix="get it with `git fetch --all`, or `git fetch --unshallow` in a shallow clone",
         )
-    prefix = _git(repository, "rev-parse", "--show-prefix").stdout.strip()
     with TemporaryDirectory(prefix="glyphline-reproduce-") as name:
         folder = Path(name) / "tree"
-        added = _git(repository, "worktree", "add", "--detach", str(folder), commit)
-        if added.returncode:
-            raise RegistryError(f"git makes no worktree: {added.stderr.strip()}", fix="try `git worktree prune`")
         try:
+            added = git.ask(repository, "worktree", "add", "--detach", str(folder), commit)
+            if added.error:
+                raise RegistryError(f"git makes no worktree: {added.error}", fix="try `git worktree prune`")
             if patch is not None:
-                blanked = patch.read_bytes().startswith(lineage.BLANKED.encode())
-                if blanked:
-                    log.warning("credentials were blanked in the changes of the run: this code may not be what ran")
-                applied = _git(folder, "apply", "--binary", "--whitespace=nowarn", str(patch))
-                if applied.returncode:
-                    raise RegistryError(
-                        f"the changes of the run do not fit commit {commit[:12]}: {applied.stderr.strip()[:200]}",
-                        fix=f"apply the run's {patch.name} by hand in a checkout"
-                        + (", and put the password back that was blanked in it" if blanked else ""),
-                    )
-            yield folder / prefix
+                _apply(folder, commit, patch)
+            yield folder / opened.text.rstrip("\n")
         finally:
-            _git(repository, "worktree", "remove", "--force", str(folder))
+            # Twice: git locks a worktree while it is made, and it may have been stopped meanwhile.
+            git.ask(repository, "worktree", "remove", "--force", "--force", str(folder))
+
+
+def _apply(folder: Path, commit: str, patch: Path) -> None:
+    blanked = patch.read_bytes().startswith(lineage.BLANKED.encode())
+    if blanked:
+        log.warning("credentials were blanked in the changes of the run: this code may not be what ran")
+    applied = git.ask(folder, "apply", "--binary", "--whitespace=nowarn", str(patch))
+    if applied.error:
+        raise RegistryError(
+            f"the changes of the run do not fit commit {commit[:12]}: {applied.error[:200]}",
+            fix=f"apply the run's {patch.name} by hand in a checkout"
+            + (", and put the password back that was blanked in it" if blanked else ""),
+        )
 
 
 def run(folder: Path, stage: str) -> str | None:
@@ -63,12 +71,13 @@ def run(folder: Path, stage: str) -> str | None:
     # A projector would outlive the stage, and write into a worktree that is being removed.
     environment |= {"PYTHONPATH": str(folder / "src"), projector_launch.JOB_VARIABLE: projector_launch.NO_PROJECTOR}
     process = subprocess.run(
-        [sys.executable, "-m", "glyphline", stage],
+        [sys.executable, "-P", "-m", "glyphline", stage],
         cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
     )
     return None if process.returncode == 0 else " ".join(process.stderr.split())[-400:]
@@ -102,7 +111,3 @@ def copy_out(cache: DvcCache, path: str, md5: str, folder: Path) -> bool:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
     return True
-
-
-def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=False)

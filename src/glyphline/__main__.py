@@ -13,6 +13,8 @@ def main() -> None:
     """
     from glyphline.cli import run
 
+    # For the processes that this one starts, and those that they start: a file random.py in the project is no library.
+    os.environ["PYTHONSAFEPATH"] = "1"
     code = run(sys.argv[1:])
     logging.shutdown()
     # A full disk has been reported by now.

@@ -109,7 +109,7 @@ def start(params: Params, paths: Paths, stage: str) -> ProjectorHandle:
     is_too_long = log_path.exists() and log_path.stat().st_size > MAX_LOG_BYTES
     try:
         with log_path.open("w" if is_too_long else "a") as log_stream, paths.journal(stage).open("rb") as lines:
-            # -P: the stage's folder must not shadow installed modules.
+            # -P: a file in the project's folder must not take a library's place.
             subprocess.Popen(
                 [sys.executable, "-P", "-m", "glyphline.mlflow_sync.projector"],
                 stdin=lines,

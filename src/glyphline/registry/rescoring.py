@@ -29,8 +29,11 @@ def rescorer(name: str, paths: Paths) -> Rescore:
         target = paths.mlruns / "rescored" / f"{judged.predictions_sha256}.npz"
         # An earlier result counts only if it is, byte by byte, what the log knows: anybody can put a file there.
         if not target.is_file() or files.sha256(target) != judged.predictions_sha256:
-            command = [sys.executable, "-m", "glyphline", "rescore", f"models:/{name}/{judged.version}", str(target)]
-            process = subprocess.run(command, cwd=paths.work, check=False, capture_output=True, text=True)
+            version = f"models:/{name}/{judged.version}"
+            command = [sys.executable, "-P", "-m", "glyphline", "rescore", version, str(target)]
+            process = subprocess.run(
+                command, cwd=paths.work, check=False, capture_output=True, encoding="utf-8", errors="replace"
+            )
             if process.returncode:
                 raise ArtifactError(
                     f"the predictions of version {judged.version} are gone, and it cannot be scored again:"

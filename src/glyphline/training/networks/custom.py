@@ -153,14 +153,18 @@ def _is_keras(kind: type) -> bool:
 
 
 class _SearchPath:
-    """The project's folder on Python's search path, for the time of an import."""
+    """The project's folders on Python's search path, for the time of an import.
+
+    The folder itself comes last: a file random.py in it takes no library's place.
+    """
 
     def __init__(self, project: Path | None) -> None:
-        self._added = [] if project is None else [str(project / "src"), str(project)]
+        self._project = project
 
     def __enter__(self) -> None:
         self._before = list(sys.path)
-        sys.path[:0] = self._added
+        if self._project is not None:
+            sys.path[:] = [str(self._project / "src"), *sys.path, str(self._project)]
         importlib.invalidate_caches()
 
     def __exit__(self, *_: object) -> None:

@@ -11,10 +11,11 @@ def main() -> None:
 
     TensorFlow's own shutdown takes half a second after everything is written; the process ends without it.
     """
-    from glyphline.cli import run
+    from glyphline.cli import output_encoding, run
 
     # For the processes that this one starts, and those that they start: a file random.py in the project is no library.
     os.environ["PYTHONSAFEPATH"] = "1"
+    output_encoding.degrade_output()
     code = run(sys.argv[1:])
     logging.shutdown()
     # A full disk has been reported by now.

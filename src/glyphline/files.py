@@ -93,7 +93,7 @@ def exclusive(lock: Path, *, wait: bool = True) -> Iterator[bool]:
         wait: wait for the lock; when false, yield false if another process holds it.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("a") as stream:
+    with lock.open("ab") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:

@@ -40,9 +40,9 @@ def write(folder: Path, archive: Path, signature: Signature, metadata: dict[str,
     data.mkdir()
     # The content without the mode: a file of DVC's cache is read-only, and so would be its copy.
     shutil.copyfile(archive, data / ARCHIVE)
-    (data / "keras_module.txt").write_text("keras")
+    (data / "keras_module.txt").write_text("keras", encoding="utf-8")
     requirements = pins(PINNED)
-    (folder / "requirements.txt").write_text("\n".join(requirements))
+    (folder / "requirements.txt").write_text("\n".join(requirements), encoding="utf-8")
     _write_yaml(
         folder / "python_env.yaml",
         {

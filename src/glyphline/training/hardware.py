@@ -74,7 +74,9 @@ def driver_gpus(
 
 def _listed(smi: str) -> list[str]:
     try:
-        listing = subprocess.run([smi, "-L"], capture_output=True, text=True, timeout=SMI_TIMEOUT_S, check=False)
+        listing = subprocess.run(
+            [smi, "-L"], capture_output=True, encoding="utf-8", errors="replace", timeout=SMI_TIMEOUT_S, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return []
     lines = listing.stdout.splitlines() if listing.returncode == 0 else []

@@ -1,0 +1,57 @@
+"""What is printed where the terminal or the pipe is not UTF-8: a plainer character, and never an error."""
+
+import codecs
+import os
+import sys
+import unicodedata
+
+PLAIN = "plain"
+"""Name of the error handler, and of ASCII under another name."""
+# What Unicode does not decompose into ASCII by itself.
+_SUBSTITUTES = {"–": "-", "−": "-", "—": "-", "→": "->", "·": "-", "×": "x", "±": "+-", "█": "#"}
+
+
+def degrade_output() -> None:
+    """Let standard output and standard error of this process, and of those that it starts, print any text."""
+    codecs.register_error(PLAIN, _substitute)
+    codecs.register(_plain_codec)
+    # They do not know the handler.
+    os.environ["PYTHONIOENCODING"] = f"{sys.stdout.encoding}:backslashreplace"
+    for stream in (sys.stdout, sys.stderr):
+        # To a stream that calls itself ASCII, click writes UTF-8.
+        is_ascii = codecs.lookup(stream.encoding).name == "ascii"
+        stream.reconfigure(encoding=PLAIN if is_ascii else None, errors=PLAIN)  # type: ignore[union-attr]
+
+
+def plain(character: str) -> str:
+    r"""ASCII for a character: what looks like it, else its escape.
+
+    >>> plain("é"), plain("…"), plain("─"), plain("犬")
+    ('e', '...', '-', '\\u72ac')
+    """
+    name = unicodedata.name(character, "")
+    if name.startswith("BOX DRAWINGS"):
+        return {(True, False): "-", (False, True): "|"}.get(("HORIZONTAL" in name, "VERTICAL" in name), "+")
+    decomposed = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
+    return _SUBSTITUTES.get(character) or decomposed or character.encode("ascii", "backslashreplace").decode()
+
+
+def _substitute(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(map(plain, error.object[error.start : error.end])), error.end
+
+
+def _plain_codec(name: str) -> codecs.CodecInfo | None:
+    if name != PLAIN:
+        return None
+    info = codecs.lookup("ascii")
+    return codecs.CodecInfo(
+        info.encode,
+        info.decode,
+        info.streamreader,
+        info.streamwriter,
+        info.incrementalencoder,
+        info.incrementaldecoder,
+        name=PLAIN,
+    )

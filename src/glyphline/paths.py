@@ -7,7 +7,7 @@ under `work`, the current directory; what must outlive an experiment lies under 
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Self
 
 from glyphline.errors import ParamsError
@@ -18,6 +18,16 @@ EVALUATION = "evaluation.json"
 PREDICTIONS = "predictions.npz"
 COST = "cost.json"
 MODEL_CARD = "model_card.md"
+
+
+def is_inside(path: str) -> bool:
+    """Whether a relative path, as a file of the project names it, leads to a place below where it begins.
+
+    >>> [is_inside(path) for path in ("artifacts/train/history.csv", "", "/etc/passwd", "data/../../key")]
+    [True, False, False, False]
+    """
+    parts = PurePosixPath(path).parts
+    return bool(parts) and not path.startswith("/") and ".." not in parts and "\0" not in path
 
 
 @dataclass(frozen=True, slots=True)

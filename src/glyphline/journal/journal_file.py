@@ -12,12 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from pydantic import ValidationError
+
 from glyphline.errors import ArtifactError, TrackingError
 from glyphline.journal.run_events import Header, RunEnded, RunEvent, RunStarted, decode, encode
 from glyphline.records import remedy
 
 KEY_CHARACTERS = 32
 ID_CHARACTERS = 24
+DAMAGED_FIX = "restore the file with `dvc checkout`, or run its stage again with `dvc repro`"
 
 
 class Writer:
@@ -103,17 +106,28 @@ class Journal:
         stage: that wrote it.
         runs: key -> events in order.
         is_complete: its writer has ended, so that nothing will be added.
+        name: of its file, for messages.
+        lines: key -> the line of each event in the file, from 1; an end that a reader has added has none.
+        damaged: line -> why it is no event.
     """
 
     id: str
     stage: str
     runs: dict[str, list[RunEvent]] = field(default_factory=dict)
     is_complete: bool = False
+    name: str = ""
+    lines: dict[str, list[int]] = field(default_factory=dict)
+    damaged: dict[int, str] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
         """The name of this journal in the tags that count its sent events."""
         return f"{self.stage}-{self.id[:8]}"
+
+    def place(self, key: str, number: int) -> str:
+        """File and line of an event of a run, counted from 0."""
+        lines = self.lines.get(key, [])
+        return f"{self.name}:{lines[number]}" if number < len(lines) else self.name
 
     @property
     def time(self) -> int:
@@ -160,10 +174,11 @@ class Reader:
         """Everything that was written so far; None before the first line.
 
         The last line may be incomplete, after a crash or because it is being written; the next call reads it. A run
-        that a dead writer left open gets an end, FAILED, at the time of its last event.
+        that a dead writer left open gets an end, FAILED, at the time of its last event. A line that is no event is left
+        out and noted in the journal.
 
         Raises:
-            ArtifactError: a line other than the last is damaged.
+            ArtifactError: it does not begin like a journal.
         """
         # Asked before the bytes are read: a writer that ended before this has no line after them.
         is_complete = not self.has_writer()
@@ -175,42 +190,63 @@ class Reader:
         self._offset += len(lines)
         if is_complete and _is_line(data[len(lines) : -1]):
             # A writer that died leaves a part of a line; here the line break after a whole one was changed.
-            raise self._damaged(self._line + 1)
+            if self._journal is None:
+                raise damaged(self._name, self._line + 1)
+            self._journal.damaged[self._line + 1] = "the end of the line was changed"
         if is_complete and self._journal and not self._journal.is_complete:
             _close_open_runs(self._journal)
         return self._journal
 
     def _add(self, line: bytes) -> None:
         try:
-            event = decode(line)
-        except ValueError:
-            raise self._damaged(self._line) from None
+            event = _decoded(line, is_first=self._journal is None)
+        except ValueError as error:
+            if self._journal is None:
+                raise damaged(self._name, self._line) from None
+            self._journal.damaged[self._line] = _reason(error)
+            return
         if isinstance(event, Header):
-            self._journal = Journal(id=event.id, stage=event.stage)
-        elif self._journal is None:
-            raise ArtifactError(f"{self._name} does not begin like a journal", fix="remove the file")
-        else:
+            self._journal = Journal(id=event.id, stage=event.stage, name=self._name)
+        elif self._journal is not None:
             self._journal.runs.setdefault(event.run, []).append(event)
-
-    def _damaged(self, line: int) -> ArtifactError:
-        stage = self._journal.stage if self._journal else Path(self._name).parent.name
-        return ArtifactError(f"{self._name} is damaged at line {line}", fix=remedy(stage))
+            self._journal.lines.setdefault(event.run, []).append(self._line)
 
 
 def read(path: Path) -> Journal | None:
-    """The whole journal at `path`; None when nothing is written in it yet.
+    """The whole journal at `path`, every line of it; None when nothing is written in it yet.
 
     Raises:
         ArtifactError: the file is missing or damaged.
+    """
+    journal = scan(path)
+    for line in journal.damaged if journal else ():
+        raise damaged(str(path), line, journal.stage)
+    return journal
+
+
+def scan(path: Path) -> Journal | None:
+    """The journal at `path`, with the lines noted in it that are no events; None when nothing is written in it yet.
+
+    Raises:
+        ArtifactError: the file is missing, cannot be read or does not begin like a journal.
     """
     try:
         reader = Reader.open(path)
     except FileNotFoundError:
         raise ArtifactError(f"{path} does not exist", fix=f"make it with `dvc repro {path.parent.name}`") from None
+    except OSError as error:
+        raise ArtifactError(f"{path} cannot be read: {error.strerror}", fix=DAMAGED_FIX) from None
     try:
         return reader.read()
+    except OSError as error:
+        raise ArtifactError(f"{path} cannot be read: {error.strerror}", fix=DAMAGED_FIX) from None
     finally:
         reader.close()
+
+
+def damaged(name: str, line: int, stage: str | None = None) -> ArtifactError:
+    """The error about a line that is no event, or was changed after it was written."""
+    return ArtifactError(f"{name} is damaged at line {line}", fix=remedy(stage) if stage else DAMAGED_FIX)
 
 
 def last_run(path: Path) -> tuple[RunStarted, list[RunEvent]]:
@@ -235,6 +271,21 @@ def last_key(path: Path) -> str:
     """
     start, _ = last_run(path)
     return start.run
+
+
+def _decoded(line: bytes, *, is_first: bool) -> Header | RunEvent:
+    event = decode(line)
+    if isinstance(event, Header) != is_first:
+        raise ValueError("the first line, and no other, tells which journal it is")
+    return event
+
+
+def _reason(error: ValueError) -> str:
+    """Why a line is no event, in the words of the first fault that pydantic found."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": ")
 
 
 def _is_line(text: bytes) -> bool:

@@ -105,8 +105,7 @@ def tags(lineage: LineageLogged) -> dict[str, str]:
 
 def patch_bytes(lineage: LineageLogged) -> bytes:
     """The patch as `git apply` takes it; empty where there is none."""
-    # Journals from before this key are all in UTF-8.
-    return (lineage.patch or "").encode(lineage.facts["git"].get("patch_encoding", "utf-8"))
+    return (lineage.patch or "").encode(lineage.git.patch_encoding)
 
 
 def _patch_text(patch: bytes) -> tuple[str, str, bool]:

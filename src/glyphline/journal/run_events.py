@@ -1,12 +1,17 @@
-"""What can happen to a run: one frozen type per kind of line in a journal."""
+"""What can happen to a run: one frozen type per kind of line in a journal.
+
+A journal may come with a project that somebody else made. So each type takes only what this program may have written:
+a line with a path that leads outside the project, or with a number that no store can hold, is no event.
+"""
 
 import json
 import time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 from pydantic_core import to_json
 
+from glyphline.paths import is_inside
 from glyphline.records.seal import sealed, unsealed
 
 Status = Literal["FINISHED", "KILLED", "FAILED"]
@@ -20,6 +25,22 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def _inside(path: str) -> str:
+    if not is_inside(path) or not path.isprintable():
+        raise ValueError(f"{path!r} is no relative path without `..`")
+    return path
+
+
+MAX_INTEGER = 2**63 - 1
+Integer = Annotated[int, Field(ge=-MAX_INTEGER, le=MAX_INTEGER)]
+"""What a database can hold."""
+Key = Annotated[str, Field(pattern=r"^[0-9A-Za-z]{1,64}$")]
+Experiment = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,199}(/tuning)?$")]
+Stage = Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")]
+InnerPath = Annotated[str, AfterValidator(_inside)]
+Dimensions = tuple[Annotated[int, Field(ge=-1, lt=2**31)], ...]
+
+
 class _Line(BaseModel):
     # NaN has no JSON; a diverged trial must still be recorded.
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
@@ -30,23 +51,23 @@ class Header(_Line):
 
     kind: Literal["journal"] = "journal"
     version: Literal[1] = 1
-    id: str
-    stage: str
-    time: int = Field(default_factory=now_ms)
+    id: Key
+    stage: Stage
+    time: Integer = Field(default_factory=now_ms)
 
 
 class _RunLine(_Line):
-    run: str = Field(description="Key of the run.")
-    time: int = Field(default_factory=now_ms, description="Milliseconds since 1970.")
+    run: Literal[""] | Key = Field(description="Key of the run.")
+    time: Integer = Field(default_factory=now_ms, description="Milliseconds since 1970.")
 
 
 class RunStarted(_RunLine):
     """A run begins."""
 
     kind: Literal["start"] = "start"
-    experiment: str
+    experiment: Experiment
     name: str
-    parent: str | None = None
+    parent: Key | None = None
     tags: dict[str, str] = {}
 
 
@@ -54,7 +75,9 @@ class RunResumed(_RunLine):
     """A run that another journal began gets more events."""
 
     kind: Literal["resume"] = "resume"
-    experiment: str | None = Field(default=None, description="Null when the journal that began the run is not here.")
+    experiment: Experiment | None = Field(
+        default=None, description="Null when the journal that began the run is not here."
+    )
 
 
 class ParamsLogged(_RunLine):
@@ -69,7 +92,7 @@ class MetricsLogged(_RunLine):
 
     kind: Literal["metrics"] = "metrics"
     values: dict[str, float]
-    step: int = 0
+    step: Integer = 0
 
 
 class TagsLogged(_RunLine):
@@ -82,10 +105,10 @@ class TagsLogged(_RunLine):
 class FileDigest(_Line):
     """The digests of a file, by which it is found again; `md5` is also its name in DVC's cache."""
 
-    path: str = Field(description="Relative to the project's folder, with slashes.")
-    size_bytes: int
-    sha256: str
-    md5: str
+    path: InnerPath = Field(description="Relative to the project's folder, with slashes.")
+    size_bytes: Integer
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    md5: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
 
 class ArtifactLogged(_RunLine):
@@ -93,7 +116,7 @@ class ArtifactLogged(_RunLine):
 
     kind: Literal["artifact"] = "artifact"
     file: FileDigest
-    folder: str = ""
+    folder: Literal[""] | InnerPath = ""
 
 
 class InputLogged(_RunLine):
@@ -104,16 +127,16 @@ class InputLogged(_RunLine):
     digest: str
     context: str
     source: str
-    count: int
+    count: Integer
 
 
 class Signature(_Line):
     """Shapes and types of a model's input and output; -1 is the number of images."""
 
-    input_shape: tuple[int, ...]
-    output_shape: tuple[int, ...]
-    input_dtype: str = "uint8"
-    output_dtype: str = "float32"
+    input_shape: Dimensions
+    output_shape: Dimensions
+    input_dtype: Literal["uint8"] = "uint8"
+    output_dtype: Literal["float32"] = "float32"
 
 
 class ModelLogged(_RunLine):
@@ -125,14 +148,34 @@ class ModelLogged(_RunLine):
     metadata: dict[str, Any] = {}
 
 
+class GitFacts(BaseModel):
+    """What the facts of a lineage say about git; journals of earlier releases lack some of it."""
+
+    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40,64}$")] | None = None
+    dirty: bool = False
+    changed: tuple[str, ...] = ()
+    patch_left_out: bool = False
+    patch_encoding: Literal["utf-8", "latin-1"] = "utf-8"
+
+
 class LineageLogged(_RunLine):
     """The lineage of the run: code, changes, data and machine."""
 
     kind: Literal["lineage"] = "lineage"
-    stage: str
+    stage: Stage
     facts: dict[str, Any]
     patch: str | None = None
     dvc_lock: str | None = Field(default=None, description="Text of dvc.lock when the stage began.")
+
+    @property
+    def git(self) -> GitFacts:
+        """Its facts about git."""
+        return GitFacts.model_validate(self.facts.get("git", {}))
+
+    @model_validator(mode="after")
+    def _is_readable(self) -> Self:
+        (self.patch or "").encode(self.git.patch_encoding)
+        return self
 
 
 class RunEnded(_RunLine):

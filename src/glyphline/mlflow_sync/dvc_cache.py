@@ -34,6 +34,10 @@ class DvcCache:
         """Where the object of this MD5 is, if it is in the cache."""
         return self.folder / "files" / "md5" / md5[:2] / md5[2:]
 
+    def holds(self, real: Path, md5: str) -> bool:
+        """Whether a path without links is the object of this MD5 itself, and no file that a link in the cache names."""
+        return real == (self.folder / "files" / "md5").resolve() / md5[:2] / md5[2:]
+
     def files(self, path: str, md5: str) -> dict[PurePosixPath, Path]:
         """The files of an out, a file or a folder.
 

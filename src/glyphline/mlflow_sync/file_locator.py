@@ -1,9 +1,11 @@
 """Where the files of a run are when its journal is read later.
 
 A file is found by its content, in the working folder first and then in DVC's cache: a queued experiment works in a copy
-of the project that is thrown away, and a later experiment overwrites the outs of an earlier one.
+of the project that is thrown away, and a later experiment overwrites the outs of an earlier one. A journal may come
+from somebody else: no link in the project or in the cache leads to a file anywhere else.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -32,11 +34,14 @@ class FileLocator:
         return cls(work=paths.work, cache=DvcCache.of(paths.home))
 
     def find(self, file: FileDigest) -> Path | None:
-        """A file with exactly this content; None when it is in neither place."""
+        """A file with exactly this content; None when it is in neither place, or cannot be read."""
         for candidate in (self.work / file.path, self.cache.path(file.md5)):
-            try:
-                if candidate.stat().st_size == file.size_bytes and files.sha256(candidate) == file.sha256:
+            # RuntimeError: links that go round in a circle, in Python before 3.13.
+            with suppress(OSError, RuntimeError):
+                if self._is_inside(candidate.resolve(strict=True), file) and files.sha256(candidate) == file.sha256:
                     return candidate
-            except (FileNotFoundError, NotADirectoryError):
-                continue
         return None
+
+    def _is_inside(self, real: Path, file: FileDigest) -> bool:
+        is_ours = real.is_relative_to(self.work.resolve()) or self.cache.holds(real, file.md5)
+        return is_ours and real.is_file() and real.stat().st_size == file.size_bytes

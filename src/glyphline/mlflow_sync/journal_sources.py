@@ -22,11 +22,11 @@ def past(locks: Iterable[DvcLock], cache: DvcCache) -> list[Path]:
 
 
 def read(journals: Iterable[Path]) -> list[Journal]:
-    """The contents of the journals, each once, oldest first; a damaged one is left out with a warning."""
+    """The contents of the journals, each once, oldest first; what is no journal is left out with a warning."""
     contents: dict[str, Journal] = {}
     for path in journals:
         try:
-            journal = journal_file.read(path)
+            journal = journal_file.scan(path)
         except ArtifactError as error:
             log.warning("%s\nfix: %s", error.problem, error.fix)
             continue

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Run
+from mlflow.exceptions import MlflowException
 
 from glyphline.journal import lineage
 from glyphline.journal.journal_file import Journal
@@ -31,15 +32,18 @@ from glyphline.journal.run_events import (
     RunStarted,
     TagsLogged,
 )
-from glyphline.mlflow_client import tracking_errors
+from glyphline.mlflow_client import reason, tracking_errors
 from glyphline.mlflow_sync import dvc_lock, logged_model
 from glyphline.mlflow_sync.lost_files import lineage_stem, lost_files
-from glyphline.mlflow_sync.request_batches import Batch, clean_tags
+from glyphline.mlflow_sync.request_batches import Batch, clean_tags, fault
 from glyphline.mlflow_sync.run_index import MISSING_TAG, SENT_TAG, RunIndex, json_tag
 from glyphline.mlflow_sync.store import ExperimentDeletedError, Store
 from glyphline.records.seal import sealed
 
 MAX_DIGEST_CHARACTERS = 36
+MAX_NAME_CHARACTERS = 250
+MAX_SHOWN = 5
+MAX_REASON_CHARACTERS = 200
 
 Find = Callable[[FileDigest], Path | None]
 
@@ -54,6 +58,7 @@ class UploadResult:
         missing: paths of files that are gone.
         orphans: keys of runs that the store does not have and that other journals began.
         refused: one error per run that was left out because somebody has deleted its experiment.
+        set_aside: file, line and reason of each event that no store takes; everything else of its run was sent.
     """
 
     runs_made: int = 0
@@ -61,6 +66,7 @@ class UploadResult:
     missing: tuple[str, ...] = ()
     orphans: tuple[str, ...] = ()
     refused: tuple[ExperimentDeletedError, ...] = ()
+    set_aside: tuple[str, ...] = ()
 
     def __add__(self, other: "UploadResult") -> "UploadResult":
         return UploadResult(
@@ -69,6 +75,18 @@ class UploadResult:
             self.missing + other.missing,
             self.orphans + other.orphans,
             self.refused + other.refused,
+            self.set_aside + other.set_aside,
+        )
+
+    @property
+    def warning(self) -> str | None:
+        """What to tell about the events that were set aside; None when there are none."""
+        if not self.set_aside:
+            return None
+        shown = "; ".join(self.set_aside[:MAX_SHOWN])
+        return (
+            f"{len(self.set_aside)} lines of journals were left out, because no store takes them: {shown}\n"
+            "fix: restore the file with `dvc checkout`, or leave it as it is: everything else was sent"
         )
 
 
@@ -93,7 +111,9 @@ class Projection:
         Raises:
             TrackingError: the store does not answer or refuses.
         """
-        total = UploadResult()
+        total = UploadResult(
+            set_aside=tuple(_set_aside(f"{journal.name}:{line}", why) for line, why in journal.damaged.items())
+        )
         with tracking_errors(self._store.uri.text):
             self.index.begin(journal)
             for key, events in journal.runs.items():
@@ -125,12 +145,11 @@ class Projection:
             self._finished[journal.id, key] = len(events)
             return UploadResult()
         sent_counts, missing_events = json_tag(run, SENT_TAG), json_tag(run, MISSING_TAG)
-        sent: int = sent_counts.get(journal.label, 0)
-        missing_before: list[int] = missing_events.get(journal.label, [])
+        sent, missing_before = _marked(sent_counts, missing_events, journal.label, len(events))
         lost = set(lost_files(self._client, run, events[:sent])) - set(missing_before)
         unsent = [*missing_before, *sorted(lost), *range(sent, len(events))]
         upload = RunUpload(self._client, run, self._find, is_origin=isinstance(first, RunStarted))
-        missing = [number for number in unsent if not upload.add(events[number])]
+        missing = [number for number in unsent if not upload.add(number, events[number])]
         if missing != missing_before or sent < len(events):
             marks = {SENT_TAG: json.dumps(sent_counts | {journal.label: len(events)})}
             if missing or missing_before:
@@ -138,31 +157,60 @@ class Projection:
             upload.finish(marks)
         if not missing:
             self._finished[journal.id, key] = len(events)
-        return UploadResult(made, len(unsent) - len(missing), tuple(_path(events[number]) for number in missing))
+        return UploadResult(
+            made,
+            len(unsent) - len(missing) - len(upload.refused),
+            tuple(_path(events[number]) for number in missing),
+            set_aside=tuple(_set_aside(journal.place(key, number), why) for number, why in upload.refused.items()),
+        )
 
     def _create(self, key: str, start: RunStarted) -> Run:
-        tags = clean_tags(start.tags) | {KEY_TAG: key}
+        if fault(start) is not None:
+            # A run must have a beginning; what is wrong with this one is told when its events are sent.
+            start = start.model_copy(update={"name": key, "tags": {}})
+        own = {KEY_TAG, SENT_TAG, MISSING_TAG}
+        tags = {tag: value for tag, value in clean_tags(start.tags).items() if tag not in own} | {KEY_TAG: key}
         parent = self.index.find(start.parent, start.experiment) if start.parent else None
         if parent is not None:
             tags["mlflow.parentRunId"] = parent.info.run_id
         experiment_id = self._store.experiment(start.experiment)
-        run = self._client.create_run(experiment_id, start_time=start.time, tags=tags, run_name=start.name)
+        run = self._client.create_run(
+            experiment_id, start_time=start.time, tags=tags, run_name=start.name[:MAX_NAME_CHARACTERS]
+        )
         self.index.add(key, run)
         return run
 
 
 class RunUpload:
-    """One upload of events of a run: files are sent at once, params, metrics and tags together at its end."""
+    """One upload of events of a run: files are sent at once, params, metrics and tags together at its end.
+
+    Attributes:
+        refused: number of an event -> why the store does not take it.
+    """
 
     def __init__(self, client: Any, run: Run, find: Find, *, is_origin: bool) -> None:
+        self.refused: dict[int, str] = {}
         self._client = client
         self._run, self._find, self._is_origin = run, find, is_origin
         self._batch = Batch()
         self._inputs: list[DatasetInput] = []
         self._end: RunEnded | None = None
+        self._together: dict[int, RunEvent] = {}
 
-    def add(self, event: RunEvent) -> bool:
-        """Add an event; false when it names a file that is gone."""
+    def add(self, number: int, event: RunEvent) -> bool:
+        """Add an event, by its number in the journal; false when it names a file that is gone."""
+        if (why := fault(event)) is not None:
+            self.refused[number] = why
+            return True
+        if isinstance(event, ParamsLogged | MetricsLogged | TagsLogged | InputLogged):
+            self._together[number] = event
+        try:
+            return self._add(event)
+        except MlflowException as error:
+            self.refused[number] = _refusal(error)
+            return True
+
+    def _add(self, event: RunEvent) -> bool:
         match event:
             case ParamsLogged():
                 self._batch.add_params(event.values)
@@ -182,20 +230,40 @@ class RunUpload:
 
     def finish(self, marks: dict[str, str]) -> None:
         """Send what was added, and then the tags that mark it as sent."""
+        try:
+            self._finish(marks)
+        except MlflowException as error:
+            _refusal(error)
+            # The store does not say which event it refuses, and sending one again changes nothing.
+            for number, event in self._together.items():
+                self._batch, self._inputs = Batch(), []
+                self._add(event)
+                try:
+                    self._send_together()
+                except MlflowException as alone:
+                    self.refused[number] = _refusal(alone)
+            self._batch, self._inputs = Batch(), []
+            self._finish(marks)
+
+    def _finish(self, marks: dict[str, str]) -> None:
         client, run_id = self._client, self._run.info.run_id
-        if self._inputs:
-            client.log_inputs(run_id, self._inputs)
-        present = self._run.data.params
-        self._batch.params = {key: value for key, value in self._batch.params.items() if key not in present}
         if self._end is None:
             self._batch.tags |= marks
-        for request in self._batch.requests():
-            client.log_batch(run_id, **request, synchronous=True)
+        self._send_together()
         if self._end is not None:
             # The marks come last of all: a crash before the status is set must not leave the run RUNNING for ever.
             client.set_terminated(run_id, self._end.status, self._end.time)
             for request in Batch(tags=marks).requests():
                 client.log_batch(run_id, **request, synchronous=True)
+
+    def _send_together(self) -> None:
+        client, run_id = self._client, self._run.info.run_id
+        if self._inputs:
+            client.log_inputs(run_id, self._inputs)
+        present = self._run.data.params
+        self._batch.params = {key: value for key, value in self._batch.params.items() if key not in present}
+        for request in self._batch.requests():
+            client.log_batch(run_id, **request, synchronous=True)
 
     def _send_file(self, event: ArtifactLogged | ModelLogged) -> bool:
         path = self._find(event.file)
@@ -242,6 +310,24 @@ def _dataset_input(event: InputLogged) -> DatasetInput:
         profile=json.dumps({"num_rows": event.count}),
     )
     return DatasetInput(dataset, [InputTag("mlflow.data.context", event.context)])
+
+
+def _refusal(error: MlflowException) -> str:
+    """Why a store does not take what it was sent; any other failure of it is raised again."""
+    if error.error_code != "INVALID_PARAMETER_VALUE":
+        raise error
+    return reason(error)
+
+
+def _marked(sent: dict[str, Any], missing: dict[str, Any], label: str, count: int) -> tuple[int, list[int]]:
+    """How many events of a journal were sent, and the numbers of those that were missing; people can edit tags."""
+    marked, numbers = sent.get(label), missing.get(label)
+    before = marked if isinstance(marked, int) and 0 <= marked <= count else 0
+    return before, [n for n in numbers if isinstance(n, int) and 0 <= n < before] if isinstance(numbers, list) else []
+
+
+def _set_aside(place: str, why: str) -> str:
+    return f"{place}: {why[:MAX_REASON_CHARACTERS]}"
 
 
 def _path(event: RunEvent) -> str:

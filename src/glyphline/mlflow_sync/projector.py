@@ -101,6 +101,9 @@ class Follower:
             return
         with projection_lock(self._paths):
             result = self._projection.send(journal)
+        if result.warning:
+            log.warning("%s", result.warning)
+            self._warning = result.warning
         if result.refused:
             self._warning = f"{result.refused[0].problem}\nfix: {result.refused[0].fix}"
         if result.runs_made or result.events_sent:

@@ -1,5 +1,6 @@
 """Collect the params, metrics and tags of a run and divide them into requests that every server takes."""
 
+import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -8,7 +9,15 @@ from typing import Any
 
 from mlflow.entities import Metric, Param, RunTag
 
-from glyphline.journal.run_events import MetricsLogged, as_text
+from glyphline.journal.run_events import (
+    InputLogged,
+    MetricsLogged,
+    ParamsLogged,
+    RunEvent,
+    RunStarted,
+    TagsLogged,
+    as_text,
+)
 
 # The server allows 1,000 entities and a million bytes per request in all, and per kind what MLflow's limits say.
 METRICS_PER_REQUEST = 800
@@ -49,6 +58,29 @@ class Batch:
         parts: list[Any] = list(zip_longest(metrics[::-1], params[::-1], tags[::-1], fillvalue=[]))[::-1]
         for metric_part, param_part, tag_part in parts:
             yield {"metrics": metric_part, "params": param_part, "tags": tag_part}
+
+
+def fault(event: RunEvent) -> str | None:
+    """Why no store takes an event whose keys and lengths are cleaned; None when stores take it."""
+    keys: list[str] = []
+    texts: list[str] = []
+    match event:
+        case ParamsLogged(values=values):
+            keys, texts = list(values), [as_text(value) for value in values.values()]
+        case TagsLogged(values=values) | RunStarted(tags=values):
+            keys, texts = list(values), list(values.values())
+        case MetricsLogged(values=values):
+            keys = list(values)
+        case InputLogged():
+            texts = [event.name, event.digest, event.context, event.source]
+    if isinstance(event, RunStarted):
+        texts.append(event.name)
+    for key in keys:
+        # Stores may keep each key as a file of that name.
+        if posixpath.normpath(clean_key(key)) != clean_key(key) or clean_key(key).startswith(("/", "..")) or key == ".":
+            return f"{key[:50]!r} cannot be a key"
+    # PostgreSQL has no such text; SQLite has, and others would read only what is before it.
+    return "a text holds a null character" if any("\0" in text for text in texts) else None
 
 
 def clean_key(key: str) -> str:

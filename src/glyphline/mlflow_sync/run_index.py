@@ -81,6 +81,6 @@ def json_tag(run: Run, tag: str) -> dict[str, Any]:
     # What the tags say was sent is sent again then, which adds nothing.
     try:
         value = json.loads(run.data.tags.get(tag, "{}"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

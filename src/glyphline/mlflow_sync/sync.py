@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from glyphline import mlflow_client
 from glyphline.errors import TrackingError
@@ -16,6 +16,9 @@ from glyphline.mlflow_sync.projection_lock import projection_lock
 from glyphline.mlflow_sync.store_contents import store_contents
 from glyphline.params import Params
 from glyphline.paths import Paths
+
+if TYPE_CHECKING:
+    from glyphline.mlflow_sync.projection import UploadResult
 
 log = logging.getLogger(__name__)
 
@@ -81,12 +84,12 @@ def sync(params: Params, paths: Paths, past: Iterable[DvcLock] | None = None) ->
     store.analyze(opened.uri)
     missing = tuple(dict.fromkeys(total.missing))
     if missing:
-        log.warning("%d files of old runs are gone: %s", len(missing), ", ".join(missing[:5]))
+        log.warning("%d files of runs are gone, or lie outside the project: %s", len(missing), ", ".join(missing[:5]))
     if is_emptied and (gone := _runs_without_files(opened)):
         log.warning("the files of %d runs are gone, and no journal has them: %s", len(gone), ", ".join(gone[:5]))
     if total.orphans:
-        log.warning("%d runs were left out: the journals that began them are gone", len(set(total.orphans)))
-    _warn(total.refused)
+        log.warning("%d runs were left out: no journal holds their beginning", len(set(total.orphans)))
+    _warn(total)
     return SyncReport(total.runs_made, total.events_sent, len(journals), missing)
 
 
@@ -108,14 +111,16 @@ def flush(params: Params, paths: Paths, timeout_s: float | None = None) -> dict[
     timeout_s = params.tracking.timeout_s if timeout_s is None else timeout_s
     try:
         opened = store.connect(mlflow_client.project_store(params, paths), paths, timeout_s)
-        from glyphline.mlflow_sync.projection import Projection
+        from glyphline.mlflow_sync.projection import Projection, UploadResult
 
-        projection = Projection(opened, FileLocator.of(paths).find)
+        projection, total = Projection(opened, FileLocator.of(paths).find), UploadResult()
         journals = journal_sources.read(paths.journals())
         with projection_lock(paths, timeout_s):
             for journal in journals:
-                projection.send(journal)
+                total += projection.send(journal)
             store.analyze(opened.uri)
+            if total.warning:
+                log.warning("%s", total.warning)
             with mlflow_client.tracking_errors(opened.uri.text):
                 return _sent_runs(opened, projection.index.find, journals)
     except mlflow_client.StoreFailedError as error:
@@ -148,12 +153,14 @@ def _runs_without_files(opened: store.Store) -> list[str]:
     return [run.run_id for run in ended if run.folder is not None and not run.folder.exists()]
 
 
-def _warn(refused: tuple[store.ExperimentDeletedError, ...]) -> None:
-    if not refused:
+def _warn(total: "UploadResult") -> None:
+    if total.warning:
+        log.warning("%s", total.warning)
+    if not total.refused:
         return
-    errors = {(error.problem, error.fix): None for error in refused}
+    errors = {(error.problem, error.fix): None for error in total.refused}
     problems, fixes = "; ".join(problem for problem, _ in errors), "; ".join(fix for _, fix in errors)
-    log.warning("%d runs were left out: %s\nfix: %s", len(refused), problems, fixes)
+    log.warning("%d runs were left out: %s\nfix: %s", len(total.refused), problems, fixes)
 
 
 def _sent_runs(opened: store.Store, find: Callable[[str], Any], journals: list[Journal]) -> dict[str, SentRun]:

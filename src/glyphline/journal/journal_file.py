@@ -219,8 +219,8 @@ def read(path: Path) -> Journal | None:
         ArtifactError: the file is missing or damaged.
     """
     journal = scan(path)
-    for line in journal.damaged if journal else ():
-        raise damaged(str(path), line, journal.stage)
+    if journal is not None and journal.damaged:
+        raise damaged(str(path), min(journal.damaged), journal.stage)
     return journal
 
 

@@ -185,7 +185,7 @@ def test_a_free_lock_is_taken_at_once(paths):
 
 def test_the_ui_gets_its_uri_by_the_environment_and_starts_no_job_workers(default_params, paths):
     secret = overlay(default_params, {"tracking.uri": "postgresql://ann:hidden@host/db"})
-    command, environment = ui_server.server(secret, paths, "127.0.0.1", 5001, environ={})
+    command, environment = ui_server.server(secret, paths, "127.0.0.1", 0, environ={})
     assert not any("hidden" in word for word in command)
     assert environment["MLFLOW_BACKEND_STORE_URI"] == "postgresql://ann:hidden@host/db"
     assert environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
@@ -198,6 +198,15 @@ def test_a_server_has_its_own_ui(default_params, paths):
         ui_server.server(remote, paths, environ={})
     assert "hidden" not in caught.value.problem
     assert "browser" in caught.value.fix
+
+
+def test_a_port_that_another_program_has_is_told_with_one_that_is_free(default_params, paths):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        with pytest.raises(TrackingError, match=f"port {taken} of 127.0.0.1") as caught:
+            ui_server.server(default_params, paths, port=taken, environ={})
+        port = int(caught.value.fix.split("--port ")[1].split("`")[0])
+        assert ui_server.server(default_params, paths, port=port, environ={})
 
 
 def test_the_address_opens_the_experiments_for_machine_learning():

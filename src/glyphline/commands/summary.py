@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from glyphline import records, stage_times
+from glyphline.mlflow_sync import ui_server
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.records import Best, Decision, Evaluation, Training
@@ -70,7 +71,7 @@ def facts(params: Params, paths: Paths) -> dict[str, str]:
         "test": f"accuracy {_with_interval(scores.accuracy, scores.count)}",
         "seconds": ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in times.items()),
         "registry": f"{decision.name} version {decision.version} ({aliases}): {'; '.join(decision.reasons)}",
-        "look at it": f"make ui   (MLflow on http://127.0.0.1:5000, experiment {params.data.dataset})",
+        "look at it": f"make ui   (MLflow on {ui_server.address()}, experiment {params.data.dataset})",
     }
 
 

@@ -1,6 +1,7 @@
 """The command that serves MLflow's own UI over the project's store."""
 
 import os
+import socket
 import sys
 from collections.abc import Mapping
 
@@ -24,12 +25,14 @@ def server(
     The URI is in the environment, because it may hold a password and everybody can see a command line.
 
     Raises:
-        TrackingError: the store is a server, which has a UI of its own, or the driver of its database is missing.
+        TrackingError: the store is a server, which has a UI of its own, the driver of its database is missing, or
+            another program listens on the port.
     """
     uri = mlflow_client.prepared(mlflow_client.store_uri(params, paths, environ), paths)
     if uri.is_server:
         raise TrackingError(f"the runs are on a server, {uri}", fix="open that address in a browser")
     uri.check_driver()
+    _check_port(host, port)
     folder = str(paths.mlruns / "artifacts")
     command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), "--workers", "1"]
     command += ["--default-artifact-root", folder, "--artifacts-destination", folder]
@@ -37,10 +40,37 @@ def server(
         **environ,
         **mlflow_client.environment_variables(TIMEOUT_S),
         "MLFLOW_BACKEND_STORE_URI": uri.text,
+        # MLflow's own use of a library, at each start.
+        "PYTHONWARNINGS": "ignore:starlette.middleware.wsgi is deprecated",
         # Six job workers of 260 MB each would start, for features of language models.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
     return command, environment
+
+
+def _check_port(host: str, port: int) -> None:
+    # MLflow ends with exit code 0 when it cannot listen.
+    if _is_free(host, port):
+        return
+    other = next((higher for higher in range(port + 1, min(port + 100, 65_536)) if _is_free(host, higher)), None)
+    raise TrackingError(
+        f"port {port} of {host} cannot be listened on: another program has it, or this machine is not {host}",
+        fix=f"`glyphline ui --port {other}`, or end the other program"
+        if other
+        else "give --host an address of its own",
+    )
+
+
+def _is_free(host: str, port: int) -> bool:
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as server:
+            # As uvicorn does: a port that was closed a moment ago is free.
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            server.bind(place)
+    except OSError:
+        return False
+    return True
 
 
 def address(host: str = "127.0.0.1", port: int = 5000) -> str:

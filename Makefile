@@ -23,6 +23,10 @@ help:  ## list the targets
 
 run: $(STAMP)  ## rebuild what changed, from images to a registered model, and print what came out
 	@dvc repro && glyphline summary
+	@git -c user.useConfigOnly=true var GIT_COMMITTER_IDENT >/dev/null 2>&1 || { \
+		echo "git does not know who you are, and \`git commit\` and \`dvc exp run\` need it:"; \
+		echo '    git config --global user.name "Your Name"'; \
+		echo '    git config --global user.email "you@example.com"'; }
 
 test: $(STAMP)  ## every test: unit, contract, integration, end to end, browser
 	@pytest tests/unit tests/contract

@@ -47,8 +47,17 @@ def test_only_the_lines_of_changed_values_change(path):
     assert set(changed) == {"train.epochs", "model.filters"}
     assert changed["train.epochs"][1] == 99
     new = [line.partition("#")[0].strip() for line in after if line not in before]
-    assert new == ["filters: [3, 4, 5]", "epochs: 99"]
-    assert len(after) == len(before)
+    assert new == ["- 3", "- 4", "- 5", "epochs: 99"]
+    # One filter of before for three.
+    assert len(after) == len(before) + 2
+
+
+def test_dvc_and_a_recipe_write_the_same_style(path):
+    hydra = pytest.importorskip("dvc.utils.hydra")
+    recipe.write(path, recipe.find("accurate"))
+    text = path.read_text()
+    hydra.apply_overrides(path, [f"train.epochs={recipe.find('accurate').values['train.epochs']}"])
+    assert path.read_text() == text
 
 
 def test_written_twice_it_changes_nothing(path):

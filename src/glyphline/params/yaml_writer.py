@@ -5,9 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedSeq
-from ruamel.yaml.nodes import ScalarNode
-from ruamel.yaml.representer import RoundTripRepresenter
 
 from glyphline import files
 from glyphline.params.yaml_reader import read
@@ -37,7 +34,7 @@ def write(path: Path, values: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
             section = section[part]
         if section[leaf] != value:
             changed[dotted] = (section[leaf], value)
-            section[leaf] = _on_one_line(value)
+            section[leaf] = value
     if changed:
         with files.atomic_file(path) as partial:
             yaml.dump(tree, partial)
@@ -45,27 +42,9 @@ def write(path: Path, values: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     return changed
 
 
-def _on_one_line(value: Any) -> Any:
-    if not isinstance(value, list):
-        return value
-    line = CommentedSeq(value)
-    line.fa.set_flow_style()
-    return line
-
-
-class _ExplicitNull(RoundTripRepresenter):
-    """Writes `null` where ruamel would write nothing after the colon."""
-
-    def represent_none(self, _data: None) -> ScalarNode:
-        return self.represent_scalar("tag:yaml.org,2002:null", "null")
-
-
-_ExplicitNull.add_representer(type(None), _ExplicitNull.represent_none)
-
-
 def _preserving_yaml() -> YAML:
+    """Writes as DVC does, so that the two do not rewrite each other's lines."""
     yaml = YAML()
-    yaml.Representer = _ExplicitNull
     yaml.preserve_quotes = True
     # A long line of the search space must stay one line.
     yaml.width = 4096

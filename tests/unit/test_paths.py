@@ -19,8 +19,11 @@ def test_the_project_is_found_from_any_folder_in_it(project):
     assert Paths.find(project / "src" / "deep", {}) == Paths(work=project, home=project)
 
 
-def test_in_a_queued_experiment_what_must_outlive_it_lies_in_the_main_checkout(project, tmp_path):
+def test_in_a_queued_experiment_what_must_outlive_it_lies_in_the_main_checkout(tmp_path):
     main = tmp_path / "main"
+    project = main / ".dvc" / "tmp" / "exps" / "tmp1a2b3c4d"
+    project.mkdir(parents=True)
+    (project / "dvc.yaml").touch()
     paths = Paths.find(project, {"DVC_ROOT": str(main)})
     assert paths.mlruns == main / "mlruns"
     assert paths.study == main / "mlruns" / "optuna.db"
@@ -29,8 +32,15 @@ def test_in_a_queued_experiment_what_must_outlive_it_lies_in_the_main_checkout(p
     assert paths.params == project / "params.yaml"
 
 
-def test_an_empty_dvc_root_is_none(project):
+def test_an_empty_dvc_root_is_none_and_that_of_another_project_is_not_ours(project, tmp_path):
     assert Paths.find(project, {"DVC_ROOT": ""}).home == project
+    assert Paths.find(project, {"DVC_ROOT": str(tmp_path / "other")}).home == project
+
+
+def test_a_dvc_root_that_is_written_with_a_link_is_the_same(project, tmp_path_factory):
+    link = tmp_path_factory.mktemp("links") / "project"
+    link.symlink_to(project)
+    assert Paths.find(project, {"DVC_ROOT": str(link)}).home == link
 
 
 def test_outside_of_a_project_the_error_says_where_it_looked():

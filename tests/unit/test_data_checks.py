@@ -36,6 +36,12 @@ def test_every_allowed_shape_passes(shape):
         ({"train": labeled(0)}, TWO, "do not go together", "images"),
         ({"train": labeled(), "test": labeled(shape=(9, 8, 1))}, TWO, "differ in shape", "image_size"),
         (
+            {"train": LabeledImages(np.eye(8, dtype=np.uint8).reshape(1, 8, 8, 1).repeat(2, 0), np.array([0, 1]))},
+            TWO,
+            "no pixel of any image is above 1",
+            "(255 * x)",
+        ),
+        (
             {"train": LabeledImages(np.full((2, 8, 8, 1), 7, np.uint8), np.array([0, 1]))},
             TWO,
             "every pixel .* is 7",

@@ -38,28 +38,84 @@ def test_a_test_part_colour_and_column_labels_are_understood(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arrays", "problem"),
+    ("arrays", "problem", "fix"),
     [
-        ({"x_train": GREY}, "lacks y_train"),
-        ({"images": GREY}, "lacks x_train; it holds images"),
-        ({"x_train": GREY, "y_train": LABELS, "x_test": GREY}, "lacks y_test"),
-        ({"x_train": GREY / 255, "y_train": LABELS}, "x_train .* holds float64"),
-        ({"x_train": GREY > 3, "y_train": LABELS}, "x_train .* holds bool"),
-        ({"x_train": GREY.astype(int) + 200, "y_train": LABELS}, "values from 200 to 391"),
-        ({"x_train": GREY[0], "y_train": LABELS}, r"shape \(8, 8\)"),
-        ({"x_train": GREY[:0], "y_train": LABELS[:0]}, r"shape \(0, 8, 8\)"),
-        ({"x_train": GREY, "y_train": LABELS * 1.0}, "y_train .* float64"),
-        ({"x_train": GREY, "y_train": np.eye(3, dtype=int)}, r"y_train .* shape \(3, 3\)"),
-        ({"x_train": GREY, "y_train": LABELS - 1}, "labels from -1 to 0"),
-        ({"x_train": GREY, "y_train": LABELS * 10**9}, "labels from 0 to 1000000000"),
+        ({"x_train": GREY}, "lacks y_train", "numpy.savez"),
+        ({"images": GREY}, "lacks x_train; it holds images", "numpy.savez"),
+        ({"x_train": GREY, "y_train": LABELS, "x_test": GREY}, "lacks y_test", "numpy.savez"),
+        ({"x_train": GREY.astype(str), "y_train": LABELS}, "x_train .* holds <U", "numpy.savez"),
+        ({"x_train": GREY * 1j, "y_train": LABELS}, "x_train .* holds complex", "numpy.savez"),
+        ({"x_train": GREY / 255, "y_train": LABELS}, "x_train .* holds float64 from 0 to", "(255 * x).round()"),
+        ({"x_train": GREY / 2, "y_train": LABELS}, "x_train .* holds float64 from 0 to 95.5", "`x.round()"),
+        ({"x_train": GREY / 2 - 1, "y_train": LABELS}, "x_train .* holds float64 from -1", "shift and scale"),
+        ({"x_train": GREY.astype(int) + 200, "y_train": LABELS}, "values from 200 to 391", "(x >> 1)"),
+        ({"x_train": GREY.astype(np.uint16) * 21, "y_train": LABELS}, "values from 0 to 4011", "(x >> 4)"),
+        ({"x_train": GREY.astype(int) - 1, "y_train": LABELS}, "values from -1", "shift and scale"),
+        ({"x_train": GREY[0], "y_train": LABELS}, r"shape \(8, 8\)", "numpy.savez"),
+        ({"x_train": GREY[:0], "y_train": LABELS[:0]}, r"shape \(0, 8, 8\)", "numpy.savez"),
+        ({"x_train": GREY, "y_train": LABELS * 1.0}, "y_train .* float64", "y.astype(int)"),
+        ({"x_train": GREY, "y_train": np.eye(3, dtype=int)}, r"y_train .* shape \(3, 3\)", "y.argmax(axis=1)"),
+        ({"x_train": GREY, "y_train": np.array(["a", "b", "a"])}, "y_train .* type <U1", "return_inverse=True"),
+        ({"x_train": GREY, "y_train": LABELS - 1}, "labels from -1 to 0", "x[y >= 0]"),
     ],
 )
-def test_arrays_that_are_not_images_and_labels_are_refused(arrays, problem, tmp_path):
+def test_arrays_that_are_not_images_and_labels_are_refused_with_the_advice_that_fits(arrays, problem, fix, tmp_path):
     path = saved(tmp_path / "mine.npz", **arrays)
     with pytest.raises(DataError, match=problem) as caught:
         npz.read(path, tmp_path)
     assert str(path) in caught.value.problem
-    assert "numpy.savez" in caught.value.fix
+    assert fix in caught.value.fix
+
+
+def test_the_advice_for_more_than_8_bits_suits_the_brightest_of_all_arrays(tmp_path):
+    dark, bright = GREY.astype(np.uint16) * 2, GREY.astype(np.uint16) * 21
+    path = saved(tmp_path / "mine.npz", x_train=dark, y_train=LABELS, x_test=bright, y_test=LABELS)
+    with pytest.raises(DataError, match=r"x_train .* values from 0 to 382") as caught:
+        npz.read(path, tmp_path)
+    assert "(x >> 4)" in caught.value.fix
+    assert ((bright >> 4) <= 255).all()
+
+
+@pytest.mark.parametrize("side", [(8, 8), (8, 9, 3)])
+def test_an_array_in_fortran_order_gives_the_same_images(side, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (5, *side), dtype=np.uint8)
+    path = saved(tmp_path / "mine.npz", x_train=np.asfortranarray(images), y_train=np.arange(5))
+    read = npz.read(path, tmp_path)["train"].images
+    assert read.flags.c_contiguous
+    np.testing.assert_array_equal(read.reshape(images.shape), images)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_channels_that_come_first_are_moved_to_the_end_and_that_is_said(channels, tmp_path, caplog):
+    caplog.set_level("INFO")
+    images = np.random.default_rng(0).integers(0, 256, (5, channels, 8, 9), dtype=np.uint8)
+    read = npz.read(saved(tmp_path / "mine.npz", x_train=images, y_train=np.arange(5)), tmp_path)["train"].images
+    assert read.flags.c_contiguous
+    np.testing.assert_array_equal(read, images.transpose(0, 2, 3, 1))
+    assert f"(5, {channels}, 8, 9)" in caplog.text
+
+
+def test_an_image_of_three_columns_is_no_image_with_channels_first(tmp_path):
+    images = np.zeros((5, 3, 9, 3), np.uint8)
+    read = npz.read(saved(tmp_path / "mine.npz", x_train=images, y_train=np.arange(5)), tmp_path)
+    assert read["train"].images.shape == (5, 3, 9, 3)
+
+
+def test_true_is_white(tmp_path):
+    read = npz.read(saved(tmp_path / "mine.npz", x_train=GREY > 3, y_train=LABELS), tmp_path)["train"].images
+    assert read.dtype == np.uint8
+    np.testing.assert_array_equal(read[..., 0], np.where(GREY > 3, 255, 0))
+
+
+def test_labels_with_gaps_keep_their_numbers_as_names(tmp_path):
+    labels = np.array([70, 2, 10**9])
+    path = saved(tmp_path / "mine.npz", x_train=GREY, y_train=labels, x_test=GREY[:1], y_test=labels[1:2])
+    official = npz.read(path, tmp_path)
+    names = npz.classes(official)
+    assert names == ("2", "70", "1000000000")
+    found = npz.indexed(official, names)
+    assert found["train"].labels.tolist() == [1, 0, 2]
+    assert found["test"].labels.tolist() == [0]
 
 
 class Bomb:

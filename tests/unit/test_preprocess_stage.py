@@ -147,6 +147,20 @@ def test_images_too_large_to_be_meant_say_how_to_resize_them(default_params, pat
     assert "preprocess.image_size" in caught.value.fix
 
 
+def test_arrays_as_other_libraries_save_them_give_the_same_splits(default_params, paths, tmp_path, caplog):
+    images, labels = made(60, (8, 9, 3))
+    usual = fetched(own_npz(default_params, tmp_path, x_train=images, y_train=labels), paths)["train"].digest
+    for other in (np.asfortranarray(images), images.transpose(0, 3, 1, 2)):
+        params = own_npz(default_params, tmp_path, x_train=other, y_train=labels)
+        assert fetched(params, paths)["train"].digest == usual
+    assert "brightest" not in caplog.text
+    gaps = fetched(own_npz(default_params, tmp_path, x_train=images, y_train=labels * 7 + 3), paths)["train"]
+    assert gaps.classes == ("3", "10")
+    assert sorted(set(gaps.labels.tolist())) == [0, 1]
+    fetched(own_npz(default_params, tmp_path, x_train=images // 16, y_train=labels), paths)
+    assert "the brightest pixel is 15, and white is 255" in caplog.text
+
+
 def test_a_failure_leaves_the_old_outs_and_no_scraps(default_params, paths):
     fetched(default_params, paths)
     before = contents(paths.processed) | contents(paths.preprocess)

@@ -1,7 +1,7 @@
 """Check images and labels before they are split, and report counts and duplicates."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import combinations
 
 import numpy as np
@@ -22,7 +22,7 @@ def check(official: OfficialSplits, classes: tuple[str, ...]) -> None:
 
     Raises:
         DataError: fewer than two classes, an array of another type or shape, labels out of range, splits that differ
-            in shape, or images that are all of one colour.
+            in shape, or images that are all of one colour or have no pixel above 1.
     """
     if len(classes) < 2:
         raise DataError(f"the data set has one class, {classes[0]!r}", fix="give images of two or more classes")
@@ -32,6 +32,12 @@ def check(official: OfficialSplits, classes: tuple[str, ...]) -> None:
     if len(set(shapes.values())) > 1:
         listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
         raise DataError(f"train and test images differ in shape: {listed}", fix="set preprocess.image_size")
+
+    if all(int(piece.max()) <= 1 for labeled in official.values() for piece in _pieces(labeled.images)):
+        raise DataError(
+            "no pixel of any image is above 1, where 255 is white: every image looks black",
+            fix='multiply the pixels by 255 and save the images again: `(255 * x).astype("uint8")`',
+        )
 
 
 def report(dataset: str, classes: tuple[str, ...], splits: Mapping[str, SplitRows]) -> PreprocessReport:
@@ -86,6 +92,12 @@ def _is_one_colour(images: Images) -> bool:
     return all(bool((image == first).all()) for image in images)
 
 
+def _pieces(images: Images) -> Iterator[Images]:
+    # The minimum of a memory-mapped array would otherwise hold all of it in memory.
+    for start in range(0, len(images), ROWS_AT_ONCE):
+        yield images[start : start + ROWS_AT_ONCE]
+
+
 def _row_digests(split: SplitRows) -> list[bytes]:
     return [hashlib.blake2b(split.source.images[row], digest_size=16).digest() for row in split.rows]
 
@@ -93,8 +105,6 @@ def _row_digests(split: SplitRows) -> list[bytes]:
 def _pixel_range(splits: Mapping[str, SplitRows]) -> tuple[int, int]:
     low, high = 255, 0
     for images in {id(split.source): split.source.images for split in splits.values()}.values():
-        # In pieces: the minimum of a memory-mapped array would otherwise hold all of it in memory.
-        for start in range(0, len(images), ROWS_AT_ONCE):
-            piece = images[start : start + ROWS_AT_ONCE]
+        for piece in _pieces(images):
             low, high = min(low, int(piece.min())), max(high, int(piece.max()))
     return low, high

@@ -27,7 +27,7 @@ def read(folder: Path, manifest: RawManifest, *, size: tuple[int, int] | None, s
         case "idx":
             official = idx.read(folder)
         case _:
-            official = npz.read(folder / npz.NAME, scratch)
+            official = npz.indexed(npz.read(folder / npz.NAME, scratch), manifest.classes)
     if size is None:
         return official
     return {

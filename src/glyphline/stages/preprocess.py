@@ -11,6 +11,9 @@ from glyphline.paths import Paths
 
 log = logging.getLogger(__name__)
 
+# Below it, no image uses the highest of the eight bits.
+HALF_WHITE = 128
+
 
 def run(params: Params, paths: Paths) -> None:
     """Leave the splits under data/processed, a report about the images, and a picture of some images per class."""
@@ -34,6 +37,8 @@ def run(params: Params, paths: Paths) -> None:
                 store.save(processed / name, name, images, labels, classes=classes, dataset=dataset, rows=chosen.rows)
             records.write(artifacts / paths.preprocess_report.name, report)
             samples.write(artifacts / paths.samples.name, dataset, classes, splits["train"])
+    if (peak := report.pixel_range[1]) < HALF_WHITE:
+        log.warning("the brightest pixel is %d, and white is 255: were the images scaled to 8 bits?", peak)
     counts = ", ".join(f"{name} {count:,}" for name, count in report.counts.items())
     log.info("%s: %s images of %s, %d classes", dataset, counts, " x ".join(map(str, report.image_shape)), len(classes))
     log.info("equal images within %s, across %s", report.duplicates_within, report.duplicates_across)

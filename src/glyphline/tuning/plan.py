@@ -39,6 +39,13 @@ class TrialPlan(Protocol):
     def values(self, study: optuna.Study, number: int, /) -> Mapping[str, Any]:
         """The candidate of a new trial."""
 
+    def requested(self, study: optuna.Study, number: int, asked: Mapping[str, Any], /) -> Mapping[str, Any]:
+        """The candidate of a trial that another program put into the study with some values.
+
+        Raises:
+            ValueError: the trial cannot be run with them; the message says why.
+        """
+
     def spec(self, number: int, values: Mapping[str, Any]) -> TrialSpec:
         """What the process that runs the trial needs to know of it."""
 
@@ -73,6 +80,10 @@ class SearchPlan:
             return self._given[number]
         tune, seed = self._params.tune, self._params.seed
         return self.space.draw(study, sampler(tune, seed, number, self.space), number)
+
+    def requested(self, study: optuna.Study, number: int, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The values that are asked for; the others are those that the trial of this number has anyway."""
+        return self.space.completed(asked, self.values(study, number))
 
     def spec(self, number: int, values: Mapping[str, Any]) -> TrialSpec:
         """A short fit with its own seed."""
@@ -118,6 +129,10 @@ class RecheckPlan:
     def values(self, _study: optuna.Study, number: int) -> Mapping[str, Any]:
         """The values of the finalist whose turn it is."""
         return self.finalist(number).values
+
+    def requested(self, _study: optuna.Study, _number: int, _asked: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Each fit has its finalist."""
+        raise ValueError("a re-check fits the finalists and nothing else; enqueue trials in the study of the search")
 
     def spec(self, number: int, values: Mapping[str, Any]) -> TrialSpec:
         """A fit like that of the train stage."""

@@ -138,6 +138,9 @@ class _SearchRun:
                 # The workers that lived have ended their trials; the trial of a worker that died must not stay open.
                 scheduler.release()
             scheduler.notify_ends()
+            if waiting := scheduler.surplus():
+                words = "%ss %s were enqueued beyond the %d %ss of params.yaml, and wait for more"
+                log.warning(words, plan.name, waiting, plan.total, plan.name)
 
     def _warm_start(self) -> list[dict[str, Any]]:
         """The best candidates of the study `tune.warm_start` that fit the space of this one."""

@@ -109,6 +109,22 @@ class Space:
         is_inside = all(self.dimensions[key].contains(value) for key, value in candidate.items())
         return candidate if is_inside and set(values) & set(candidate) else None
 
+    def completed(self, asked: Mapping[str, Any], rest: Mapping[str, Any]) -> dict[str, Any]:
+        """A candidate with the values that are asked for; the others are those of `rest`, or else of params.yaml.
+
+        Raises:
+            ValueError: a value that is asked for is none of this space; the message says why.
+        """
+        candidate = self.active_values({**self._current, **rest, **asked})
+        for key, value in asked.items():
+            if key not in self.dimensions:
+                raise ValueError(f"{key} is not in tune.space")
+            if key not in candidate:
+                raise ValueError(f"{key} is not searched with this {KIND}")
+            if not self.dimensions[key].contains(value):
+                raise ValueError(f"{key}={value!r} lies outside of tune.space")
+        return candidate
+
     def _is_active(self, dimension: Dimension, values: Mapping[str, Any]) -> bool:
         return dimension.kinds is None or values.get(KIND, self._current[KIND]) in dimension.kinds
 

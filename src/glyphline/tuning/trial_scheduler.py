@@ -141,10 +141,10 @@ class TrialScheduler:
             # From the study, not from memory: an interruption may fall between the two.
             for frozen in self.store.trials():
                 claim = TrialClaim.of(frozen)
-                if frozen.state != TrialState.RUNNING or (claim is not None and claim.owner != self.lease.owner):
+                if frozen.state != TrialState.RUNNING or claim is None or claim.owner != self.lease.owner:
                     continue
                 is_lost = frozen.number in self._lost
-                if is_lost and claim is not None and claim.attempt >= MAX_ATTEMPTS:
+                if is_lost and claim.attempt >= MAX_ATTEMPTS:
                     # The watcher is not called here: its own failure may be what ends this run.
                     reason = death_reason(claim.attempt)
                     self.store.end(frozen.number, TrialState.FAIL, None, reason=reason, metrics={})
@@ -156,7 +156,12 @@ class TrialScheduler:
     def is_done(self) -> bool:
         """True when no trial is left to start and none is running anywhere."""
         trials = self.store.trials()
-        return all(trial.state.is_finished() for trial in trials) and not self._is_within_budget(trials)
+        is_over = all(trial.state.is_finished() or self._is_surplus(trial) for trial in trials)
+        return is_over and not self._is_within_budget(trials)
+
+    def surplus(self) -> list[int]:
+        """Numbers of the trials that another program enqueued beyond the budget; they wait for a larger one."""
+        return [int(trial.number) for trial in self.store.trials() if self._is_surplus(trial)]
 
     @_uninterrupted
     def notify_ends(self) -> None:
@@ -185,16 +190,40 @@ class TrialScheduler:
     def _next_attempt(self, frozen: FrozenTrial) -> int | None:
         """The number of the attempt that is due; None when the trial is running or has had all its attempts."""
         claim = TrialClaim.of(frozen)
-        attempts = 0 if claim is None else claim.attempt
+        if claim is None:
+            return 1 if self._is_accepted(frozen) else None
+        attempts = claim.attempt
         if frozen.state == TrialState.WAITING:
             return attempts + 1
-        if claim is not None and not self._is_abandoned(frozen.number, claim):
+        if not self._is_abandoned(frozen.number, claim):
             return None
         if attempts >= MAX_ATTEMPTS:
             self._finish(frozen.number, TrialState.FAIL, None, reason=death_reason(attempts), metrics={})
             return None
         log.warning("%s %d was interrupted and is started again", self.plan.name, frozen.number)
         return attempts + 1
+
+    def _is_accepted(self, frozen: FrozenTrial) -> bool:
+        """Give a trial that another program put into the study its values; False when it is not to be run."""
+        if self._is_surplus(frozen):
+            return False
+        number = int(frozen.number)
+        try:
+            if frozen.state == TrialState.RUNNING:
+                raise ValueError("another program started it, and this search runs its own trials; enqueue it instead")  # noqa: TRY301
+            values = self.plan.requested(self.store.study, number, self.store.asked(number))
+        except ValueError as error:
+            log.warning("%s %d of another program fails: %s", self.plan.name, number, error)
+            # Optuna ends no trial that waits.
+            self.store.restart(number, self.lease.owner, 1, "")
+            self._finish(number, TrialState.FAIL, None, reason=str(error), metrics={})
+            return False
+        self.store.set_values(number, values, self.plan.space.distributions)
+        return True
+
+    def _is_surplus(self, frozen: FrozenTrial) -> bool:
+        is_enqueued = frozen.state == TrialState.WAITING and TrialClaim.of(frozen) is None
+        return is_enqueued and frozen.number >= self.plan.total
 
     def _is_abandoned(self, number: int, claim: TrialClaim) -> bool:
         if claim.owner == self.lease.owner:

@@ -17,6 +17,9 @@ from glyphline.tuning.trial_seal import SEAL, trial_seal
 CLAIM, REASON, SECONDS, METRICS = "claim", "reason", "seconds", "measured"
 """Names of the user attributes of a trial."""
 
+ENQUEUED = "fixed_params"
+"""The system attribute in which Optuna's `enqueue_trial` keeps the values that are asked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrialClaim:
@@ -69,16 +72,25 @@ class TrialStore:
         value by value, and a resumed search would draw other values for the rest of the candidate.
         """
         claim = TrialClaim(owner, 1, time.time(), worker)
-        number = len(self.trials())
-        self.study.add_trial(
-            create_trial(
-                state=TrialState.RUNNING,
-                params=dict(values),
-                distributions={key: space[key] for key in values},
-                user_attrs={CLAIM: asdict(claim)},
-            )
+        trial = create_trial(
+            state=TrialState.RUNNING,
+            params=dict(values),
+            distributions={key: space[key] for key in values},
+            user_attrs={CLAIM: asdict(claim)},
         )
-        return number
+        # Not `add_trial`, which does not return the number: another program may enqueue a trial at the same moment.
+        trial_id = self._storage.create_new_trial(self.study._study_id, template_trial=trial)
+        return int(self._storage.get_trial(trial_id).number)
+
+    def asked(self, number: int) -> dict[str, Any]:
+        """The values that another program asked for when it put the trial into the study."""
+        trial = self.trial(number)
+        return {**trial.params, **trial.system_attrs.get(ENQUEUED, {})}
+
+    def set_values(self, number: int, values: Mapping[str, Any], space: Mapping[str, BaseDistribution]) -> None:
+        """Give a waiting trial its values; a second call, after a kill, writes the same ones."""
+        for key, value in values.items():
+            self._storage.set_trial_param(self._id(number), key, space[key].to_internal_repr(value), space[key])
 
     def restart(self, number: int, owner: str, attempt: int, worker: str) -> None:
         """Start a waiting or abandoned trial under its old number, which decides its random stream."""

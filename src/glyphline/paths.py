@@ -51,8 +51,8 @@ class Paths:
         """
         for folder in (start, *start.parents):
             if (folder / "dvc.yaml").is_file():
-                # DVC sets DVC_ROOT to the main checkout, also when the stage runs in a throw-away copy, which lies below
-                # it; but it keeps a value that is there, as in a stage of another project.
+                # DVC sets DVC_ROOT to the main checkout, also when the stage runs in a throw-away copy, which lies
+                # below it; but it keeps a value that is there, as in a stage of another project.
                 main = Path(environ.get("DVC_ROOT") or folder)
                 return cls(work=folder, home=main if folder.resolve().is_relative_to(main.resolve()) else folder)
         raise ParamsError(f"no dvc.yaml in {start} or above it", fix="go to the project's folder and try again")

@@ -44,7 +44,7 @@ def fits_s(journal: Path) -> float:
         event = json.loads(line)
         if event["kind"] in {"start", "tags"} and event["run"] not in ended:
             began[event["run"]] = event["time"]
-        elif event["kind"] == "metrics" and "loss" in event["values"]:
+        elif event["kind"] == "metrics" and "train_loss" in event["values"]:
             ended[event["run"]] = event["time"]
     return sum(end - began[run] for run, end in ended.items()) / 1000
 
@@ -68,7 +68,8 @@ def one_round() -> dict[str, float]:
         own = {"PYTHONPATH": str(clone / "src")}
         seen["pipeline_s"] = measurement.run("dvc", "repro", folder=clone, environ=own).seconds
         seen["no_op_s"] = measurement.run("dvc", "repro", folder=clone, environ=own).seconds
-        times = json.loads((clone / "mlruns" / "stage-times.json").read_text())
+        recorded = json.loads((clone / "mlruns" / "stage-times.json").read_text())
+        times = {stage: entry["seconds"] for stage, entry in recorded.items()}
         for stage, statement in FLOORS.items():
             journal = clone / "artifacts" / stage / "journal.jsonl"
             seen[f"{stage}_s"] = times[stage]

@@ -192,5 +192,15 @@ class Paths:
         return self.mlruns / "stage-times.json"
 
     @property
+    def telling_outs(self) -> dict[str, Path]:
+        """Stage -> one of its outs, which differs whenever the stage made something else; in the pipeline's order."""
+        return {
+            "fetch": self.raw / "manifest.json",
+            "preprocess": self.split("train") / "manifest.json",
+            **{stage: self.journal(stage) for stage in ("tune", "train", "evaluate")},
+            "register": self.decision,
+        }
+
+    @property
     def lock_file(self) -> Path:
         return self.work / "requirements.lock"

@@ -1,4 +1,8 @@
-"""How long each stage took when it last ran: no out of the stages, because times are not reproducible."""
+"""How long each stage took when it last ran: no out of the stages, because times are not reproducible.
+
+A stage that DVC restores from its cache does not run. So each time is kept with the digest of an out, and counts only
+while that out is in the workspace.
+"""
 
 import json
 import logging
@@ -6,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from glyphline import files
 from glyphline.records.seal import sealed, unsealed
@@ -14,23 +19,38 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def measured(path: Path, stage: str) -> Iterator[None]:
-    """Record the wall seconds of the block under `stage`, when it ends without an error."""
+def measured(path: Path, stage: str, out: Path) -> Iterator[None]:
+    """Record the wall seconds of the block under `stage`, when it ends without an error.
+
+    Args:
+        path: of the times.
+        stage: its name.
+        out: a file that the block leaves, another one whenever the stage makes something else.
+    """
     # The process began before this line: Python's own start and the imports belong to the stage as well.
     began = time.time() - _process_age_s()
     yield
+    entry = {"seconds": round(time.time() - began, 2), "out": files.sha256(out)}
     with files.exclusive(path.with_suffix(".lock")):
-        times = read(path) | {stage: round(time.time() - began, 2)}
+        times = _read(path) | {stage: entry}
         files.write_text(path, json.dumps(sealed(json.dumps(times)), indent=2) + "\n")
 
 
-def read(path: Path) -> dict[str, float]:
-    """Stage -> wall seconds; empty when nothing was recorded or, after a warning, when the file is damaged."""
+def seconds(path: Path, stage: str, out: Path) -> float | None:
+    """Wall seconds of the run of `stage` that left `out`; None when its last run left another, or none is known."""
+    entry = _read(path).get(stage)
+    # Older versions wrote the seconds alone.
+    if not isinstance(entry, dict) or not out.is_file() or entry.get("out") != files.sha256(out):
+        return None
+    return float(entry["seconds"])
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
-        return {stage: float(seconds) for stage, seconds in unsealed(path.read_bytes()).items()}
+        return unsealed(path.read_bytes())
     except FileNotFoundError:
         return {}
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         log.warning("%s is damaged and left out: %s\nfix: remove it; stages that run write it again", path, error)
         return {}
 

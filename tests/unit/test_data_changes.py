@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from glyphline.commands import summary
+from glyphline import cli
 from glyphline.data import changes
 from glyphline.errors import DataError
 from glyphline.paths import Paths
 from glyphline.stages import fetch
 from tests.conftest import changed
+from tests.project import set_params
 
 
 @pytest.fixture
@@ -37,15 +38,33 @@ def fetched(default_params, paths, pets):
     return pets, paths.raw
 
 
-def test_the_summary_warns_of_images_that_were_not_fetched_and_says_what_to_do(default_params, paths, fetched, caplog):
+def test_images_that_were_not_fetched_are_named_with_what_to_do(default_params, paths, fetched, caplog):
     params = changed(default_params, {"data.path": "pets", "data.dataset": "pets"})
-    summary.warn_of_changes(params, paths)
-    summary.warn_of_changes(default_params, paths)
+    changes.warn(params, paths)
+    changes.warn(default_params, paths)
     assert caplog.text == ""
     shutil.copy(fetched[0] / "cat" / "0.bmp", fetched[0] / "cat" / "7.bmp")
-    summary.warn_of_changes(params, paths)
+    changes.warn(params, paths)
     assert "(1 new)" in caplog.text
     assert "`dvc repro --force fetch`, then `dvc repro`" in caplog.text
+
+
+def test_a_stage_that_runs_on_images_that_changed_since_says_so_itself(root, tmp_path, monkeypatch, pets, caplog):
+    """DVC may have skipped fetch, or restored what it once made of other images."""
+    for name in ("dvc.yaml", "params.yaml"):
+        shutil.copy(root / name, tmp_path)
+    set_params(tmp_path, {"data.path": str(pets), "data.dataset": "pets", "preprocess.val_fraction": 0.3})
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(["fetch"]) == 0
+    assert cli.run(["preprocess"]) in {0, 3}
+    assert "were fetched" not in caplog.text
+    shutil.copy(pets / "cat" / "0.bmp", pets / "cat" / "7.bmp")
+    cli.run(["preprocess"])
+    assert "the images at data.path are not those that were fetched (1 new)" in caplog.text
+    caplog.clear()
+    assert cli.run(["fetch"]) == 0
+    cli.run(["preprocess"])
+    assert "were fetched" not in caplog.text
 
 
 def test_images_that_are_as_they_were_are_no_news_whatever_their_dates(fetched, tmp_path):

@@ -25,12 +25,17 @@ def _command(name: str, summary: str) -> click.Command:
         from glyphline import stage_times
 
         values, paths = project.opened()
+        if values.data.path is not None and name != "fetch":
+            # DVC skips fetch, or restores what it made of other images; the stages that do run look at the images.
+            from glyphline.data import changes
+
+            changes.warn(values, paths)
         arguments: list[Any] = [values, paths]
         if name in RECORDING:
             from glyphline.mlflow_sync import projector_launch
 
             arguments.append(projector_launch.start)
-        with stage_times.measured(paths.stage_times, name):
+        with stage_times.measured(paths.stage_times, name, paths.telling_outs[name]):
             importlib.import_module(f"glyphline.stages.{name}").run(*arguments)
 
     return stage

@@ -1,8 +1,5 @@
 """The end of `make run`: the facts of the last run, read from the files of its stages."""
 
-import logging
-from pathlib import Path
-
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -13,8 +10,6 @@ from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.records import Best, Decision, Evaluation, Training
 from glyphline.scoring.intervals import wilson
-
-log = logging.getLogger(__name__)
 
 
 def show(params: Params, paths: Paths, console: Console | None = None) -> None:
@@ -31,28 +26,14 @@ def show(params: Params, paths: Paths, console: Console | None = None) -> None:
         # As text: the gate's reasons and names may hold brackets, which rich would take for its markup.
         table.add_row(name, Text(value))
     console.print(table)
-    warn_of_changes(params, paths)
+    if params.data.path is not None:
+        from glyphline.data import changes
 
-
-def warn_of_changes(params: Params, paths: Paths) -> None:
-    """Warn when the images at data.path are not those that fetch copied: DVC does not look there."""
-    if params.data.path is None:
-        return
-    from glyphline.data import changes
-    from glyphline.data.raw import FETCH_AGAIN
-
-    difference = changes.since_fetch(paths.home / Path(params.data.path).expanduser(), paths.raw)
-    if difference is not None:
-        log.warning(
-            "warning: the images at data.path are not those that were fetched (%s)\n"
-            "fix: fetch them with `%s`, then `dvc repro`",
-            difference,
-            FETCH_AGAIN,
-        )
+        changes.warn(params, paths)
 
 
 def facts(params: Params, paths: Paths) -> dict[str, str]:
-    """Label -> text, in the order of the pipeline."""
+    """Label -> text, what matters first."""
     best = records.read(paths.best, Best, stage="tune")
     training = records.read(paths.training, Training, stage="train")
     scores = records.read(paths.evaluation, Evaluation, stage="evaluate")
@@ -60,19 +41,33 @@ def facts(params: Params, paths: Paths) -> dict[str, str]:
     trials = "none (tune.trials is 0)"
     if best.study is not None:
         trials = f"{best.complete} complete, {best.pruned} pruned, {best.failed} failed; best is trial {best.trial}"
-    times = stage_times.read(paths.stage_times)
-    aliases = ", ".join(decision.aliases) or "no alias"
     return {
+        "test": f"accuracy {_with_interval(scores.accuracy, scores.count)}",
+        "validation": f"accuracy {_with_interval(training.val_accuracy, training.val_count)}",
+        "network": f"{training.parameters:,} parameters, best epoch {training.best_epoch} of {training.epochs}",
         "data set": f"{training.dataset}, {training.val_count:,} validation and {scores.count:,} test images",
         "trials": trials,
         "winner": ", ".join(f"{key} {_short(training.params[key])}" for key in best.values) or "params.yaml as it is",
-        "network": f"{training.parameters:,} parameters, best epoch {training.best_epoch + 1} of {training.epochs}",
-        "validation": f"accuracy {_with_interval(training.val_accuracy, training.val_count)}",
-        "test": f"accuracy {_with_interval(scores.accuracy, scores.count)}",
-        "seconds": ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in times.items()),
-        "registry": f"{decision.name} version {decision.version} ({aliases}): {'; '.join(decision.reasons)}",
+        "seconds": ", ".join(f"{stage} {_seconds(paths, stage)}" for stage in paths.telling_outs),
+        "registry": _registered(paths, decision),
         "look at it": f"make ui   (MLflow on {ui_server.address()}, experiment {params.data.dataset})",
     }
+
+
+def _seconds(paths: Paths, stage: str) -> str:
+    seconds = _own_seconds(paths, stage)
+    return "from the cache" if seconds is None else f"{seconds:.1f}"
+
+
+def _own_seconds(paths: Paths, stage: str) -> float | None:
+    return stage_times.seconds(paths.stage_times, stage, paths.telling_outs[stage])
+
+
+def _registered(paths: Paths, decision: Decision) -> str:
+    aliases = f"registered as {', '.join(decision.aliases) or 'no alias'}"
+    if _own_seconds(paths, "register") is None:
+        aliases = f"{aliases} then; `glyphline models` shows the aliases of today"
+    return f"{decision.name} version {decision.version} ({aliases}): {'; '.join(decision.reasons)}"
 
 
 def _short(value: object) -> str:

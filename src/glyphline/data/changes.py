@@ -1,5 +1,6 @@
 """What has changed at data.path since fetch: DVC compares the text of `data.path`, not the images there."""
 
+import logging
 import zipfile
 import zlib
 from pathlib import Path
@@ -7,8 +8,30 @@ from pathlib import Path
 from glyphline import files, records
 from glyphline.data import folders, npz
 from glyphline.data.raw import FETCH_AGAIN, MANIFEST
-from glyphline.errors import DataError
+from glyphline.errors import DataError, PipelineError
+from glyphline.params import Params
+from glyphline.paths import Paths
 from glyphline.records import RawFile, RawManifest
+
+log = logging.getLogger(__name__)
+
+
+def warn(params: Params, paths: Paths) -> None:
+    """Warn when the images at data.path are not those that fetch copied, or cannot be compared; DVC does neither."""
+    if params.data.path is None:
+        return
+    try:
+        difference = since_fetch(paths.home / Path(params.data.path).expanduser(), paths.raw)
+    except PipelineError as error:
+        log.warning("warning: %s\nfix: %s", error.problem, error.fix)
+        return
+    if difference is not None:
+        log.warning(
+            "warning: the images at data.path are not those that were fetched (%s)\n"
+            "fix: fetch them with `%s`, then `dvc repro`",
+            difference,
+            FETCH_AGAIN,
+        )
 
 
 def since_fetch(path: Path, raw: Path) -> str | None:

@@ -211,7 +211,7 @@ def check_journal(folder: Path, trials: list[Trial]) -> None:
         assert number not in journaled
         end = [event.status for event in events if event.kind == "end"]
         curve = tuple(
-            (event.step, event.values["val_loss"])
+            (event.step - 1, event.values["val_loss"])
             for event in events
             if event.kind == "metrics" and "val_loss" in event.values
         )

@@ -41,8 +41,8 @@ def test_the_committed_lock_file_is_that_of_the_default_run(finished, root):
 
 def test_digits_are_told_apart_at_least_98_times_in_100(finished):
     metrics = json.loads((finished.folder / "artifacts/evaluate/metrics.json").read_text())
-    assert metrics["accuracy"] >= 0.98
-    assert metrics["accuracy_low"] < metrics["accuracy"] < metrics["accuracy_high"]
+    assert metrics["test_accuracy"] >= 0.98
+    assert metrics["test_accuracy_low"] < metrics["test_accuracy"] < metrics["test_accuracy_high"]
 
 
 def test_the_summary_names_everything(finished):
@@ -58,7 +58,7 @@ def test_the_run_holds_params_curves_scores_figures_inputs_and_the_model(finishe
     assert run.data.metrics["test_accuracy"] >= 0.98
     client = store(finished)
     curve = client.get_metric_history(run.info.run_id, "val_loss")
-    assert [point.step for point in curve] == list(range(len(curve)))
+    assert [point.step for point in curve] == list(range(1, len(curve) + 1))
     figures = {item.path for item in client.list_artifacts(run.info.run_id, "figures")}
     assert {"figures/confusion_matrix.png", "figures/learning_curves.png", "figures/mistakes.png"} <= figures
     contexts = {tag.value for item in run.inputs.dataset_inputs for tag in item.tags}
@@ -67,6 +67,18 @@ def test_the_run_holds_params_curves_scores_figures_inputs_and_the_model(finishe
     ours = {manifest["digest"][:36] for manifest in manifests}
     assert {item.dataset.digest for item in run.inputs.dataset_inputs} == ours
     assert len(run.outputs.model_outputs) == 1
+
+
+def test_one_word_is_one_number_in_dvc_in_mlflow_and_in_the_summary(finished, run):
+    metrics = json.loads((finished.folder / "artifacts/evaluate/metrics.json").read_text())
+    shared = metrics.keys() & run.data.metrics.keys()
+    assert {"test_accuracy", "test_accuracy_low", "best_val_accuracy", "best_epoch", "test_log_loss"} <= shared
+    assert {name: metrics[name] for name in shared} == pytest.approx({name: run.data.metrics[name] for name in shared})
+    assert not {"accuracy", "loss"} & (metrics.keys() | run.data.metrics.keys())
+    assert f"best epoch {metrics['best_epoch']} of" in finished.glyphline("summary").out
+    curve = store(finished).get_metric_history(run.info.run_id, "val_accuracy")
+    (best,) = [point for point in curve if point.step == metrics["best_epoch"]]
+    assert best.value == metrics["best_val_accuracy"]
 
 
 def test_the_run_says_what_made_it(finished, run):
@@ -116,7 +128,7 @@ print("served", np.asarray(served.predict(images[:5])).shape)
     out = finished.run("python", "-c", script, uri).out
     metrics = json.loads((finished.folder / "artifacts/evaluate/metrics.json").read_text())
     said = float(next(line.split()[1] for line in out.splitlines() if line.startswith("accuracy")))
-    assert said == pytest.approx(metrics["accuracy"], abs=1e-9)
+    assert said == pytest.approx(metrics["test_accuracy"], abs=1e-9)
     assert "verified True" in out
     assert "served (5, 10)" in out
 

@@ -33,8 +33,8 @@ PARAMS = {
 }  # fmt: skip
 HISTORY = [
     {
-        "loss": 1.0 / (epoch + 1),
-        "accuracy": 0.9,
+        "train_loss": 1.0 / (epoch + 1),
+        "train_accuracy": 0.9,
         "val_loss": 1.1 / (epoch + 1),
         "val_accuracy": 0.8,
         "learning_rate": 0.1,
@@ -73,7 +73,7 @@ class Model:
         return np.ones_like(images)
 
 
-def report(folder, split, probs, *, history=HISTORY, best_epoch=2, **evaluate):
+def report(folder, split, probs, *, history=HISTORY, best_epoch=3, **evaluate):
     """Evaluate in a project at `folder`; give the folder of the stage and the record."""
     paths = Paths(work=folder, home=folder)
     values = {f"evaluate.{key}": value for key, value in (PARAMS | evaluate).items()}
@@ -113,15 +113,15 @@ def test_twice_the_same_input_gives_the_same_bytes_whatever_the_persons_own_sett
 @pytest.mark.parametrize(
     ("case", "history", "best_epoch"),
     [
-        ({}, HISTORY, 0),
-        ({"classes": 2, "count": 20, "wrong": 0, "shape": (16, 64, 3)}, HISTORY[:1], 0),
+        ({}, HISTORY, 1),
+        ({"classes": 2, "count": 20, "wrong": 0, "shape": (16, 64, 3)}, HISTORY[:1], 1),
         (
             {"classes": 40, "count": 400, "wrong": 90, "names": tuple(f"{i} {'long ' * 20}" for i in range(40))},
             HISTORY,
-            3,
+            4,
         ),
         ({"classes": 1000, "count": 2000, "wrong": 30}, HISTORY * 20, 70),
-        ({"classes": 25, "count": 60, "wrong": 60, "shape": (200, 256, 3)}, [dict.fromkeys(HISTORY[0], 0.0)], 0),
+        ({"classes": 25, "count": 60, "wrong": 60, "shape": (200, 256, 3)}, [dict.fromkeys(HISTORY[0], 0.0)], 1),
     ],
 )
 def test_every_figure_fits_the_viewer_and_shows_something(case, history, best_epoch, tmp_path):
@@ -198,9 +198,9 @@ def test_a_long_name_keeps_its_two_ends(size):
 @pytest.mark.parametrize(
     ("history", "best_epoch", "problem"),
     [
-        (HISTORY, 4, "best epoch 5 of a history of 4 epochs"),
-        ([], 0, "history of 0 epochs"),
-        ([{"loss": 1.0, "accuracy": 1.0}], 0, "lacks val_loss, val_accuracy in epoch 1"),
+        (HISTORY, 5, "best epoch 5 of a history of 4 epochs"),
+        ([], 1, "history of 0 epochs"),
+        ([{"train_loss": 1.0, "train_accuracy": 1.0}], 1, "lacks val_loss, val_accuracy in epoch 1"),
     ],
 )
 def test_a_history_of_another_training_is_refused(history, best_epoch, problem, tmp_path):

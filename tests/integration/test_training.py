@@ -129,7 +129,7 @@ def test_the_hook_sees_every_epoch_in_order_and_may_end_the_fit(small, context):
     epochs = []
 
     def hook(epoch, metrics):
-        assert {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"} == set(metrics)
+        assert {"train_loss", "train_accuracy", "val_loss", "val_accuracy", "learning_rate"} == set(metrics)
         epochs.append(epoch)
         if epoch == 1:
             raise EnoughError

@@ -12,7 +12,7 @@ from tests.conftest import made_evaluation
 
 TRAINED = Training(
     dataset="shapes", params={"train.epochs": 3, "model.filters": [4], "seed": 1}, weights_digest="w" * 64,
-    parameters=1234, epochs=3, best_epoch=1, val_loss=0.1, val_accuracy=0.9, val_count=50, train_digest="a" * 64,
+    parameters=1234, epochs=3, best_epoch=2, val_loss=0.1, val_accuracy=0.9, val_count=50, train_digest="a" * 64,
     val_digest="b" * 64, device="CPU", precision="float32", xla=False, why="as asked", model_sha256="m" * 64,
 )  # fmt: skip
 COST = Cost(
@@ -84,8 +84,17 @@ def test_a_class_without_images_is_a_limit_and_no_row_of_the_table():
     assert "nan" not in text.lower()
 
 
+def test_the_worst_class_is_the_one_of_the_lowest_recall_in_the_line_and_in_the_table():
+    # The other way round by F1.
+    classes = (a_class("first", 10, correct=9, f1=0.5), a_class("second", 10, correct=2, f1=0.9))
+    text = written(made_evaluation(90, 100, classes=classes, worst_class="second", worst_class_recall=0.2))
+    assert "Worst class: `second`, recall 0.2000" in text
+    table = text.partition("lowest recall first")[2]
+    assert table.index("`second`") < table.index("`first`")
+
+
 def test_of_many_classes_the_ten_worst_are_shown():
-    classes = tuple(a_class(f"class {n}", 10, correct=n % 10, f1=n / 50) for n in range(50))
+    classes = tuple(a_class(f"class {n}", 50, correct=n) for n in range(50))
     text = written(made_evaluation(90, 100, classes=classes))
     assert "`class 9`" in text
     assert "| `class 10` |" not in text

@@ -91,7 +91,7 @@ def test_a_curve_that_is_worst_at_its_beginning_and_one_without_errors_fit_their
 
 
 def score(name, precision, recall, f1, *, count=50, ends=None):
-    named = {"precision_interval": None, "recall_interval": None, "f1_interval": ends}
+    named = {"precision_interval": None, "recall_interval": ends, "f1_interval": None}
     rates = {"precision": precision, "recall": recall, "f1": f1}
     return ClassScore(name=name, count=count, predicted=count, correct=0, **rates, **named)
 
@@ -108,11 +108,11 @@ def test_classes_stand_worst_first_with_their_numbers_and_marks():
     figure = drawn(per_class, SCORES)
     (axes,) = figure.axes
     assert texts(figure) == [
-        "Per class: F1, precision and recall",
-        "Worst first. Precision: right among those taken for the class. Recall: found among its own. Band: 95 % of F1",
+        "Per class: recall, precision and F1",
+        "Lowest recall first. Recall: found of its own. Precision: right of those taken for it. Band: 95 % of recall",
     ]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["one", "seven", "two", "gone"]
-    assert texts(axes) == ["F1", "0.750", "0.850", "1.000", "–", "images", "1,200", "50", "50", "0"]
+    assert texts(axes) == ["recall", "0.600", "0.800", "1.000", "–", "images", "1,200", "50", "50", "0"]
     assert [text.get_position()[1] for text in axes.texts] == [*range(-1, 4)] * 2
     assert legend(axes) == ["precision", "recall", "F1"]
     assert line(axes, "precision")[0][:3] == [1.0, 0.9, 1.0]
@@ -134,12 +134,12 @@ def test_the_axis_of_the_classes_begins_below_the_lowest_value(low, left):
 
 
 def test_of_many_classes_the_worst_25_are_drawn_and_the_title_says_so():
-    scores = [score(f"class {n}", 0.5, 0.5, n / 1000) for n in range(1200, 0, -1)]
+    scores = [score(f"class {n}", 0.5, n / 1200, 0.5) for n in range(1200, 0, -1)]
     figure = drawn(per_class, scores)
-    assert texts(figure)[0] == "Per class: the 25 of 1,200 classes with the lowest F1"
+    assert texts(figure)[0] == "Per class: the 25 of 1,200 classes with the lowest recall"
     (axes,) = figure.axes
     assert [label.get_text() for label in axes.get_yticklabels()] == [f"class {n}" for n in range(1, 26)]
-    assert texts(drawn(per_class, scores[:25]))[0] == "Per class: F1, precision and recall"
+    assert texts(drawn(per_class, scores[:25]))[0] == "Per class: recall, precision and F1"
 
 
 BINS = [
@@ -195,11 +195,13 @@ def test_large_numbers_of_images_are_shortened(count, text):
 
 
 def test_curves_of_runs_begin_at_epoch_1_and_bear_the_names_of_the_runs():
-    figure = drawn(curve_comparison, "val_loss", {"first": [(0, 0.9), (1, 0.4)], "second": [(0, 0.8), (1, 0.2)]})
+    figure = drawn(curve_comparison, "val_loss", {"first": [(0, 0.9), (1, 0.4)], "second": [(1, 0.8), (2, 0.2)]})
     (axes,) = figure.axes
     assert texts(figure) == ["val_loss"]
     assert legend(axes) == ["first", "second"]
+    # Runs of older versions count their steps from 0.
     assert line(axes, "first") == ([1, 2], [0.9, 0.4])
+    assert line(axes, "second") == ([1, 2], [0.8, 0.2])
     assert axes.get_xlabel() == "epoch"
     assert axes.get_yscale() == "log"
     assert axes.lines[0].get_linestyle() != axes.lines[1].get_linestyle()

@@ -31,13 +31,14 @@ def metrics(scores: Evaluation) -> str:
 
 def failures(scores: Evaluation) -> str:
     """The worst classes, the slices and the corruptions."""
-    with_f1 = [score for score in scores.classes if score.f1 is not None]
-    worst = sorted(with_f1, key=lambda score: score.f1 or 0.0)[:MOST_CLASSES]
+    with_images = [score for score in scores.classes if score.recall is not None]
+    # By recall, as the line above the table and the gate.
+    worst = sorted(with_images, key=lambda score: score.recall or 0.0)[:MOST_CLASSES]
     text = (
         f"Worst class: `{plain(scores.worst_class)}`, recall {scores.worst_class_recall:.4f},"
         f" {scores.class_gap:.4f} less than the best.\n\n"
     )
-    text += table(("class, worst first", "F1", "precision", "recall", "images"), map(_class_row, worst))
+    text += table(("class, lowest recall first", "recall", "precision", "F1", "images"), map(_class_row, worst))
     if scores.slices:
         text += "\n\n" + table(
             ("slice", "accuracy", "95 % interval", "images"),
@@ -60,7 +61,7 @@ def _slice_row(score: SliceScore) -> Sequence[str]:
 
 
 def _class_row(score: ClassScore) -> Sequence[str]:
-    rates = (score.f1, score.precision, score.recall)
+    rates = (score.recall, score.precision, score.f1)
     return f"`{plain(score.name)}`", *map(decimals, rates), f"{score.count:,}"
 
 
@@ -102,7 +103,7 @@ def training(trained: Training, origin: RunOrigin) -> str:
     """How the model was fitted: epochs, seed and every parameter."""
     params = {key: value for key, value in sorted(trained.params.items()) if key.startswith(("model.", "train."))}
     return (
-        f"{trained.epochs} epochs, the weights of epoch {trained.best_epoch + 1}; validation accuracy"
+        f"{trained.epochs} epochs, the weights of epoch {trained.best_epoch}; validation accuracy"
         f" {trained.val_accuracy:.4f}, loss {trained.val_loss:.4f}; seed {origin.facts.get('seed', 'unknown')}.\n\n"
         + "\n".join(f"- `{key}`: {value}" for key, value in params.items())
     )

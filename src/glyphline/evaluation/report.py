@@ -42,8 +42,8 @@ def write_report(
         paths: where the files go.
         results: of the model.
         params: the name of the data set, how many calibration bins, and how many mistakes to draw.
-        history: one row per epoch of the fit, with loss, accuracy, val_loss and val_accuracy.
-        best_epoch: the epoch whose weights the model has, from 0.
+        history: one row per epoch of the fit, with train_loss, train_accuracy, val_loss and val_accuracy.
+        best_epoch: the epoch whose weights the model has, from 1.
 
     Raises:
         DataError: the predictions are no probabilities for this split, or `history` lacks a column or the best epoch.
@@ -58,6 +58,7 @@ def write_report(
     )
     _write_tables(paths, results, params.evaluate, evaluation)
     _draw(paths, results, params.evaluate, evaluation, history=history, best_epoch=best_epoch)
+    tables.write_metrics(paths.metrics, evaluation, best_epoch, history[best_epoch - 1]["val_accuracy"])
     records.write(paths.evaluation, evaluation)
     return evaluation
 
@@ -72,7 +73,6 @@ def _write_tables(paths: Paths, results: EvaluationResults, params: EvaluatePara
     tables.write_corruptions(paths.evaluation_table("corruptions"), evaluation)
     tables.write_slices(paths.evaluation_table("slices"), evaluation)
     tables.write_explanations(paths.explanations, results)
-    tables.write_metrics(paths.metrics, evaluation)
 
 
 def _draw(
@@ -95,7 +95,7 @@ def _draw(
             "confusion_matrix": lambda: figures.confusion(counts, split.classes),
             "corruptions": lambda: figures.corruptions(evaluation),
             "examples": lambda: figures.examples(split, results.examples, results.example_explanations),
-            "learning_curves": lambda: figures.learning_curves(history, best_epoch),
+            "learning_curves": lambda: figures.learning_curves(history, best_epoch - 1),
             "mistakes": lambda: figures.mistakes(
                 split, results.mistakes, limit=params.mistakes, explanations=results.mistake_explanations
             ),

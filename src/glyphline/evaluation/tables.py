@@ -17,8 +17,8 @@ from glyphline.scoring.predictions import Predictions
 
 METRICS = (
     "accuracy",
-    "accuracy_high",
     "accuracy_low",
+    "accuracy_high",
     "adaptive_calibration_error",
     "brier_score",
     "calibration_error",
@@ -31,12 +31,12 @@ METRICS = (
     "weighted_f1",
     "worst_class_recall",
 )
-"""The keys of metrics.json in their order, each a field of `records.Evaluation`; the top-k accuracy comes last."""
+"""Fields of `records.Evaluation` that metrics.json holds, in their order; the top-k accuracy comes last."""
 
 RUN_METRICS = (
     "accuracy",
-    "accuracy_high",
     "accuracy_low",
+    "accuracy_high",
     "brier_score",
     "calibration_error",
     "corruption_accuracy",
@@ -44,26 +44,36 @@ RUN_METRICS = (
     "macro_f1",
     "worst_class_recall",
 )
-"""Those of METRICS that are logged to the run too, as `test_accuracy`: its pages draw a chart per metric."""
+"""Those of METRICS that are logged to the run too: its pages draw a chart per metric."""
 
 
 def run_metrics(evaluation: Evaluation) -> dict[str, float]:
-    """The test metrics under the names that they have on a run, sorted; one that is not defined is left out."""
-    metrics = flat_metrics(evaluation)
-    return {f"test_{name}": metrics[name] for name in RUN_METRICS if name in metrics}
+    """The test metrics of a run, under their names in metrics.json; one that is not defined is left out."""
+    metrics = test_metrics(evaluation)
+    return {f"test_{name}": metrics[f"test_{name}"] for name in RUN_METRICS if f"test_{name}" in metrics}
 
 
-def flat_metrics(evaluation: Evaluation) -> dict[str, float]:
-    """The few numbers that runs are compared by; one that is not defined is left out."""
-    metrics = {name: getattr(evaluation, name) for name in METRICS}
+def test_metrics(evaluation: Evaluation) -> dict[str, float]:
+    """The few numbers that runs are compared by, as `test_accuracy`; one that is not defined is left out."""
+    metrics = {f"test_{name}": getattr(evaluation, name) for name in METRICS}
     if evaluation.top_k is not None:
-        metrics[f"top{evaluation.top_k}_accuracy"] = evaluation.top_k_accuracy
+        metrics[f"test_top{evaluation.top_k}_accuracy"] = evaluation.top_k_accuracy
     return {name: value for name, value in metrics.items() if value is not None}
 
 
-def write_metrics(path: Path, evaluation: Evaluation) -> None:
-    """The flat numbers, for `dvc metrics`."""
-    files.write_text(path, json.dumps(flat_metrics(evaluation), indent=2) + "\n")
+def write_metrics(path: Path, evaluation: Evaluation, best_epoch: int, best_val_accuracy: float) -> None:
+    """The flat numbers, for `dvc metrics`, under the names that they have on the run; what matters comes first.
+
+    Args:
+        path: metrics.json.
+        evaluation: on the test split.
+        best_epoch: the epoch whose weights the model has, from 1.
+        best_val_accuracy: of that epoch.
+    """
+    metrics = test_metrics(evaluation)
+    first = {name: metrics[name] for name in ("test_accuracy", "test_accuracy_low", "test_accuracy_high")}
+    flat = {**first, "best_val_accuracy": best_val_accuracy, "best_epoch": best_epoch, **metrics}
+    files.write_text(path, json.dumps(flat, indent=2) + "\n")
 
 
 def write_predictions(path: Path, predictions: Predictions) -> None:

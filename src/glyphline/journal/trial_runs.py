@@ -48,8 +48,8 @@ class TrialRun:
         self._run = run
 
     def epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Record the metrics of an epoch."""
-        self._run.metrics(metrics, step=epoch)
+        """Record the metrics of an epoch, given from 0; the run counts from 1, as the log does."""
+        self._run.metrics(metrics, step=epoch + 1)
 
     def end(self, state: str, metrics: Mapping[str, float], reason: str | None) -> None:
         """Record how the trial ended; its best values have names of their own, because tables show the last value."""

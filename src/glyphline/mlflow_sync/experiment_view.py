@@ -13,6 +13,10 @@ TUNING = "tuning"
 MODEL_COLUMNS = (
     "attributes.`Created`",
     "metrics.`test_accuracy`",
+    "metrics.`test_accuracy_low`",
+    "metrics.`test_accuracy_high`",
+    "metrics.`best_val_accuracy`",
+    "metrics.`best_epoch`",
     "metrics.`test_calibration_error`",
     "metrics.`test_log_loss`",
     "metrics.`test_macro_f1`",
@@ -24,7 +28,7 @@ MODEL_COLUMNS = (
 TRIAL_COLUMNS = (
     "attributes.`Created`",
     "metrics.`best_val_loss`",
-    "metrics.`val_accuracy`",
+    "metrics.`best_val_accuracy`",
     "params.`model.dropout`",
     "params.`train.batch_size`",
     "params.`train.learning_rate`",

@@ -20,7 +20,7 @@ from glyphline.records.seal import unsealed
 
 FILES = (EVALUATION, PREDICTIONS)
 LINEAGE = "lineage.json"
-CURVES = ("loss", "accuracy", "val_loss", "val_accuracy")
+CURVES = ("val_loss", "val_accuracy")
 MAX_NAMES = 200
 DAMAGE_FIX = "restore the store's files from a backup, or compare another run"
 

@@ -107,7 +107,7 @@ class Training(Record):
     weights_digest: str
     parameters: int
     epochs: int
-    best_epoch: int = Field(description="From 0; its weights are the model's.")
+    best_epoch: int = Field(description="From 1; its weights are the model's.")
     val_loss: float
     val_accuracy: float
     val_count: int

@@ -33,7 +33,7 @@ def run(params: Params, paths: Paths, launch: journal.Launch) -> None:
         began = time.monotonic()
 
         def on_epoch(epoch: int, metrics: Mapping[str, float]) -> None:
-            tracked.metrics(metrics, step=epoch)
+            tracked.metrics(metrics, step=epoch + 1)
             log.info(
                 "epoch %d of %d: val_accuracy %.4f, val_loss %.4f, %.1f s",
                 epoch + 1,
@@ -46,7 +46,9 @@ def run(params: Params, paths: Paths, launch: journal.Launch) -> None:
         fitted = training.fit(used, fit_context, seed=params.seed, on_epoch=on_epoch, checkpoints=paths.checkpoints)
         fitted.save(paths.model)
         files.write_text(paths.trained_params, _trained_params(used))
-        epoch_history.write(paths.history, [{"epoch": epoch} | row for epoch, row in enumerate(fitted.history)])
+        epoch_history.write(
+            paths.history, [{"epoch": epoch} | row for epoch, row in enumerate(fitted.history, start=1)]
+        )
         trained = _training(used, fitted, fit_context, model_sha256=files.sha256(paths.model))
         records.write(paths.training, trained)
         tracked.metrics({"best_val_loss": trained.val_loss, "best_val_accuracy": trained.val_accuracy}, step=0)
@@ -84,7 +86,7 @@ def _training(params: Params, fitted: Fitted, context: FitContext, *, model_sha2
         weights_digest=fitted.weights_digest(),
         parameters=fitted.parameters,
         epochs=len(fitted.history),
-        best_epoch=fitted.best_epoch,
+        best_epoch=fitted.best_epoch + 1,
         val_loss=fitted.best_metrics["val_loss"],
         val_accuracy=fitted.best_metrics["val_accuracy"],
         val_count=len(context.val),

@@ -26,7 +26,7 @@ class Validation:
         trained_weights: gives the weights that `model` is to have after an epoch; None when it shares them anyway.
 
     Attributes:
-        history: one mapping per finished epoch: loss, accuracy, val_loss, val_accuracy, learning_rate.
+        history: one mapping per finished epoch: train_loss, train_accuracy, val_loss, val_accuracy, learning_rate.
         best_epoch: the epoch with the lowest val_loss so far, from 0.
         best_weights: of that epoch.
     """
@@ -62,8 +62,8 @@ class Validation:
             self._model.set_weights(self._trained_weights())
         probs = probabilities(self._model, self._val.images, VALIDATION_BATCH)
         metrics = {
-            "loss": loss,
-            "accuracy": accuracy,
+            "train_loss": loss,
+            "train_accuracy": accuracy,
             "val_loss": cross_entropy(probs, self._val.labels, self._smoothing),
             "val_accuracy": float(np.mean(probs.argmax(axis=1) == self._val.labels)),
             "learning_rate": learning_rate,

@@ -18,14 +18,14 @@ def draw(metric: str, curves: Mapping[str, Sequence[tuple[int, float]]]) -> Figu
 
     Args:
         metric: its name.
-        curves: name of a run -> (epoch from 0, value).
+        curves: name of a run -> (step, value), one per epoch in their order; older runs count steps from 0.
     """
     figure = Figure(figsize=(WIDTH_IN, HEIGHT_IN), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
     axes = style.panel(figure, left=0.7, top=0.75, width=WIDTH_IN - 0.85, height=HEIGHT_IN - 1.35)
     for number, (name, points) in enumerate(curves.items()):
         axes.plot(
-            [epoch + 1 for epoch, _ in points],
+            range(1, len(points) + 1),
             [value for _, value in points],
             DASHES[number % len(DASHES)],
             color=COLOURS[number % len(COLOURS)],

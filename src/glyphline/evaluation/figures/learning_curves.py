@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from glyphline.errors import DataError
 from glyphline.evaluation.figures import style
 
-COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy")
+COLUMNS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 LOWEST_LOSS = 1e-6
 """A loss of 0 has no place on a logarithmic axis."""
 
@@ -18,7 +18,7 @@ def draw(history: Sequence[Mapping[str, float]], best_epoch: int) -> Figure:
     """Draw loss and accuracy of training and validation over the epochs; the best epoch is marked.
 
     Args:
-        history: one row per epoch with loss, accuracy, val_loss, val_accuracy; other columns are not drawn.
+        history: one row per epoch with train_loss, train_accuracy, val_loss, val_accuracy; other columns are not drawn.
         best_epoch: from 0, the epoch whose weights the model has. Drawn counted from 1, as the log counts.
 
     Raises:
@@ -53,7 +53,7 @@ def _plot(axes: Axes, history: Sequence[Mapping[str, float]], name: str, best_ep
     epochs = range(1, len(history) + 1)
     marker_size = 4 if len(history) <= 40 else 0
     lowest = LOWEST_LOSS if name == "loss" else 0.0
-    lines = (("training", name, style.QUIET, "--", "o"), ("validation", f"val_{name}", style.BLUE, "-", "s"))
+    lines = (("training", f"train_{name}", style.QUIET, "--", "o"), ("validation", f"val_{name}", style.BLUE, "-", "s"))
     axes.axvline(best_epoch + 1, color=style.ORANGE, linewidth=1.2, linestyle=":")
     for label, column, colour, dash, marker in lines:
         values = [max(row[column], lowest) for row in history]

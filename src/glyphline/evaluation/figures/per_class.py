@@ -16,16 +16,17 @@ ROW_IN = 0.3
 
 
 def draw(scores: Sequence[ClassScore]) -> Figure:
-    """Draw the classes, the worst F1 first; of more than 25 only the worst 25, and the title says so.
+    """Draw the classes, the lowest recall first; of more than 25 only the worst 25, and the title says so.
 
     Args:
         scores: one per class.
     """
-    # sorted is stable: equal classes stay in their own order. A class that has no F1 is not the worst.
-    shown = sorted(scores, key=lambda score: 2.0 if score.f1 is None else score.f1)[:MOST_CLASSES]
-    title = "Per class: F1, precision and recall"
+    # By recall, as the worst class of the record and the gate. sorted is stable: equal classes stay in their own order.
+    # A class that has no recall is not the worst.
+    shown = sorted(scores, key=lambda score: 2.0 if score.recall is None else score.recall)[:MOST_CLASSES]
+    title = "Per class: recall, precision and F1"
     if len(shown) < len(scores):
-        title = f"Per class: the {len(shown)} of {len(scores):,} classes with the lowest F1"
+        title = f"Per class: the {len(shown)} of {len(scores):,} classes with the lowest recall"
     names = [style.shortened(score.name, NAME_CHARACTERS) for score in shown]
     left, height = 0.45 + style.text_width_in(names, 10), ROW_IN * len(shown)
     width = style.WIDTH_IN - left - style.NUMBERS_IN
@@ -33,12 +34,12 @@ def draw(scores: Sequence[ClassScore]) -> Figure:
     figure = style.blank_figure(
         head + height + 0.4,
         title,
-        "Worst first. Precision: right among those taken for the class. Recall: found among its own. Band: 95 % of F1",
+        "Lowest recall first. Recall: found of its own. Precision: right of those taken for it. Band: 95 % of recall",
     )
     axes = style.panel(figure, left=left, top=head, width=width, height=height)
     _marks(axes, shown)
-    rates, counts = [style.decimals(score.f1, 3) for score in shown], [f"{score.count:,}" for score in shown]
-    style.number_columns(axes, width, {"F1": rates, "images": counts})
+    rates, counts = [style.decimals(score.recall, 3) for score in shown], [f"{score.count:,}" for score in shown]
+    style.number_columns(axes, width, {"recall": rates, "images": counts})
     axes.set_yticks(range(len(shown)), names)
     axes.set_ylim(len(shown) - 0.5, -0.5)
     return figure
@@ -48,7 +49,7 @@ def _marks(axes: Axes, shown: Sequence[ClassScore]) -> None:
     rows = range(len(shown))
     # What is not defined becomes NaN here, which matplotlib leaves out.
     precision, recall, f1 = ([_number(value) for value in values] for values in zip(*map(_rates, shown), strict=True))
-    ends = [score.f1_interval or (math.nan, math.nan) for score in shown]
+    ends = [score.recall_interval or (math.nan, math.nan) for score in shown]
     axes.hlines(rows, [low for low, _ in ends], [high for _, high in ends], color=style.SKY, linewidth=7)
     axes.plot(precision, rows, ">", color=style.BLUE, markersize=7, label="precision")
     axes.plot(recall, rows, "<", color=style.ORANGE, markersize=7, label="recall")

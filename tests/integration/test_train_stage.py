@@ -114,6 +114,16 @@ def test_nothing_is_said_of_a_search_where_there_is_none(project, caplog):
     assert not [line for line in caplog.messages if "search" in line]
 
 
+def test_the_number_of_steps_is_said_before_the_fit_and_a_model_that_learned_too_little_is_named(project, caplog):
+    set_params(project.work, {"train.epochs": 1, "train.batch_size": 48, "train.learning_rate": 0.00001})
+    assert cli.run(["train"]) == 0
+    before = caplog.text.partition("epoch 1 of 1")[0]
+    assert "1 steps in all (epochs 1, steps of each 1, images 48)" in before
+    (warning,) = [line for line in caplog.messages if line.startswith("warning: the model is right on")]
+    assert "learned nothing" in warning or "under-trained" in warning
+    assert "\nfix: raise train.epochs or lower train.batch_size" in warning
+
+
 def test_a_finished_stage_leaves_no_checkpoint(project, capfd):
     assert cli.run(["train"]) == 0, capfd.readouterr().err
     assert list(project.checkpoints.iterdir()) == []

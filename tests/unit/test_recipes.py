@@ -88,6 +88,9 @@ def test_the_command_lists_writes_and_says_what_changed(root, tmp_path, monkeypa
     assert run(["recipe"]) == 0
     assert "fast: " in capsys.readouterr().out
     assert run(["recipe", "fast"]) == 0
-    assert "-> 0\n" in capsys.readouterr().out.partition("tune.trials: ")[2]
+    out = capsys.readouterr().out
+    assert "-> 0\n" in out.partition("tune.trials: ")[2]
+    # What it is for, before anybody waits for it.
+    assert recipe.find("fast").about in out
     assert run(["recipe", "fast"]) == 0
     assert "already" in capsys.readouterr().out

@@ -33,7 +33,10 @@ def use_recipe(name: str | None) -> None:
         for known in recipe.names():
             click.echo(f"{known}: {recipe.find(known).about}")
         return
-    _say_changes(recipe.write(project.here().params, recipe.find(name)), "this recipe")
+    wanted = recipe.find(name)
+    changed = recipe.write(project.here().params, wanted)
+    click.echo(wanted.about)
+    _say_changes(changed, "this recipe")
 
 
 @click.command("adopt")

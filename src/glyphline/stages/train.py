@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -29,6 +30,7 @@ def run(params: Params, paths: Paths, launch: journal.Launch) -> None:
             tracked.input(split, context=context, dataset=params.data.dataset)
         fit_context = training.prepare(used, train, val, project=paths.work)
         log.info("training on %s", fit_context.device)
+        log.info("%s", _steps(used, len(train)))
         tracked.tags(fit_context.device.tags())
         began = time.monotonic()
 
@@ -51,6 +53,7 @@ def run(params: Params, paths: Paths, launch: journal.Launch) -> None:
         )
         trained = _training(used, fitted, fit_context, model_sha256=files.sha256(paths.model))
         records.write(paths.training, trained)
+        _warn_of_a_weak_model(trained, training.weakness(train, val, trained.val_accuracy), _steps(used, len(train)))
         tracked.metrics({"best_val_loss": trained.val_loss, "best_val_accuracy": trained.val_accuracy}, step=0)
         tracked.metrics({"parameters": trained.parameters, "best_epoch": trained.best_epoch}, step=0)
         tracked.tags({"glyphline.weights": trained.weights_digest[:12]})
@@ -69,6 +72,22 @@ def _say_what_the_search_changed(given: Mapping[str, Any], best: Best) -> None:
             "`-S tune.trials=0` trains params.yaml as it is",
             best.trial,
             ", ".join(changed),
+        )
+
+
+def _steps(used: Params, images: int) -> str:
+    epochs, steps = used.train.epochs, math.ceil(images / used.train.batch_size)
+    return f"{epochs * steps:,} steps in all (epochs {epochs:,}, steps of each {steps:,}, images {images:,})"
+
+
+def _warn_of_a_weak_model(trained: Training, weakness: str | None, steps: str) -> None:
+    if weakness is not None:
+        log.warning(
+            "warning: the model is right on %.4f of the validation images, and %s\n"
+            "fix: raise train.epochs or lower train.batch_size (it had %s), or try another train.learning_rate",
+            trained.val_accuracy,
+            weakness,
+            steps,
         )
 
 

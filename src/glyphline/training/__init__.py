@@ -4,6 +4,7 @@ Importing the package loads neither; each function loads them when it is called.
 """
 
 from glyphline.training.archive import open_model
+from glyphline.training.baselines import weakness
 from glyphline.training.classifier import Classifier, open_classifier
 from glyphline.training.code_digest import code_digest
 from glyphline.training.fit import Fitted, fit
@@ -21,4 +22,5 @@ __all__ = [
     "open_classifier",
     "open_model",
     "prepare",
+    "weakness",
 ]

@@ -13,6 +13,9 @@ from tests.project import clone, store, table
 def test_a_change_runs_what_depends_on_it_and_nothing_else(shrunk):
     by_rate = shrunk.run("dvc", "exp", "run", "-n", "rate", "-S", "train.learning_rate=0.003")
     assert shrunk.stages_run(by_rate.text) == ["tune", "train", "evaluate", "register"]
+    # What was trained, beside what params.yaml asks for.
+    assert "artifacts/train/params.json" in shrunk.run("dvc", "params", "diff", "--all").out
+    assert "artifacts/train/params.json" in shrunk.run("dvc", "exp", "show", "--csv").out.splitlines()[0]
     by_gate = shrunk.run("dvc", "exp", "run", "-n", "gate", "-S", "registry.min_accuracy=0.2")
     assert shrunk.stages_run(by_gate.text) == ["register"]
     by_figure = shrunk.run("dvc", "exp", "run", "-n", "figure", "-S", "evaluate.mistakes=3")

@@ -258,12 +258,12 @@ def test_nothing_within_a_limit_names_the_limit(tmp_path):
 def test_two_objectives_give_a_front_whose_points_no_other_beats(tmp_path):
     result = run(light(objectives=("val_loss", "model_size"), trials=15), tmp_path / "optuna.db")
     assert result.pruned == 0
-    points = [(row["val_loss"], row["model_size"]) for row in result.front]
+    points = [(row["best_val_loss"], row["model_size"]) for row in result.front]
     assert len(points) > 1
     assert points == sorted(points)
     assert [size for _, size in points] == sorted((size for _, size in points), reverse=True)
     assert result.val_loss == points[0][0]
-    everything = [(row["val_loss"], row["model_size"]) for row in result.rows]
+    everything = [(row["best_val_loss"], row["model_size"]) for row in result.rows]
     assert not [p for p in points if any(q[0] <= p[0] and q[1] <= p[1] and q != p for q in everything)]
 
 
@@ -307,7 +307,7 @@ def test_the_best_of_an_earlier_study_are_tried_after_params_yaml(finished, tmp_
     result = tuning.search(
         params, "next", tuning.StudyLocation(target), Watched(), never_needed, identity={}, objective=bowl
     )
-    best = sorted((row for row in earlier.rows if row["state"] == "COMPLETE"), key=lambda row: row["val_loss"])[:2]
+    best = sorted((row for row in earlier.rows if row["state"] == "COMPLETE"), key=lambda row: row["best_val_loss"])[:2]
     tried = [{key: row[key] for key in params.tune.space} for row in result.rows]
     assert tried[1:3] == [{key: row[key] for key in params.tune.space} for row in best]
 
@@ -545,4 +545,4 @@ def test_a_password_with_signs_in_it_is_not_shown(password, tmp_path):
 def test_values_and_rows_can_be_written_as_json(finished):
     result, _, _ = finished
     assert json.loads(json.dumps(result.values)) == result.values
-    assert "trial,state,val_loss,epochs,train.learning_rate" in tuning.tables(result)["trials.csv"]
+    assert "trial,state,best_val_loss,epochs,train.learning_rate" in tuning.tables(result)["trials.csv"]

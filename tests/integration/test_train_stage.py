@@ -248,5 +248,5 @@ def test_without_a_search_the_values_of_params_yaml_stand_and_the_tables_have_th
     assert records.read(project.best, Best, stage="tune") == Best(
         values={}, trial=None, val_loss=None, study=None, complete=0, pruned=0, failed=0
     )
-    assert (project.stage("tune") / "trials.csv").read_text() == "trial,state,val_loss,epochs\n"
+    assert (project.stage("tune") / "trials.csv").read_text() == "trial,state,best_val_loss,epochs\n"
     assert journal_file.read(project.journal("tune")).runs == {}

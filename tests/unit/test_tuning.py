@@ -339,12 +339,12 @@ def test_rows_hold_no_times():
     trial.report(0.25, 1)
     study.tell(trial, 0.25)
     assert rows(study.get_trials()) == (
-        {"trial": 0, "state": "COMPLETE", "val_loss": 0.25, "epochs": 2, "train.learning_rate": 0.1},
+        {"trial": 0, "state": "COMPLETE", "best_val_loss": 0.25, "epochs": 2, "train.learning_rate": 0.1},
     )
 
 
 def test_tables_of_no_search_have_their_headings():
-    assert tables(None)["trials.csv"] == "trial,state,val_loss,epochs\n"
+    assert tables(None)["trials.csv"] == "trial,state,best_val_loss,epochs\n"
     assert tables(None)["finalists.csv"].startswith("trial,first_val_loss,mean_val_loss,spread,shrinkage")
 
 

@@ -83,7 +83,7 @@ def _facts(overview: StudyOverview, trials: int, location: str) -> Table:
 def _table(overview: StudyOverview) -> Table:
     keys = list(dict.fromkeys(key for row in overview.rows for key in row.values))
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in ("trial", "state", "val_loss", "epochs", "seconds", *(key.partition(".")[2] for key in keys)):
+    for heading in ("trial", "state", "best_val_loss", "epochs", "seconds", *(key.partition(".")[2] for key in keys)):
         table.add_column(Text(heading), justify="left" if heading == "state" else "right", overflow="fold")
     table.add_column("worker", overflow="fold")
     for row in overview.rows:

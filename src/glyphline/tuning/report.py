@@ -15,7 +15,7 @@ from glyphline.tuning.trial_store import METRICS, REASON
 
 Rows = tuple[dict[str, Any], ...]
 
-TRIAL_COLUMNS = ("trial", "state", "val_loss", "epochs")
+TRIAL_COLUMNS = ("trial", "state", "best_val_loss", "epochs")
 FINALIST_COLUMNS = (
     "trial",
     "first_val_loss",
@@ -56,7 +56,7 @@ class SearchResult:
 
 
 def rows(trials: Iterable[FrozenTrial], other_objectives: Sequence[str] = ()) -> Rows:
-    """One mapping per trial: number, state, val_loss, epochs, other objectives, then the searched parameters.
+    """One mapping per trial: number, state, best_val_loss, epochs, other objectives, then the searched parameters.
 
     No times: the table is an out of the stage, and the same search must give the same file.
 
@@ -68,7 +68,7 @@ def rows(trials: Iterable[FrozenTrial], other_objectives: Sequence[str] = ()) ->
         {
             "trial": trial.number,
             "state": trial.state.name,
-            "val_loss": min(trial.intermediate_values.values(), default=""),
+            "best_val_loss": min(trial.intermediate_values.values(), default=""),
             "epochs": len(trial.intermediate_values),
             **{name: trial.user_attrs.get(METRICS, {}).get(name, "") for name in other_objectives},
             **trial.params,

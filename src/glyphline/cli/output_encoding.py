@@ -24,16 +24,19 @@ def degrade_output() -> None:
 
 
 def plain(character: str) -> str:
-    r"""ASCII for a character: what looks like it, else its escape.
+    r"""ASCII for a character: what looks like it for signs and lines, its escape for letters, which may be of a path.
 
-    >>> plain("é"), plain("…"), plain("─"), plain("犬")
-    ('e', '...', '-', '\\u72ac')
+    >>> plain("…"), plain("─"), plain("é"), plain("犬")
+    ('...', '-', '\\xe9', '\\u72ac')
     """
     name = unicodedata.name(character, "")
     if name.startswith("BOX DRAWINGS"):
         return {(True, False): "-", (False, True): "|"}.get(("HORIZONTAL" in name, "VERTICAL" in name), "+")
+    escape = character.encode("ascii", "backslashreplace").decode()
+    if unicodedata.category(character).startswith("L"):
+        return escape
     decomposed = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
-    return _SUBSTITUTES.get(character) or decomposed or character.encode("ascii", "backslashreplace").decode()
+    return _SUBSTITUTES.get(character) or decomposed or escape
 
 
 def _substitute(error: UnicodeError) -> tuple[str, int]:

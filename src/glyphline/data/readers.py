@@ -19,6 +19,7 @@ def read(folder: Path, manifest: RawManifest, *, size: tuple[int, int] | None, s
     Raises:
         DataError: the files do not hold what their format promises.
     """
+    official: OfficialSplits
     match manifest.reader:
         case "folder":
             return folders.read(folder / folders.NAME, manifest.classes, size, scratch)

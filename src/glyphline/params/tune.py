@@ -72,8 +72,9 @@ class SpaceEntry(Section):
             return self.choices
         assert self.low is not None
         assert self.high is not None
-        steps = self.step is not None and self.low < self.high
-        return (self.low, self.low + self.step, self.high) if steps else (self.low, self.high)
+        if self.step is None or self.low == self.high:
+            return (self.low, self.high)
+        return (self.low, self.low + self.step, self.high)
 
     def reaches(self, value: float) -> bool:
         """True when the value is a whole number of steps from `low`, within the range or beyond it."""

@@ -19,7 +19,7 @@ def sealed(text: str) -> dict[str, Any]:
     Args:
         text: a JSON object.
     """
-    content = from_json(text)
+    content: dict[str, Any] = from_json(text)
     return content | {SEAL: _seal(content)}
 
 

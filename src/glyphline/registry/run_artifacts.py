@@ -130,7 +130,7 @@ class RunArtifacts:
                 " the file was deleted",
                 fix="evaluate it with `dvc repro evaluate`, or bring its files back with `glyphline sync`",
             )
-        recorded = [(predictions, PREDICTIONS, judged.predictions_sha256)]
+        recorded: list[tuple[Path | None, str, str | None]] = [(predictions, PREDICTIONS, judged.predictions_sha256)]
         if judged.evaluation_sha256 is not None:
             recorded += [(evaluation, EVALUATION, judged.evaluation_sha256), (cost, COST, judged.cost_sha256)]
         for path, name, sha256 in recorded:

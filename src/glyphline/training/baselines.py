@@ -65,4 +65,4 @@ def _pieces(count: int) -> list[npt.NDArray[np.int64]]:
 
 
 def _flat(images: Images, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-    return images[rows].reshape(len(rows), -1).astype(np.float32) / 255
+    return images[rows].reshape(len(rows), -1).astype(np.float32) / np.float32(255)

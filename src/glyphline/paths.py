@@ -191,7 +191,6 @@ class Paths:
     def stage_times(self) -> Path:
         return self.mlruns / "stage-times.json"
 
-    @property
     def telling_outs(self) -> dict[str, Path]:
         """Stage -> one of its outs, which differs whenever the stage made something else; in the pipeline's order."""
         return {

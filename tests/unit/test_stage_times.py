@@ -15,7 +15,7 @@ from tests.registered import training
 
 def ran(paths, stage, content):
     """The stage ran and left this."""
-    out = paths.telling_outs[stage]
+    out = paths.telling_outs()[stage]
     with stage_times.measured(paths.stage_times, stage, out):
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(content)
@@ -28,7 +28,7 @@ def paths(tmp_path):
 
 
 def seconds(paths, stage):
-    return stage_times.seconds(paths.stage_times, stage, paths.telling_outs[stage])
+    return stage_times.seconds(paths.stage_times, stage, paths.telling_outs()[stage])
 
 
 def test_the_seconds_of_a_stage_are_known_while_its_outs_are_there(paths):
@@ -42,9 +42,9 @@ def test_the_seconds_of_a_stage_are_known_while_its_outs_are_there(paths):
 def test_outs_that_dvc_restored_from_its_cache_have_no_seconds_of_another_run(paths):
     ran(paths, "train", "first")
     ran(paths, "train", "second")
-    paths.telling_outs["train"].write_text("first")
+    paths.telling_outs()["train"].write_text("first")
     assert seconds(paths, "train") is None
-    paths.telling_outs["train"].unlink()
+    paths.telling_outs()["train"].unlink()
     assert seconds(paths, "train") is None
 
 
@@ -62,7 +62,7 @@ def test_a_stage_that_fails_has_no_seconds(paths):
 
 
 def test_every_stage_has_an_out_that_tells(paths):
-    assert list(paths.telling_outs) == list(STAGES)
+    assert list(paths.telling_outs()) == list(STAGES)
 
 
 def test_the_summary_says_which_stages_came_from_the_cache_and_that_aliases_may_have_moved(paths, default_params):

@@ -35,7 +35,7 @@ def _command(name: str, summary: str) -> click.Command:
             from glyphline.mlflow_sync import projector_launch
 
             arguments.append(projector_launch.start)
-        with stage_times.measured(paths.stage_times, name, paths.telling_outs[name]):
+        with stage_times.measured(paths.stage_times, name, paths.telling_outs()[name]):
             importlib.import_module(f"glyphline.stages.{name}").run(*arguments)
 
     return stage

@@ -48,7 +48,7 @@ def facts(params: Params, paths: Paths) -> dict[str, str]:
         "data set": f"{training.dataset}, {training.val_count:,} validation and {scores.count:,} test images",
         "trials": trials,
         "winner": ", ".join(f"{key} {_short(training.params[key])}" for key in best.values) or "params.yaml as it is",
-        "seconds": ", ".join(f"{stage} {_seconds(paths, stage)}" for stage in paths.telling_outs),
+        "seconds": ", ".join(f"{stage} {_seconds(paths, stage)}" for stage in paths.telling_outs()),
         "registry": _registered(paths, decision),
         "look at it": f"make ui   (MLflow on {ui_server.address()}, experiment {params.data.dataset})",
     }
@@ -60,7 +60,7 @@ def _seconds(paths: Paths, stage: str) -> str:
 
 
 def _own_seconds(paths: Paths, stage: str) -> float | None:
-    return stage_times.seconds(paths.stage_times, stage, paths.telling_outs[stage])
+    return stage_times.seconds(paths.stage_times, stage, paths.telling_outs()[stage])
 
 
 def _registered(paths: Paths, decision: Decision) -> str:

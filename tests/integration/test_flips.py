@@ -32,14 +32,14 @@ from glyphline import (
     tuning,
 )
 from glyphline.data import raw, readers
-from glyphline.errors import PipelineError
+from glyphline.errors import PipelineError, RegistryError
 from glyphline.journal import journal_file
 from glyphline.mlflow_sync import store
 from glyphline.mlflow_sync.store_runs import StoreRuns
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.records import Best, Cost, Decision, Latency, PreprocessReport, Training
-from glyphline.registry import EvaluatedModel, RegistryLocation, open_session, verified_model
+from glyphline.registry import EvaluatedModel, RegistryLocation, integrity, open_session, verified_model
 from glyphline.stages import fetch, preprocess, register
 from glyphline.training.checkpoint import Checkpoint, FitState
 from glyphline.tuning.overview import study_overview
@@ -49,7 +49,7 @@ from tests.registered import made_archive, right_on, training, written_predictio
 from tests.searches import STUDY, light, recorded, trials
 
 SEED = 5
-FLIPS = int(os.environ.get("GLYPHLINE_FLIPS", "120"))
+FLIPS = int(os.environ.get("GLYPHLINE_FLIPS", "60"))
 # A database is much larger than what is read of it, and many of its bytes mean nothing.
 DATABASE_WEIGHT = 8
 NOTICED, REPAIRED, HARMLESS = "noticed", "repaired", "changes nothing"
@@ -196,7 +196,11 @@ def registry_content(params: Params, paths: Paths, folder: Path) -> Any:
     database = folder / f"{len(list(folder.iterdir()))}.db"
     shutil.copy(paths.mlruns / "mlflow.db", database)
     params = changed(params, {"tracking.uri": f"sqlite:///{database}"})
-    sent = mlflow_sync.flush(params, paths)
+    sent = mlflow_sync.flush(params, paths).get(journal.last_key(paths.journal("train")))
+    if sent is None or sent.model_location is None:
+        raise RegistryError("the store holds no model of the run", fix="as the register stage says")
+    with integrity.fetched(params.tracking.uri, sent.model_location) as model:
+        trained_model = integrity.digests(model)
     location = replace(RegistryLocation.of(params, paths), lock=folder.parent / "machine.lock")
     with open_session(location) as session:
         view = session.reconcile()
@@ -207,7 +211,7 @@ def registry_content(params: Params, paths: Paths, folder: Path) -> Any:
     versions = {number: (version.run_id, version.source) for number, version in view.versions.items()}
     with verified_model.verified_model(location, "@champion") as model:
         loaded = model.judged.version, files.sha256(model.archive)
-    return sent, view.state, events, versions, measured, loaded
+    return trained_model, view.state, events, versions, measured, loaded
 
 
 def lineage_content(params: Params, paths: Paths, folder: Path) -> Any:
@@ -255,7 +259,7 @@ def read_files(params: Params, paths: Paths, folder: Path) -> list[ReadFile]:
     ]
     stored = sorted(path for path in (paths.mlruns / "artifacts").rglob("*") if path.is_file())
     read += [ReadFile(path, registry) for path in stored if path.name in READ_OF_RUNS or "models" in path.parts]
-    lineages = [path for path in stored if path.name == "lineage.json"]
+    lineages = [path for path in stored if path.name == "lineage.json" and "shapes" in path.parts]
     read += [ReadFile(path, lambda: lineage_content(params, paths, scratch)) for path in lineages]
     read.append(ReadFile(paths.mlruns / "artifacts" / ".stores", registry))
     read.append(ReadFile(paths.mlruns / "mlflow.db", registry, DATABASE_WEIGHT))

@@ -131,3 +131,15 @@ def test_the_registrys_client_has_bounded_retries_and_gives_the_environment_back
         assert client.search_registered_models() == []
     assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "7"
     assert "MLFLOW_HTTP_REQUEST_TIMEOUT" not in os.environ
+
+
+def test_a_damaged_database_is_told_before_its_first_request(project):
+    database = project.mlruns / "mlflow.db"
+    content = bytearray(database.read_bytes())
+    # The head of a page in the middle.
+    middle = len(content) // 2 // 4096 * 4096
+    content[middle : middle + 8] = b"\xff" * 8
+    database.write_bytes(content)
+    with pytest.raises(TrackingError, match=r"mlflow\.db is damaged: ") as caught:
+        mlflow_client.client(f"sqlite:///{database}")
+    assert "move it away and run `glyphline sync`" in caught.value.fix

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from glyphline import environment, sqlite_file
-from glyphline.mlflow_client.failures import StoreFailedError, registry_errors
+from glyphline.errors import TrackingError
+from glyphline.mlflow_client.failures import registry_errors
 from glyphline.mlflow_client.store_uri import StoreUri
 from glyphline.redaction import redact
 
@@ -36,14 +37,14 @@ def client(uri: str) -> Any:
     """An `MlflowClient`; set `environment_variables` before its first request.
 
     Raises:
-        StoreFailedError: the store is a SQLite file that is damaged.
+        TrackingError: the store is a SQLite file that is damaged.
     """
     database = StoreUri.parse(uri).sqlite_file
     if database is not None:
         try:
             sqlite_file.check(database)
         except sqlite3.DatabaseError as error:
-            raise StoreFailedError(
+            raise TrackingError(
                 f"the tracking store {redact(uri)} is damaged: {error}",
                 fix=f"restore {database.name} from a backup, or move it away and run `glyphline sync`",
             ) from None

@@ -142,7 +142,8 @@ def damaged(name: str, why: str) -> RegistryError:
     """The error about a log that cannot be read."""
     return RegistryError(
         f"the history of {name} cannot be read: {why}",
-        fix=f"restore the run `history of {name}` in the experiment `{EXPERIMENT}`, or use the release that wrote it",
+        fix=f"restore the run `history of {name}` in the experiment `{EXPERIMENT}`, use the release that wrote it, or"
+        " restore the store from a backup",
     )
 
 

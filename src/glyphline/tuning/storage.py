@@ -1,6 +1,7 @@
 """The storage of studies: a SQLite file with one writer, or a PostgreSQL database that several machines share."""
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ CONNECT_TIMEOUT_S = 10
 SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
 # A table that only Optuna has; other programs have a table `alembic_version` too.
 OPTUNA_TABLE = "version_info"
+_DAMAGE = re.compile("Could not decode to UTF-8|no such (column|table)")
 
 
 class StudyDamagedError(Exception):
@@ -62,8 +64,8 @@ class StudyLocation:
         if self.url is not None:
             return f"start the server or correct tune.storage or {URL_VARIABLE}; nothing of the study is lost"
         # A lock, a full disk or missing rights raise an OperationalError; only a file that is no sound database raises
-        # exactly this class.
-        if type(error) in {sqlite3.DatabaseError, StudyDamagedError}:
+        # exactly this class, but for what these words say.
+        if type(error) in {sqlite3.DatabaseError, StudyDamagedError} or _DAMAGE.match(str(error)):
             return f"move {self.database.name} away; the search then starts from the beginning"
         return "remove that cause and run the same command again; nothing of the study is lost"
 

@@ -13,7 +13,7 @@ def main() -> None:
     """
     from glyphline.cli import output_encoding, run
 
-    # For the processes that this one starts, and those that they start: a file random.py in the project is no library.
+    # For the processes that this one starts, and those that they start: no file of the project replaces a library.
     os.environ["PYTHONSAFEPATH"] = "1"
     output_encoding.degrade_output()
     code = run(sys.argv[1:])

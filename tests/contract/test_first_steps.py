@@ -20,7 +20,8 @@ def make_run(root, tmp_path):
     programs = tmp_path / ".venv" / "bin"
     programs.mkdir(parents=True)
     for name in ("dvc", "glyphline"):
-        (programs / name).write_text("#!/bin/sh\n")
+        # As installed here: a program of another folder would have the environment made again.
+        (programs / name).write_text(f"#!/bin/sh\n# {programs}/python\n")
         (programs / name).chmod(0o755)
     (tmp_path / ".venv" / ".installed").touch()
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
@@ -40,6 +41,19 @@ def test_make_run_tells_a_person_without_an_identity_the_two_commands(make_run):
     assert "git does not know who you are" in out
     assert 'git config --global user.name "' in out
     assert 'git config --global user.email "' in out
+
+
+def test_the_environment_of_a_project_that_was_moved_is_made_again(root, tmp_path):
+    shutil.copy(root / "Makefile", tmp_path)
+    for name in ("pyproject.toml", "requirements.lock"):
+        shutil.copy(root / name, tmp_path)
+    programs = tmp_path / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    (tmp_path / ".venv" / ".installed").touch()
+    for place, is_moved in ((programs, False), ("/elsewhere/.venv/bin", True)):
+        (programs / "glyphline").write_text(f"#!{place}/python\n")
+        plan = subprocess.run(["make", "-n", "setup"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+        assert ("rm -rf .venv" in plan and 'test "yes" != yes' in plan) == is_moved, plan
 
 
 def test_make_run_says_nothing_to_a_person_with_an_identity(make_run):

@@ -167,11 +167,16 @@ def test_a_trial_is_a_child_with_its_best_loss_under_its_own_name(record, paths)
 
 def test_the_projectors_complaint_is_shown_once_at_the_end(record, caplog):
     with caplog.at_level(logging.WARNING, logger="glyphline"), record(warning="out of reach\nfix: start it"):
-        assert not caplog.records
+        # The folder is in no repository, which is told when the stage begins.
+        assert ["no record of its commit" in entry.getMessage() for entry in caplog.records] == [True]
+        caplog.clear()
     assert [entry.getMessage() for entry in caplog.records] == ["out of reach\nfix: start it"]
 
 
-def test_nothing_is_said_when_all_is_well(record, caplog):
+def test_nothing_is_said_when_all_is_well(record, paths, caplog):
+    (paths.work / "dvc.yaml").touch()
+    for command in (["init"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-m", "one"]):
+        subprocess.run(["git", *command], cwd=paths.work, capture_output=True, check=True)
     with caplog.at_level(logging.WARNING, logger="glyphline"), record():
         pass
     assert not caplog.records

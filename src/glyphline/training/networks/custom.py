@@ -155,7 +155,7 @@ def _is_keras(kind: type) -> bool:
 class _SearchPath:
     """The project's folders on Python's search path, for the time of an import.
 
-    The folder itself comes last: a file random.py in it takes no library's place.
+    The folder itself comes last: a file in it that is named like a library does not replace it.
     """
 
     def __init__(self, project: Path | None) -> None:

@@ -188,6 +188,11 @@ class Paths:
         return self.mlruns / "checkpoints"
 
     @property
+    def scratch(self) -> Path:
+        """Folders that a process needs for a moment, see `scratch_folder`."""
+        return self.mlruns / "scratch"
+
+    @property
     def stage_times(self) -> Path:
         return self.mlruns / "stage-times.json"
 

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from glyphline.errors import ArtifactError, TrackingError
-from glyphline.registry import integrity
+from glyphline.registry import RegistryLocation, integrity
 
 
 @contextmanager
@@ -58,31 +58,38 @@ def impatient(monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
 
 
+@pytest.fixture
+def location(tmp_path):
+    return RegistryLocation("sqlite://", "shapes", 5, tmp_path / "mlruns" / "registry.lock")
+
+
 @pytest.mark.parametrize("answer", [dies_while_sending, dies_before_the_files])
-def test_a_server_that_dies_during_the_download_is_out_of_reach_and_no_reason_to_register_again(impatient, answer):
+def test_a_server_that_dies_during_the_download_is_out_of_reach_and_no_reason_to_register_again(
+    impatient, answer, location
+):
     with (
         serving(answer) as source,
         pytest.raises(TrackingError, match="does not answer") as caught,
-        integrity.fetched("sqlite://", source),
+        integrity.fetched(location, source),
     ):
         pass
     assert "the same command again" in caught.value.fix
 
 
-def test_a_server_that_nobody_started_is_out_of_reach(impatient):
+def test_a_server_that_nobody_started_is_out_of_reach(impatient, location):
     with serving(has_lost_the_files) as source:
         pass
-    with pytest.raises(TrackingError, match="does not answer"), integrity.fetched("sqlite://", source):
+    with pytest.raises(TrackingError, match="does not answer"), integrity.fetched(location, source):
         pass
 
 
-def test_files_that_are_gone_are_no_matter_of_the_server(impatient, tmp_path):
+def test_files_that_are_gone_are_no_matter_of_the_server(impatient, tmp_path, location):
     for source in (str(tmp_path / "gone"), (tmp_path / "gone").as_uri()):
-        with pytest.raises(ArtifactError, match="not where the registry says"), integrity.fetched("sqlite://", source):
+        with pytest.raises(ArtifactError, match="not where the registry says"), integrity.fetched(location, source):
             pass
     with (
         serving(has_lost_the_files) as source,
         pytest.raises(ArtifactError, match="not where the registry says"),
-        integrity.fetched("sqlite://", source),
+        integrity.fetched(location, source),
     ):
         pass

@@ -39,7 +39,7 @@ def opened(project):
 def projection(opened, project):
     from glyphline.mlflow_sync.projection import Projection
 
-    return Projection(opened, FileLocator.of(project).find)
+    return Projection(opened, FileLocator.of(project).find, project.scratch)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """`sync`: restore a lost registry, with the versions of the workspace, past commits and experiments."""
 
 import logging
-import tempfile
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.records import Decision
 from glyphline.registry import EvaluatedModel, FinishedRun, RegistryLocation
+from glyphline.scratch import scratch_folder
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +44,9 @@ def run(params: Params, paths: Paths, past: Sequence[DvcLock] | None = None) -> 
     """
     restored: dict[str, list[Decision]] = {}
     past = dvc_lock.past(paths.work) if past is None else past
-    with tempfile.TemporaryDirectory(prefix="glyphline-restoring-") as scratch:
+    with scratch_folder(paths.scratch, "restoring") as scratch:
         # One decision per run: the gate may have decided about the same run several times.
-        runs = {key: (decision, files) for key, decision, files in _registered_runs(paths, past, Path(scratch))}
+        runs = {key: (decision, files) for key, decision, files in _registered_runs(paths, past, scratch)}
         wanted = Counter((decision.name, decision.weights_digest) for decision, _ in runs.values())
         present = {name: registry.registered_versions(_location(params, paths, name)) for name, _ in wanted}
         for decision, files in sorted(runs.values(), key=lambda run: run[0].version):
@@ -90,10 +90,12 @@ def _registered_runs(paths: Paths, past: Sequence[DvcLock], scratch: Path) -> It
     cache = DvcCache.of(paths.home)
     for number, lock in enumerate(reversed(past)):
         copy = Paths(work=scratch / str(number), home=paths.home)
-        for path, file in _cached_files(lock, cache).items():
-            link = copy.work / path
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.symlink_to(file)
+        cached = _cached_files(lock, cache)
+        for link in (*_needed(copy), copy.journal("evaluate")):
+            file = cached.get(link.relative_to(copy.work).as_posix())
+            if file is not None:
+                link.parent.mkdir(parents=True, exist_ok=True)
+                link.symlink_to(file)
         yield from _registered_run(copy)
     yield from _registered_run(paths)
 
@@ -105,9 +107,14 @@ def _cached_files(lock: DvcLock, cache: DvcCache) -> dict[str, Path]:
     return {path: file for path, file in files.items() if file.is_file()}
 
 
+def _needed(paths: Paths) -> tuple[Path, ...]:
+    """The files that a run is registered again from."""
+    evaluated = (paths.evaluation, paths.cost, paths.predictions, paths.model_card)
+    return (paths.training, paths.journal("train"), *evaluated, paths.decision)
+
+
 def _registered_run(paths: Paths) -> Iterator[tuple[str, Decision, Paths]]:
-    needed = (paths.training, paths.evaluation, paths.cost, paths.predictions, paths.model_card, paths.journal("train"))
-    if not paths.decision.is_file() or not all(path.is_file() for path in needed):
+    if not all(path.is_file() for path in _needed(paths)):
         return
     with _skip_damaged():
         decision = records.read(paths.decision, Decision, stage="register")

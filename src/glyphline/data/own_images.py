@@ -1,22 +1,23 @@
 """The user's own images, copied into data/raw as one file."""
 
 import shutil
-import tempfile
 from pathlib import Path
 
 from glyphline import files
 from glyphline.data import folders, npz
 from glyphline.errors import DataError
 from glyphline.records import RawFile, RawManifest
+from glyphline.scratch import scratch_folder
 
 
-def fetch(dataset: str, path: Path, folder: Path) -> RawManifest:
+def fetch(dataset: str, path: Path, folder: Path, *, scratch: Path) -> RawManifest:
     """Copy an .npz file, or a folder of class folders as one zip, into `folder`.
 
     Args:
         dataset: the name of the data set.
         path: what `data.path` points to.
         folder: where to put it.
+        scratch: parent of the folders that are needed for a moment.
 
     Raises:
         DataError: the path does not exist, it is neither of the two, or something in it is no image.
@@ -26,8 +27,8 @@ def fetch(dataset: str, path: Path, folder: Path) -> RawManifest:
         counts, classes = folders.write_zip(path, folder / name)
     elif path.is_file() and path.suffix == ".npz":
         reader, name = "npz", npz.NAME
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unpacked-") as scratch:
-            official = npz.read(path, Path(scratch))
+        with scratch_folder(scratch, "unpacked") as unpacked:
+            official = npz.read(path, unpacked)
             classes = npz.classes(official)
             counts = {split: len(labeled.labels) for split, labeled in official.items()}
         with files.atomic_file(folder / name) as partial:

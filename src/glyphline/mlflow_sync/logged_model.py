@@ -1,6 +1,5 @@
 """Make a run's Keras archive a logged model of MLflow, once."""
 
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,13 @@ from glyphline.journal.run_events import KEY_TAG, ModelLogged
 from glyphline.mlflow_client import local_path
 from glyphline.mlflow_sync import model_folder
 from glyphline.mlflow_sync.request_batches import MAX_TAG_CHARACTERS
+from glyphline.scratch import scratch_folder
 
 NAME = "classifier"
 DIGEST_TAG = "glyphline.model_sha256"
 
 
-def ensure(client: Any, run: Run, archive: Path, event: ModelLogged, params: dict[str, str]) -> str:
+def ensure(client: Any, run: Run, archive: Path, event: ModelLogged, params: dict[str, str], *, scratch: Path) -> str:
     """The id of the logged model of this archive, created when it is missing; a call after a crash completes it.
 
     Args:
@@ -25,6 +25,7 @@ def ensure(client: Any, run: Run, archive: Path, event: ModelLogged, params: dic
         archive: the `.keras` file.
         event: of the journal, about this archive.
         params: shown with the model.
+        scratch: parent of the folders that are needed for a moment.
     """
     run_id, experiment_id = run.info.run_id, run.info.experiment_id
     models = client.search_logged_models(
@@ -44,11 +45,11 @@ def ensure(client: Any, run: Run, archive: Path, event: ModelLogged, params: dic
     )
     model_id: str = model.model_id
     is_ready = model.status == LoggedModelStatus.READY
-    folder = local_path(model.artifact_location)
-    if not is_ready or (folder is not None and not model_folder.is_whole(folder)):
-        with tempfile.TemporaryDirectory(prefix="glyphline-model-") as name:
+    location = local_path(model.artifact_location)
+    if not is_ready or (location is not None and not model_folder.is_whole(location)):
+        with scratch_folder(scratch, "model") as folder:
             model_folder.write(
-                Path(name),
+                folder,
                 archive,
                 event.signature,
                 event.metadata,
@@ -58,7 +59,7 @@ def ensure(client: Any, run: Run, archive: Path, event: ModelLogged, params: dic
                 artifact_path=f"models/{model_id}/artifacts",
                 utc_time_created=str(datetime.fromtimestamp(event.time / 1000, UTC).replace(tzinfo=None)),
             )
-            client.log_model_artifacts(model_id, name)
+            client.log_model_artifacts(model_id, str(folder))
         if not is_ready:
             client.finalize_logged_model(model_id, LoggedModelStatus.READY)
     if model_id not in output_models(client.get_run(run_id)):

@@ -7,7 +7,6 @@ again, which adds nothing: equal points, params and inputs are one row in MLflow
 import hashlib
 import json
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +38,7 @@ from glyphline.mlflow_sync.request_batches import Batch, clean_tags, fault
 from glyphline.mlflow_sync.run_index import MISSING_TAG, SENT_TAG, RunIndex, json_tag
 from glyphline.mlflow_sync.store import ExperimentDeletedError, Store
 from glyphline.records.seal import sealed
+from glyphline.scratch import scratch_folder
 
 MAX_DIGEST_CHARACTERS = 36
 MAX_NAME_CHARACTERS = 250
@@ -96,11 +96,12 @@ class Projection:
     Args:
         store: where to.
         find: where a file of a run is now.
+        scratch: parent of the folders that are needed for a moment.
     """
 
-    def __init__(self, store: Store, find: Find) -> None:
+    def __init__(self, store: Store, find: Find, scratch: Path) -> None:
         self.index = RunIndex(store)
-        self._store, self._client, self._find = store, store.client, find
+        self._store, self._client, self._find, self._scratch = store, store.client, find, scratch
         # (id of a journal, key of a run) -> number of events, of runs for which nothing is left to send.
         self._finished: dict[tuple[str, str], int] = {}
         self._refused: set[str] = set()
@@ -148,7 +149,7 @@ class Projection:
         sent, missing_before = _marked(sent_counts, missing_events, journal.label, len(events))
         lost = set(lost_files(self._client, run, events[:sent])) - set(missing_before)
         unsent = [*missing_before, *sorted(lost), *range(sent, len(events))]
-        upload = RunUpload(self._client, run, self._find, is_origin=isinstance(first, RunStarted))
+        upload = RunUpload(self._client, run, self._find, self._scratch, is_origin=isinstance(first, RunStarted))
         missing = [number for number in unsent if not upload.add(number, events[number])]
         if missing != missing_before or sent < len(events):
             marks = {SENT_TAG: json.dumps(sent_counts | {journal.label: len(events)})}
@@ -188,10 +189,10 @@ class RunUpload:
         refused: number of an event -> why the store does not take it.
     """
 
-    def __init__(self, client: Any, run: Run, find: Find, *, is_origin: bool) -> None:
+    def __init__(self, client: Any, run: Run, find: Find, scratch: Path, *, is_origin: bool) -> None:
         self.refused: dict[int, str] = {}
         self._client = client
-        self._run, self._find, self._is_origin = run, find, is_origin
+        self._run, self._find, self._scratch, self._is_origin = run, find, scratch, is_origin
         self._batch = Batch()
         self._inputs: list[DatasetInput] = []
         self._end: RunEnded | None = None
@@ -271,11 +272,11 @@ class RunUpload:
             if path is None:
                 return False
             if isinstance(event, ModelLogged):
-                logged_model.ensure(self._client, self._run, path, event, self._batch.params)
+                logged_model.ensure(self._client, self._run, path, event, self._batch.params, scratch=self._scratch)
                 return True
-            with tempfile.TemporaryDirectory(prefix="glyphline-artifact-") as folder:
+            with scratch_folder(self._scratch, "artifact") as folder:
                 # A copy under its own name: in DVC's cache a file is named by its MD5 and cannot be written.
-                copy = shutil.copyfile(path, Path(folder) / Path(event.file.path).name)
+                copy = shutil.copyfile(path, folder / Path(event.file.path).name)
                 self._client.log_artifact(self._run.info.run_id, str(copy), event.folder or None)
         except FileNotFoundError:
             # A queued experiment's folder may be removed after the file was found.
@@ -290,14 +291,14 @@ class RunUpload:
             "has_patch": bool(event.patch),
             "patch_sha256": hashlib.sha256(lineage.patch_bytes(event)).hexdigest() if event.patch else None,
         }
-        text = json.dumps(sealed(json.dumps(facts, sort_keys=True)), indent=2)
-        self._client.log_text(self._run.info.run_id, text, f"{stem}.json")
+        contents = {f"{stem}.json": json.dumps(sealed(json.dumps(facts, sort_keys=True)), indent=2).encode()}
         if event.patch:
-            with tempfile.TemporaryDirectory(prefix="glyphline-artifact-") as folder:
-                # As bytes: MLflow writes text as UTF-8, and a patch has the encodings of the files that it changes.
-                patch = Path(folder) / f"{stem}.patch"
-                patch.write_bytes(lineage.patch_bytes(event))
-                self._client.log_artifact(self._run.info.run_id, str(patch))
+            # As bytes: a patch has the encodings of the files that it changes.
+            contents[f"{stem}.patch"] = lineage.patch_bytes(event)
+        with scratch_folder(self._scratch, "lineage") as folder:
+            for name, content in contents.items():
+                (folder / name).write_bytes(content)
+                self._client.log_artifact(self._run.info.run_id, str(folder / name))
 
 
 def _dataset_input(event: InputLogged) -> DatasetInput:

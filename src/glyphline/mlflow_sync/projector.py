@@ -86,7 +86,7 @@ class Follower:
         opened = store.connect(prepared(self._uri, self._paths), self._paths, self._job.timeout_s)
         from glyphline.mlflow_sync.projection import Projection
 
-        self._projection = Projection(opened, FileLocator.of(self._paths).find)
+        self._projection = Projection(opened, FileLocator.of(self._paths).find, self._paths.scratch)
 
     def _send_others(self) -> None:
         """Send the journals of earlier stages: this one may add to their runs, and the store may have missed them."""

@@ -1,6 +1,5 @@
 """The runs of a store, for people who compare them."""
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from glyphline.mlflow_sync.store import Store
 from glyphline.params import Params
 from glyphline.paths import EVALUATION, PREDICTIONS, Paths
 from glyphline.records.seal import unsealed
+from glyphline.scratch import scratch_folder
 
 FILES = (EVALUATION, PREDICTIONS)
 LINEAGE = "lineage.json"
@@ -92,5 +92,5 @@ def opened(params: Params, paths: Paths) -> Iterator[StoreRuns]:
     """
     uri = mlflow_client.project_store(params, paths)
     opened_store = store.connect(uri, paths, params.tracking.timeout_s)
-    with tempfile.TemporaryDirectory(prefix="glyphline-compare-") as folder:
-        yield StoreRuns(opened_store, Path(folder))
+    with scratch_folder(paths.scratch, "compare") as folder:
+        yield StoreRuns(opened_store, folder)

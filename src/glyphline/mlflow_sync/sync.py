@@ -77,7 +77,7 @@ def sync(params: Params, paths: Paths, past: Iterable[DvcLock] | None = None) ->
 
     # Before the first file comes back.
     is_emptied = opened.artifacts is not None and not any(opened.artifacts.glob("*/*"))
-    projection, total = Projection(opened, locator.find), UploadResult()
+    projection, total = Projection(opened, locator.find, paths.scratch), UploadResult()
     for journal in journals:
         with projection_lock(paths):
             total += projection.send(journal)
@@ -113,7 +113,7 @@ def flush(params: Params, paths: Paths, timeout_s: float | None = None) -> dict[
         opened = store.connect(mlflow_client.project_store(params, paths), paths, timeout_s)
         from glyphline.mlflow_sync.projection import Projection, UploadResult
 
-        projection, total = Projection(opened, FileLocator.of(paths).find), UploadResult()
+        projection, total = Projection(opened, FileLocator.of(paths).find, paths.scratch), UploadResult()
         journals = journal_sources.read(paths.journals())
         with projection_lock(paths, timeout_s):
             for journal in journals:

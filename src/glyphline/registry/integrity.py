@@ -6,7 +6,6 @@ runs or imports what the files hold.
 """
 
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -14,6 +13,8 @@ from pathlib import Path, PurePosixPath
 from glyphline import files, keras_archive, mlflow_client
 from glyphline.errors import ArtifactError, TrackingError
 from glyphline.mlflow_client import Failure
+from glyphline.registry.location import RegistryLocation
+from glyphline.scratch import scratch_folder
 
 MODEL_FILE = "MLmodel"
 ARCHIVE = "data/model.keras"
@@ -81,14 +82,14 @@ def check(folder: Path, what: str) -> None:
 
 
 @contextmanager
-def fetched(uri: str, source: str) -> Iterator[Path]:
+def fetched(location: RegistryLocation, source: str) -> Iterator[Path]:
     """A copy of a model's folder for as long as the block runs.
 
     A copy even of local files, so that what was verified is what is loaded; without the note that MLflow leaves when
     somebody loads the version by it.
 
     Args:
-        uri: of the store.
+        location: of the registered model.
         source: where the files of the version lie.
 
     Raises:
@@ -98,9 +99,9 @@ def fetched(uri: str, source: str) -> Iterator[Path]:
     from mlflow.artifacts import download_artifacts
     from mlflow.exceptions import MlflowException
 
-    with tempfile.TemporaryDirectory(prefix="glyphline-model-") as name:
+    with scratch_folder(location.scratch, "model") as target:
         try:
-            folder = Path(download_artifacts(artifact_uri=source, dst_path=name, tracking_uri=uri))
+            folder = Path(download_artifacts(artifact_uri=source, dst_path=str(target), tracking_uri=location.uri))
         except (MlflowException, OSError) as error:
             reason = mlflow_client.reason(error, characters=200)
             if mlflow_client.failure(error) is Failure.NO_ANSWER:

@@ -36,6 +36,11 @@ class RegistryLocation:
     unfinished_s: float = UNFINISHED_S
     entries_per_run: int = ENTRIES_PER_RUN
 
+    @property
+    def scratch(self) -> Path:
+        """Parent of the folders that are needed for a moment."""
+        return self.lock.parent / "scratch"
+
     @classmethod
     def of(cls, params: Params, paths: Paths) -> Self:
         """The model of a project, in the project's store.

@@ -161,7 +161,7 @@ def signature_fault(session: Session, view: RegistryView, judged: VersionJudged,
     """
     if judged.version not in view.versions:
         raise _unknown(session, view, str(judged.version))
-    with integrity.fetched(session.location.uri, view.versions[judged.version].source) as folder:
+    with integrity.fetched(session.location, view.versions[judged.version].source) as folder:
         integrity.verify(folder, judged.files, f"version {judged.version} of {session.location.name}")
         return signing.fault(folder, keys.public) if keys else signing.UNSIGNED
 

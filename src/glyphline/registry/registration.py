@@ -51,8 +51,14 @@ class EvaluatedModel:
         evaluate_outs = (paths.evaluation, paths.predictions, paths.cost, paths.model_card)
         journal.check_recorded(paths.journal("evaluate"), *evaluate_outs)
         training = records.read(paths.training, Training, stage="train")
+        try:
+            card = paths.model_card.read_text(encoding="utf-8", errors="replace")
+        except (FileNotFoundError, IsADirectoryError):
+            raise ArtifactError(
+                f"{paths.model_card} does not exist", fix="make it again with `dvc repro evaluate`"
+            ) from None
         artifacts = VersionArtifacts.read(paths.evaluation, paths.cost, paths.predictions, paths.model_card)
-        return cls(training, artifacts, paths.model_card.read_text(encoding="utf-8"))
+        return cls(training, artifacts, card)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +190,7 @@ def _ensure_version(
     """The version of the run, the digests of its files, and what is wrong with its signature."""
     model, what = session.model, f"the model of run {run.run_id}"
     commit = model.commit_of(run.run_id)
-    with integrity.fetched(session.location.uri, run.source) as folder:
+    with integrity.fetched(session.location, run.source) as folder:
         integrity.check(folder, what)
         files = integrity.digests(folder)
         if files[integrity.ARCHIVE] != run.model.training.model_sha256:
@@ -218,7 +224,7 @@ def _labelled_decision(session: Session, run: FinishedRun, version: int, state: 
 def _restored(
     run: FinishedRun, version: int, files: dict[str, str], decided: Decision, *, is_champion: bool
 ) -> VersionJudged:
-    return VersionJudged(
+    event = VersionJudged(
         **log_events.evaluated(run.model.artifacts.evaluation),
         version=version,
         run_id=run.run_id,
@@ -227,7 +233,7 @@ def _restored(
         card_sha256=run.model.artifacts.card_sha256,
         files=files,
         promoted=CHAMPION in decided.aliases and is_champion,
-        rules=decided.rules,
+        rules=log_events.short(decided.rules),
         # The numbers of the lost registry mean nothing in this one.
         champion=None,
         champion_weights=None,
@@ -238,3 +244,12 @@ def _restored(
         p_value=decided.p_value,
         restored=True,
     )
+    try:
+        log_events.encode(event)
+    except ValueError as error:
+        # The decision came with the project; this program's own are short enough.
+        raise ArtifactError(
+            f"the decision about version {decided.version} is not one of Glyphline: {error}",
+            fix="make it again with `dvc repro --force register`",
+        ) from None
+    return event

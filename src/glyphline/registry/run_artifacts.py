@@ -1,7 +1,6 @@
 """The files by which a version is judged: its evaluation, its costs, its predictions image by image."""
 
 import logging
-import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
@@ -61,24 +60,19 @@ class VersionArtifacts:
 
 @dataclass
 class RunArtifacts:
-    """Files of runs in a store, each fetched once; they are removed when it is closed.
+    """Files of runs in a store, each fetched once.
 
     Attributes:
         client: an `MlflowClient`.
+        folder: where to put them.
         rescore: makes predictions that are gone; None where that is not possible.
     """
 
     client: Any
+    folder: Path
     rescore: Rescore | None = None
-    _folder: tempfile.TemporaryDirectory[str] = field(
-        default_factory=lambda: tempfile.TemporaryDirectory(prefix="glyphline-run-artifacts-")
-    )
     _artifact_uris: dict[str, dict[str, str]] = field(default_factory=dict)
     _comparisons: dict[tuple[str, str], Disagreements | str] = field(default_factory=dict)
-
-    def close(self) -> None:
-        """Remove what was fetched."""
-        self._folder.cleanup()
 
     def of_version(self, judged: VersionJudged) -> VersionArtifacts:
         """The artifacts of a version's run, which must be those that it was judged by.
@@ -163,7 +157,7 @@ class RunArtifacts:
         from mlflow import artifacts
         from mlflow.exceptions import MlflowException
 
-        target = Path(self._folder.name) / run_id
+        target = self.folder / run_id
         if (target / name).is_file():
             return target / name
         if run_id not in self._artifact_uris:

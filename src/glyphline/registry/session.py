@@ -15,6 +15,7 @@ from glyphline.registry.machine_lock import locked
 from glyphline.registry.registered_model import RegisteredModel
 from glyphline.registry.rescoring import Rescore
 from glyphline.registry.run_artifacts import RunArtifacts
+from glyphline.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from glyphline.registry.log import Log
@@ -163,11 +164,8 @@ def _session(
 ) -> Iterator[Session]:
     log = _log(location, model, run_id)
     updater = AliasUpdater(model, log, machine, location.lease_s, location.unfinished_s)
-    artifacts = RunArtifacts(model.client, rescore)
-    try:
-        yield Session(location, model, updater, artifacts, is_new)
-    finally:
-        artifacts.close()
+    with scratch_folder(location.scratch, "run-artifacts") as folder:
+        yield Session(location, model, updater, RunArtifacts(model.client, folder, rescore), is_new)
 
 
 def _existing_log(location: RegistryLocation, model: RegisteredModel) -> str:

@@ -65,7 +65,7 @@ def verified_model(location: RegistryLocation, reference: str, keys: Keys | None
                     f"{location.name} has no version {version} that Glyphline registered",
                     fix="`glyphline models` shows the versions",
                 )
-            folder = stack.enter_context(integrity.fetched(location.uri, versions[version].source))
+            folder = stack.enter_context(integrity.fetched(location, versions[version].source))
             integrity.verify(folder, judged.files, f"version {version} of {location.name}")
             if keys is not None and keys.public is not None and (fault := signing.fault(folder, keys.public)):
                 raise RegistryError(f"version {version} of {location.name} is refused: {fault}", fix=integrity.FIX)

@@ -1,13 +1,12 @@
 """preprocess: check the images, split them, and store them as arrays that later stages map into memory."""
 
 import logging
-import tempfile
-from pathlib import Path
 
 from glyphline import files, records
 from glyphline.data import checks, raw, readers, samples, split, store
 from glyphline.params import Params
 from glyphline.paths import Paths
+from glyphline.scratch import scratch_folder
 
 log = logging.getLogger(__name__)
 
@@ -19,9 +18,8 @@ def run(params: Params, paths: Paths) -> None:
     """Leave the splits under data/processed, a report about the images, and a picture of some images per class."""
     manifest = raw.verified(paths.raw)
     dataset, classes = manifest.dataset, manifest.classes
-    paths.processed.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=paths.processed.parent, prefix=".decoded-") as scratch:
-        official = readers.read(paths.raw, manifest, size=params.preprocess.image_size, scratch=Path(scratch))
+    with scratch_folder(paths.scratch, "decoded") as scratch:
+        official = readers.read(paths.raw, manifest, size=params.preprocess.image_size, scratch=scratch)
         checks.check(official, classes)
         splits = split.divide(
             official,

@@ -6,7 +6,6 @@ import platform
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from glyphline import files, mlflow_client, records
 from glyphline.commands.reproduce import result, version_origin, worktree
@@ -18,6 +17,7 @@ from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.records import Best, Evaluation, SplitManifest, Training
 from glyphline.registry import RegistryLocation, verified_model
+from glyphline.scratch import scratch_folder
 
 log = logging.getLogger(__name__)
 
@@ -42,12 +42,12 @@ def run(params: Params, paths: Paths, reference: str) -> Result:
     """
     location = RegistryLocation.of(params, paths)
     with (
-        TemporaryDirectory(prefix="glyphline-origin-") as name,
+        scratch_folder(paths.scratch, "origin") as scratch,
         verified_model.verified_model(location, reference) as verified,
     ):
         judged = verified.judged
         with mlflow_client.registry_client(location.uri, location.timeout_s) as client:
-            origin = version_origin.read(client, judged.run_id, judged.dataset, verified.folder, Path(name))
+            origin = version_origin.read(client, judged.run_id, judged.dataset, verified.folder, scratch)
         log.info("version %d: %s", judged.version, origin.trained)
         with worktree.worktree(paths.work, origin.trained.commit, origin.trained.patch) as folder:
             return _rebuilt(origin, Paths(work=folder, home=folder), paths)

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from glyphline import git
@@ -16,6 +15,8 @@ from glyphline.errors import RegistryError
 from glyphline.journal import lineage
 from glyphline.mlflow_sync import projector_launch
 from glyphline.mlflow_sync.dvc_cache import DvcCache
+from glyphline.paths import Paths
+from glyphline.scratch import scratch_folder
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +39,8 @@ def worktree(repository: Path, commit: str, patch: Path | None) -> Iterator[Path
             f"commit {commit} is not in this repository",
             fix="get it with `git fetch --all`, or `git fetch --unshallow` in a shallow clone",
         )
-    with TemporaryDirectory(prefix="glyphline-reproduce-") as name:
-        folder = Path(name) / "tree"
+    with scratch_folder(Paths(work=repository, home=repository).scratch, "reproduce") as scratch:
+        folder = scratch / "tree"
         try:
             added = git.ask(repository, "worktree", "add", "--detach", str(folder), commit)
             if added.error:

@@ -46,7 +46,7 @@ def read(path: Path) -> list[dict[str, float]]:
             rows = list(csv.reader(stream))
     except FileNotFoundError:
         raise ArtifactError(f"{path} does not exist", fix=fix) from None
-    except (UnicodeDecodeError, csv.Error) as error:
+    except (IsADirectoryError, UnicodeDecodeError, csv.Error) as error:
         raise ArtifactError(f"{path} is damaged: {error}", fix=fix) from None
     if len(rows) < 2:
         raise ArtifactError(f"{path} holds no epoch", fix=fix)

@@ -42,7 +42,8 @@ def seconds(path: Path, stage: str, out: Path) -> float | None:
     # Older versions wrote the seconds alone.
     if not isinstance(entry, dict) or not out.is_file() or entry.get("out") != files.sha256(out):
         return None
-    return float(entry["seconds"])
+    took = entry.get("seconds")
+    return float(took) if isinstance(took, int | float) else None
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The register stage on journals that real stages would have left, with a real store."""
 
+import json
 import logging
 import shutil
 from pathlib import Path
@@ -9,8 +10,9 @@ import pytest
 from glyphline import files, records, registry
 from glyphline.commands import restore_versions
 from glyphline.errors import ArtifactError, RegistryError, TrackingError
-from glyphline.journal import last_key
-from glyphline.mlflow_sync import flush
+from glyphline.journal import last_key, run_files
+from glyphline.mlflow_sync import dvc_lock, flush
+from glyphline.mlflow_sync.dvc_cache import DvcCache
 from glyphline.records import Cost, Decision
 from glyphline.registry import RegistryLocation, rescorer
 from glyphline.registry.log_events import VersionJudged
@@ -209,3 +211,69 @@ def test_predictions_of_another_model_or_split_do_not_stand_for_a_version(evalua
     check_rescored(evaluated.predictions, judged)
     with pytest.raises(ArtifactError, match="are not of version 1"):
         check_rescored(evaluated.predictions, judged.model_copy(update=other))
+
+
+DECISIONS = [
+    {"name": "shapes' OR name = 'x"},
+    {"name": "../../x"},
+    {"comparison": 10**400},
+    {"comparison": 0},
+    {"rules": [{"rule": "r" * 9000, "passed": True, "reason": "because"}]},
+    {"aliases": 5},
+    {"level": "high"},
+]
+
+
+@pytest.mark.parametrize("changes", DECISIONS)
+def test_a_decision_that_nobody_made_is_left_out_and_the_registry_stays_usable(
+    params, evaluated, new_store, caplog, changes
+):
+    register.run(params, evaluated)
+    kept = evaluated.decision.read_text()
+    evaluated.decision.write_text(json.dumps(json.loads(kept) | changes))
+    with caplog.at_level(logging.WARNING, logger="glyphline"):
+        assert restore_versions.run(params, new_store, past=[]) == []
+    assert "left out" in caplog.text
+    evaluated.decision.write_text(kept)
+    assert [decision.version for decision in restore_versions.run(params, new_store, past=[])] == [1]
+
+
+def test_reasons_that_are_too_long_for_an_entry_are_cut(params, evaluated, new_store):
+    register.run(params, evaluated)
+    content = json.loads(evaluated.decision.read_text())
+    content["rules"][0]["reason"] = "x" * 10_000
+    evaluated.decision.write_text(json.dumps(content))
+    assert [decision.version for decision in restore_versions.run(params, new_store, past=[])] == [1]
+
+
+def test_a_lock_file_that_names_places_outside_makes_no_file_there(params, evaluated, new_store, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside")
+    md5 = run_files.digest(evaluated.evaluation, evaluated.work).md5
+    cached = DvcCache.of(new_store.home).path(md5)
+    cached.parent.mkdir(parents=True)
+    shutil.copy(evaluated.evaluation, cached)
+    places = [
+        outside / "a",
+        f"../../../../../../../../../..{outside}/b",
+        "artifacts",
+        "artifacts/train",
+        "artifacts/./train",
+    ]
+    lock = dvc_lock.parse(
+        f"stages: {{train: {{outs: [{', '.join(f'{{path: {place}, md5: {md5}}}' for place in places)}]}}}}"
+    )
+    restore_versions.run(params, new_store, past=[lock])
+    assert list(outside.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["missing", "folder", "no UTF-8"])
+def test_a_card_that_cannot_be_read_is_told(params, evaluated, kind):
+    evaluated.model_card.unlink()
+    if kind == "folder":
+        evaluated.model_card.mkdir()
+    elif kind == "no UTF-8":
+        evaluated.model_card.write_bytes(b"\xff")
+        register.run(params, evaluated)
+        return
+    with pytest.raises(ArtifactError, match=r"model_card\.md"):
+        register.run(params, evaluated)

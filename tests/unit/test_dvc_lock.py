@@ -3,6 +3,7 @@
 import pytest
 
 from glyphline.mlflow_sync import dvc_lock
+from glyphline.mlflow_sync.dvc_cache import DvcCache
 
 LOCK = """schema: '2.0'
 stages:
@@ -56,8 +57,9 @@ def test_a_dvc_lock_without_stages_is_no_reason_to_warn(text, caplog):
 
 
 def test_a_stage_without_deps_has_its_outs():
-    found = dvc_lock.parse("stages: {fetch: {cmd: a, deps: null, outs: [{path: b, md5: c}]}, empty: null}")
-    assert found == {"fetch": {"deps": {}, "outs": {"b": "c"}}, "empty": {"deps": {}, "outs": {}}}
+    md5 = "0123456789abcdef0123456789abcdef"
+    found = dvc_lock.parse(f"stages: {{fetch: {{cmd: a, deps: null, outs: [{{path: b, md5: {md5}}}]}}, empty: null}}")
+    assert found == {"fetch": {"deps": {}, "outs": {"b": md5}}, "empty": {"deps": {}, "outs": {}}}
 
 
 @pytest.mark.parametrize("text", ["", "schema: '2.0'\n"])
@@ -67,3 +69,64 @@ def test_an_empty_dvc_lock_has_no_md5s(text):
 
 def test_a_dvc_lock_is_parsed_once_however_often_it_is_asked_about():
     assert dvc_lock.parse(LOCK) is dvc_lock.parse(LOCK)
+
+
+OUTSIDE = """
+stages:
+  train:
+    outs:
+    - path: ../../key
+      md5: 0123456789abcdef0123456789abcdef
+    - path: /etc/passwd
+      md5: 0123456789abcdef0123456789abcdef
+    - path: artifacts/train/other
+      md5: ../../../../etc/passwd
+    - path: artifacts/train/model.keras
+      md5: 0123456789abcdef0123456789abcdef
+    - path: data
+      md5: 0123456789abcdef0123456789abcdef.dir
+"""
+
+
+def test_places_outside_the_project_are_left_out():
+    assert dvc_lock.parse(OUTSIDE)["train"]["outs"] == {
+        "artifacts/train/other": "",
+        "artifacts/train/model.keras": "0123456789abcdef0123456789abcdef",
+        "data": "0123456789abcdef0123456789abcdef.dir",
+    }
+
+
+@pytest.mark.parametrize("text", ["stages: [1]", "stages: {a: {outs: [{path: 5, md5: x}]}}", "a: " + "[" * 5000, "[]"])
+def test_a_lock_file_of_another_form_is_empty(text):
+    assert not dvc_lock.parse(text)
+
+
+ENTRIES = [
+    b"no JSON",
+    b"{}",
+    b'[{"md5": "0123456789abcdef0123456789abcdef"}]',
+    b'[{"md5": "../../key", "relpath": "a"}]',
+    b'[{"md5": "0123456789abcdef0123456789abcdef", "relpath": "../../key"}]',
+    b'[{"md5": "0123456789abcdef0123456789abcdef", "relpath": "/etc/passwd"}]',
+]
+
+
+@pytest.mark.parametrize("entries", ENTRIES)
+def test_a_list_of_files_that_leads_outside_is_no_list(tmp_path, entries):
+    cache = DvcCache(tmp_path)
+    md5 = "0123456789abcdef0123456789abcdef.dir"
+    cache.path(md5).parent.mkdir(parents=True)
+    cache.path(md5).write_bytes(entries)
+    assert cache.files("data", md5) == {}
+
+
+@pytest.mark.parametrize(("path", "md5"), [("../x", "0" * 32), ("/x", "0" * 32), ("x", "../../x"), ("x", "/x.dir")])
+def test_no_file_is_looked_for_outside_the_cache(tmp_path, path, md5):
+    assert DvcCache(tmp_path).files(path, md5) == {}
+
+
+@pytest.mark.parametrize("text", ["[cache\n", "[cache]\ndir = a\ndir = b\n", "\xff"])
+def test_a_damaged_configuration_of_dvc_leaves_the_usual_cache(tmp_path, text):
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc" / "config").write_text(text, encoding="latin-1")
+    assert DvcCache.of(tmp_path).folder == tmp_path / ".dvc" / "cache"

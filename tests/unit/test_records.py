@@ -44,7 +44,7 @@ def test_a_record_comes_back_as_it_was(tmp_path, record):
 def test_numbers_and_names_survive_exactly(tmp_path_factory, accuracy, name):
     name = name.encode("utf-8", "ignore").decode()
     path = tmp_path_factory.mktemp("record") / "decision.json"
-    record = DECISION.model_copy(update={"accuracy": accuracy, "name": name})
+    record = DECISION.model_copy(update={"accuracy": accuracy, "reasons": (name,)})
     records.write(path, record)
     assert records.read(path, Decision, stage="register") == record
 

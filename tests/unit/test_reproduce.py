@@ -117,6 +117,23 @@ def test_an_evaluation_outside_git_is_named(run, tmp_path):
         read(run, tmp_path)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "no JSON",
+        "[]",
+        '{"git": 5}',
+        '{"git": {"commit": "--upload-pack=x"}}',
+        '{"git": {"commit": "%s", "changed": 5}}' % ("a" * 40),
+        '{"git": {"commit": "%s"}, "dvc_lock": {"train": {"outs": {"a": 5}}}}' % ("a" * 40),
+    ],
+)
+def test_a_lineage_that_nobody_wrote_is_named(run, tmp_path, content):
+    (run.folder / "lineage.json").write_text(content)
+    with pytest.raises(RegistryError, match=r"lineage\.json of run r1 is damaged"):
+        read(run, tmp_path)
+
+
 def test_a_metric_that_one_of_them_does_not_have_is_shown_without_a_number(tmp_path):
     was = evaluated(tmp_path / "was", right_on(90, 100), corruption_accuracy=0.93)
     now = evaluated(tmp_path / "now", right_on(90, 100), corruption_accuracy=None)

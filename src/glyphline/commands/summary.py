@@ -5,6 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from glyphline import records, stage_times
+from glyphline.errors import ArtifactError
 from glyphline.mlflow_sync import ui_server
 from glyphline.params import Params
 from glyphline.paths import Paths
@@ -41,6 +42,11 @@ def facts(params: Params, paths: Paths) -> dict[str, str]:
     trials = "none (tune.trials is 0)"
     if best.study is not None:
         trials = f"{best.complete} complete, {best.pruned} pruned, {best.failed} failed; best is trial {best.trial}"
+    if lacking := [key for key in best.values if key not in training.params]:
+        raise ArtifactError(
+            f"{paths.training} lacks {', '.join(lacking)}, which {paths.best} has: they are of two runs",
+            fix="make it again with `dvc repro train`",
+        )
     return {
         "test": f"accuracy {_with_interval(scores.accuracy, scores.count)}",
         "validation": f"accuracy {_with_interval(training.val_accuracy, training.val_count)}",

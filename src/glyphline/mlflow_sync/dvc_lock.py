@@ -7,11 +7,13 @@ from functools import lru_cache
 from pathlib import Path
 
 from glyphline import git
+from glyphline.mlflow_sync import dvc_cache
+from glyphline.paths import is_inside
 
 log = logging.getLogger(__name__)
 
 DvcLock = Mapping[str, Mapping[str, Mapping[str, str]]]
-"""Stage -> `deps` and `outs` -> path -> MD5."""
+"""Stage -> `deps` and `outs` -> path -> MD5; the paths lead to places below the project's folder."""
 MAX_COMMITS = 50
 # refs/exps also holds what DVC needs while it runs experiments.
 _EXPERIMENT = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/")
@@ -30,12 +32,18 @@ def parse(text: str) -> DvcLock:
         stages = (YAML(typ="safe").load(text) or {}).get("stages") or {}
         return {
             name: {
-                side: {entry["path"]: str(entry.get("md5", "")) for entry in (stage or {}).get(side) or ()}
+                side: {
+                    entry["path"]: md5 if dvc_cache.is_md5(md5 := str(entry.get("md5", ""))) else ""
+                    for entry in (stage or {}).get(side) or ()
+                    # DVC takes other places as well; nothing of theirs is read or written here.
+                    if is_inside(entry["path"])
+                }
                 for side in ("deps", "outs")
             }
             for name, stage in stages.items()
         }
-    except (YAMLError, AttributeError, LookupError, TypeError, ValueError) as error:
+    # Recursion: brackets nested without end.
+    except (YAMLError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
         # During a merge, for example, it holds both sides; it may also be one of many in the past.
         reason = " ".join(str(error).split())
         log.warning(
@@ -48,10 +56,27 @@ def past(work: Path) -> list[DvcLock]:
     """Each different dvc.lock of the last commits, newest first, and of the experiments."""
     commits = git.ask(work, "log", f"--max-count={MAX_COMMITS}", "--format=%H", "HEAD", "--", "dvc.lock").text.split()
     commits += [commit for _, commit in _experiments(work)]
+    return _locks(work, commits)
+
+
+def _locks(work: Path, commits: list[str]) -> list[DvcLock]:
     queries = "".join(f"{commit}:./dvc.lock\n" for commit in dict.fromkeys(commits))
     answers = git.ask(work, "cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=queries).text.splitlines()
     blobs = dict.fromkeys(line.split()[0] for line in answers if line.endswith(" blob"))
     return [parse(git.ask(work, "cat-file", "blob", blob).text) for blob in blobs]
+
+
+def needed(work: Path) -> list[DvcLock]:
+    """Each different dvc.lock that a person can come back to: of branches, tags, experiments and DVC's queue."""
+    refs = git.ask(
+        work, "for-each-ref", "--format=%(refname)", "refs/heads", "refs/tags", "refs/exps"
+    ).text.splitlines()
+    commits = ["HEAD", *refs]
+    for ref in refs:
+        # Of a stash, git's log alone knows all but the last entry: DVC keeps its queue there.
+        if ref.startswith("refs/exps/") and ref.endswith(("/stash", "/failed")):
+            commits += git.ask(work, "log", "--walk-reflogs", "--format=%H", ref, "--").text.split()
+    return _locks(work, commits)
 
 
 def at(work: Path, revision: str) -> DvcLock:

@@ -1,10 +1,11 @@
 """One frozen type per JSON file that a stage hands to another, written whole and read back checked."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from glyphline.records.base import Record, RecordT, read, remedy, write
+from glyphline.paths import is_inside
+from glyphline.records.base import Count, Digest, Fraction, Record, RecordT, read, remedy, write
 from glyphline.records.evaluation import ClassScore, CorruptionScore, Cost, Evaluation, Latency, SliceScore
 
 __all__ = [
@@ -30,6 +31,12 @@ __all__ = [
 ]
 
 
+def _file_name(name: str) -> str:
+    if not is_inside(name) or "/" in name:
+        raise ValueError(f"{name!r} is no name of a file")
+    return name
+
+
 class RawFile(Record):
     """One file under data/raw. `source` is where it is published, whatever mirror it came through."""
 
@@ -45,7 +52,7 @@ class RawManifest(Record):
     licence: str
     citation: str
     reader: str = Field(description="What reads the files: bundled, idx, npz or folder.")
-    files: dict[str, RawFile]
+    files: dict[Annotated[str, AfterValidator(_file_name)], RawFile]
     counts: dict[str, int] = Field(description="Images per official split, `train` and, where there is one, `test`.")
     classes: tuple[str, ...]
 
@@ -105,12 +112,12 @@ class Training(Record):
     dataset: str
     params: dict[str, Any] = Field(description="Dotted key -> value, as used: params.yaml under the winner's overlay.")
     weights_digest: str
-    parameters: int
-    epochs: int
-    best_epoch: int = Field(description="From 1; its weights are the model's.")
+    parameters: Count
+    epochs: Count
+    best_epoch: Count = Field(description="From 1; its weights are the model's.")
     val_loss: float
-    val_accuracy: float
-    val_count: int
+    val_accuracy: Fraction
+    val_count: int = Field(ge=1, lt=2**63)
     train_digest: str
     val_digest: str
     device: str
@@ -131,17 +138,19 @@ class RuleResult(Record):
 class Decision(Record):
     """artifacts/register/decision.json: what became of the model, and why."""
 
-    name: str
-    version: int
+    name: str = Field(pattern=r"^[\w.-]+$", max_length=250)
+    version: Count
     aliases: tuple[str, ...]
     promoted: bool
     reasons: tuple[str, ...]
     rules: tuple[RuleResult, ...]
-    accuracy: float
-    test_digest: str
-    weights_digest: str = Field(description="The model that the decision is about.")
-    champion_version: int | None = Field(description="The champion that this version was compared with.")
+    accuracy: Fraction
+    test_digest: Digest
+    weights_digest: Digest = Field(description="The model that the decision is about.")
+    champion_version: Count | None = Field(description="The champion that this version was compared with.")
     champion_accuracy: float | None
-    comparison: int | None = Field(description="Which comparison on this test split; null when none was made.")
+    comparison: int | None = Field(
+        ge=1, lt=2**31, description="Which comparison on this test split; null when none was made."
+    )
     level: float | None = Field(description="That its p-value had to reach: alpha / (i (i + 1)).")
     p_value: float | None

@@ -1,14 +1,20 @@
 """The base of every record: closed, frozen, sealed, written whole and read back checked."""
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_json
 
 from glyphline import files
 from glyphline.errors import ArtifactError
 from glyphline.records.seal import sealed, unsealed
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+Name = Annotated[str, Field(max_length=250)]
+Digest = Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{1,64}$")]
+"""A digest is a part of the names of files."""
 
 
 class Record(BaseModel):
@@ -34,12 +40,16 @@ def read(path: Path, kind: type[RecordT], *, stage: str) -> RecordT:
         stage: the stage that writes it, for the advice.
 
     Raises:
-        ArtifactError: the file is missing, is no JSON, is not a `kind`, or was changed after it was written.
+        ArtifactError: the file is missing, is none, is no JSON, is not a `kind`, or was changed after it was written.
     """
     try:
         return kind.model_validate(unsealed(path.read_bytes()))
     except FileNotFoundError:
         raise ArtifactError(f"{path} does not exist", fix=f"make it again with `dvc repro {stage}`") from None
+    except IsADirectoryError:
+        raise ArtifactError(
+            f"{path} is a folder", fix=f"remove it, then make the file with `dvc repro {stage}`"
+        ) from None
     except ValidationError as error:
         first = error.errors()[0]
         problem = f"{'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}"

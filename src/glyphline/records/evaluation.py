@@ -6,7 +6,7 @@ without an image. Intervals are 95 %.
 
 from pydantic import Field
 
-from glyphline.records.base import Record
+from glyphline.records.base import Count, Digest, Fraction, Name, Record
 
 Interval = tuple[float, float]
 
@@ -53,15 +53,15 @@ class CorruptionScore(Record):
 class Evaluation(Record):
     """The metrics of a model on the test split."""
 
-    dataset: str
-    test_digest: str
-    weights_digest: str
-    predictions_sha256: str = Field(description="Of predictions.npz, so that an edited file is noticed.")
-    count: int
-    correct: int
-    accuracy: float
-    accuracy_low: float
-    accuracy_high: float
+    dataset: Name
+    test_digest: Digest
+    weights_digest: Digest
+    predictions_sha256: Digest = Field(description="Of predictions.npz, so that an edited file is noticed.")
+    count: int = Field(ge=1, lt=2**63)
+    correct: Count
+    accuracy: Fraction
+    accuracy_low: Fraction
+    accuracy_high: Fraction
     top_k: int | None = Field(description="The k of top_k_accuracy; null with fewer than five classes.")
     top_k_accuracy: float | None = Field(description="The true class is among the k most probable.")
     log_loss: float = Field(description="Mean, in nats.")
@@ -112,6 +112,6 @@ class Cost(Record):
     """artifacts/evaluate/cost.json: size and latency of the model; measured, so never the same twice."""
 
     device: str
-    parameters: int
-    model_bytes: int = Field(description="Of the .keras archive.")
+    parameters: Count
+    model_bytes: Count = Field(description="Of the .keras archive.")
     latency: tuple[Latency, ...]

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from pydantic_core import to_json
 
 from glyphline.records import Evaluation, RuleResult
+from glyphline.records.base import Digest
 from glyphline.records.seal import sealed, unsealed
 
 # MLflow cuts a value off at 6,000 characters; the rest is left for the escapes of JSON in JSON.
@@ -18,7 +19,7 @@ ENTRIES_PER_RUN = 128
 
 
 class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     seq: int = Field(default=0, description="Place in the log, from 1; 0 until it has one. What orders the entries.")
     id: str = Field(default_factory=lambda: uuid.uuid4().hex, description="Distinguishes an entry from an equal one.")
@@ -35,19 +36,21 @@ class VersionJudged(_Entry):
 
     kind: Literal["judged"] = "judged"
     version: int
-    run_id: str
+    run_id: str = Field(pattern=r"^[0-9A-Za-z_-]{1,64}$")
     dataset: str
     accuracy: float
     test_digest: str
     weights_digest: str
-    predictions_sha256: str
+    predictions_sha256: Digest
     files: dict[str, str] = Field(description="Path in the model's folder -> SHA-256.")
     promoted: bool
     rules: tuple[RuleResult, ...]
     champion: int | None = Field(description="The version that it was compared with.")
     champion_weights: str | None
     champion_accuracy: float | None
-    comparison: int | None = Field(description="Number of the comparison on this test split; null when none was made.")
+    comparison: int | None = Field(
+        ge=1, lt=2**31, description="Number of the comparison on this test split; null when none was made."
+    )
     level: float | None
     p_value: float | None
     vacant: bool = Field(

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from glyphline import records
 from glyphline.errors import RegistryError
 from glyphline.files import sha256
+from glyphline.journal.run_events import GitFacts
 from glyphline.paths import EVALUATION, PREDICTIONS
 from glyphline.records import Evaluation
 from glyphline.records.seal import unsealed
@@ -17,6 +20,7 @@ from glyphline.records.seal import unsealed
 TRAINED, EVALUATED = "lineage", "lineage.evaluate"
 NEEDED = (f"{TRAINED}.json", f"{EVALUATED}.json", EVALUATION, PREDICTIONS)
 DAMAGE_FIX = "restore the store's files from a backup; nothing can be rebuilt from what was changed"
+_OUTS = TypeAdapter(dict[str, dict[str, dict[str, str]]])
 FIX = "nothing can be rebuilt from less; `glyphline sync` brings back what journals and DVC's cache still hold"
 
 
@@ -108,26 +112,28 @@ def read(client: Any, run_id: str, dataset: str, model: Path, folder: Path) -> V
 def _tree(files: Mapping[str, Path], stem: str, what: str) -> SourceTree:
     try:
         facts = unsealed(files[f"{stem}.json"].read_bytes())
+        git = GitFacts.model_validate(facts.get("git", {}))
+        outs = _OUTS.validate_python(facts.get("dvc_lock") or {})
     except ValueError as error:
-        raise RegistryError(f"{stem}.json of {what} is damaged: {error}", fix=DAMAGE_FIX) from None
-    git = facts["git"]
-    if git["commit"] is None:
+        problem = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        raise RegistryError(f"{stem}.json of {what} is damaged: {problem}", fix=DAMAGE_FIX) from None
+    if git.commit is None:
         raise RegistryError(f"{what} was made outside git: there is no commit to go back to", fix=FIX)
-    if git["patch_left_out"]:
+    if git.patch_left_out:
         raise RegistryError(
-            f"{what} cannot be rebuilt: the changes to {', '.join(git['changed'][:5])} were not kept", fix=FIX
+            f"{what} cannot be rebuilt: the changes to {', '.join(git.changed[:5])} were not kept", fix=FIX
         )
     # MLflow never deletes a file: the patch of an earlier evaluation may still be there after a clean one.
-    patch = files.get(f"{stem}.patch") if facts.get("has_patch", git["dirty"]) else None
+    patch = files.get(f"{stem}.patch") if facts.get("has_patch", git.dirty) else None
     # Without the digest: runs of earlier releases.
     if patch and facts.get("patch_sha256") not in {None, sha256(patch)}:
         raise RegistryError(f"{patch.name} of {what} was changed after it was written", fix=DAMAGE_FIX)
     patched = patch.read_text(encoding="utf-8", errors="replace") if patch else ""
     return SourceTree(
-        commit=git["commit"],
+        commit=git.commit,
         patch=patch,
-        untracked=tuple(path for path in git["changed"] if f" b/{path}\n" not in patched),
-        outs=_outs(facts.get("dvc_lock") or {}),
+        untracked=tuple(path for path in git.changed if f" b/{path}\n" not in patched),
+        outs=_outs(outs),
         lock_sha256=facts.get("lock_file_sha256"),
         python=facts.get("python", ""),
     )

@@ -5,16 +5,18 @@ import shutil
 import sqlite3
 import time
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
-from glyphline import mlflow_client
+from glyphline import mlflow_client, mlflow_sync
 from glyphline.commands import gc
 from glyphline.mlflow_client import StoreUri
 from glyphline.mlflow_sync import store
 from glyphline.params import overlay
 from glyphline.paths import Paths
 from glyphline.registry import RegistryLocation, register_run
+from tests.integration.conftest import git, put_in_dvc, record_model
 from tests.registered import Runs
 
 NAME = "shapes"
@@ -150,3 +152,136 @@ def test_a_run_whose_files_a_version_was_made_from_by_path_stays(cleaned):
     cleaned.client.create_registered_model("theirs")
     cleaned.client.create_model_version("theirs", source=f"{run.info.artifact_uri}/model", await_creation_for=0)
     assert run.info.run_id not in {one.run_id for one in cleaned.clean(keep=0).runs}
+
+
+def finished_run(cleaned):
+    """A run of nobody, with a file and a model."""
+    made = cleaned.runs.make(900)
+    cleaned.client.set_terminated(made.run_id)
+    return made
+
+
+def all_files(folder: Path) -> set[Path]:
+    return {path for path in folder.rglob("*") if path.is_file() and "lock" not in path.name}
+
+
+def test_a_copy_of_a_project_takes_nothing_of_the_first(cleaned, tmp_path_factory):
+    finished_run(cleaned)
+    copy = tmp_path_factory.mktemp("copy") / "project"
+    shutil.copytree(cleaned.project.home, copy, symlinks=True)
+    before = all_files(cleaned.project.home)
+    uri = f"sqlite:///{copy / 'mlruns' / 'mlflow.db'}"
+    plan = cleaned.clean(keep=0, project=Paths(copy, copy), **{"tracking.uri": uri})
+    assert plan.runs == ()
+    assert {folder.is_relative_to(cleaned.project.mlruns) for folder in plan.outside} == {True}
+    assert all_files(cleaned.project.home) == before
+
+
+def test_a_link_goes_and_its_target_stays(cleaned, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside")
+    other = tmp_path_factory.mktemp("other")
+    for target in (outside, other):
+        (target / "file").write_text("x")
+    linked = finished_run(cleaned)
+    folder = Path(cleaned.client.get_run(linked.run_id).info.artifact_uri.removeprefix("file://")).parent
+    shutil.rmtree(folder)
+    folder.symlink_to(outside)
+    inner = finished_run(cleaned)
+    (cleaned.runs.folder_of(inner) / "link").symlink_to(outside)
+    below = cleaned.artifacts / "digits" / UNKNOWN_RUN
+    below.parent.mkdir(parents=True, exist_ok=True)
+    below.symlink_to(other)
+    os.utime(below, (time.time() - 7200,) * 2, follow_symlinks=False)
+    cleaned.clean(keep=0)
+    assert [(target / "file").read_text() for target in (outside, other)] == ["x", "x"]
+    assert not folder.is_symlink()
+    assert not below.is_symlink()
+    assert not cleaned.runs.folder_of(inner).exists()
+
+
+def test_a_folder_behind_a_link_stays(cleaned, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside") / "models"
+    made = finished_run(cleaned)
+    models = cleaned.runs.folder_of(made).parent.parent
+    shutil.move(models, outside)
+    models.symlink_to(outside)
+    before = all_files(outside)
+    (outside / UNKNOWN_MODEL).mkdir()
+    plan = cleaned.clean(keep=0)
+    assert made.run_id not in {run.run_id for run in plan.runs}
+    assert cleaned.client.get_run(made.run_id).info.lifecycle_stage == "active"
+    assert all_files(outside) == before
+    assert (outside / UNKNOWN_MODEL).is_dir()
+
+
+def test_a_model_that_claims_the_folder_of_all_takes_nothing(cleaned):
+    made = finished_run(cleaned)
+    with closing(sqlite3.connect(cleaned.project.mlruns / "mlflow.db")) as database:
+        database.execute(
+            "UPDATE logged_models SET artifact_location = ? WHERE model_id = ?",
+            (cleaned.project.mlruns.as_uri(), made.model_id),
+        )
+        database.commit()
+    assert made.run_id not in {run.run_id for run in cleaned.clean(keep=0).runs}
+    assert cleaned.model.exists()
+
+
+@pytest.fixture
+def trained(default_params, project, train_split):
+    """A project with a model that was trained and sent; gc would take the run."""
+    record_model(default_params, project, train_split)
+    mlflow_sync.sync(default_params, project)
+    return project
+
+
+def kept(params, project) -> bool:
+    for folder in [*project.mlruns.rglob("*")]:
+        os.utime(folder, (time.time() - 7200,) * 2)
+    gc.run(params, project, 0, dry=False)
+    return any((project.mlruns / "artifacts").rglob("model.keras"))
+
+
+def test_the_run_that_the_workspace_stands_on_stays(default_params, trained):
+    assert kept(default_params, trained)
+
+
+def test_the_run_that_the_lock_file_names_stays(default_params, trained):
+    put_in_dvc(trained)
+    shutil.rmtree(trained.work / ".git")
+    shutil.rmtree(trained.work / "artifacts")
+    assert kept(default_params, trained)
+
+
+@pytest.mark.parametrize(
+    "ref", ["refs/heads/other", "refs/tags/one", f"refs/exps/aa/{'b' * 38}/misty-lake", "refs/exps/celery/failed"]
+)
+def test_the_run_of_a_branch_a_tag_or_an_experiment_stays(default_params, trained, ref):
+    git(trained.work, "init", "-q", "-b", "main")
+    (trained.work / ".gitignore").write_text("/mlruns\n/artifacts\n/.dvc\n")
+    git(trained.work, "add", ".")
+    git(trained.work, "commit", "-qm", "base")
+    put_in_dvc(trained, ref=ref)
+    shutil.rmtree(trained.work / "artifacts")
+    assert kept(default_params, trained)
+
+
+def test_the_run_of_every_queued_experiment_stays(default_params, trained):
+    put_in_dvc(trained)
+    for message in ("first", "second"):
+        git(trained.work, "update-ref", "--create-reflog", "-m", message, "refs/exps/celery/stash", "HEAD")
+        git(trained.work, "rm", "-q", "--cached", "dvc.lock", "--ignore-unmatch")
+        git(trained.work, "commit", "-q", "--allow-empty", "-m", "without")
+    git(trained.work, "checkout", "-q", "--orphan", "empty")
+    git(trained.work, "commit", "-q", "--allow-empty", "-m", "empty")
+    git(trained.work, "branch", "-qD", "main")
+    (trained.work / "dvc.lock").unlink(missing_ok=True)
+    shutil.rmtree(trained.work / "artifacts")
+    assert kept(default_params, trained)
+
+
+def test_a_run_that_nothing_stands_on_goes(default_params, trained):
+    put_in_dvc(trained)
+    shutil.rmtree(trained.work / "artifacts")
+    shutil.rmtree(trained.work / ".git")
+    (trained.work / "dvc.lock").unlink()
+    assert not kept(default_params, trained)

@@ -11,9 +11,7 @@ from glyphline.mlflow_sync.store_contents import StoredRun
 
 def stored(number: int, experiment: str = "digits", parent: str | None = None, **fields) -> StoredRun:
     known = {"is_running": False, "folder": Path(f"/runs/{number}"), "models": ((f"m{number}", None),)}
-    return StoredRun(
-        run_id=f"r{number}", experiment=experiment, key=None, start_ms=number, parent=parent, **(known | fields)
-    )
+    return StoredRun(run_id=f"r{number}", experiment=experiment, start_ms=number, parent=parent, **(known | fields))
 
 
 def names(plan) -> set[str]:

@@ -1,5 +1,7 @@
 """The commands that keep the store in order: send what it lacks, remove what is old."""
 
+import os
+
 import click
 
 from glyphline.cli import project
@@ -35,7 +37,12 @@ def gc(keep: int, *, dry_run: bool) -> None:
     if plan.kept_folders:
         click.echo(f"{plan.kept_folders} folders without a run stay: mlruns/artifacts may hold files of another store")
     if plan.kept_runs:
-        click.echo(f"{plan.kept_runs} old runs stay: versions or the history refer to them")
+        click.echo(f"{plan.kept_runs} old runs stay: versions, the history, the workspace or experiments need them")
+    if plan.outside:
+        folder = os.path.commonpath([path.absolute() for path in plan.outside])
+        click.echo(
+            f"{len(plan.outside)} folders stay, with their runs: they are not in this project's mlruns, but in {folder}"
+        )
 
 
 COMMANDS = (sync, gc)

@@ -1,10 +1,13 @@
 """Remove old runs with their files, old studies, and folders that no run owns.
 
-Nothing is removed that an alias, a registered version of any model, or a history refers to. A pure function first makes
-a plan of the runs; carrying the plan out does nothing else.
+Nothing is removed that an alias, a registered version of any model or a history refers to, or that the workspace, a
+branch, a tag, an experiment or DVC's queue stands on. Nothing outside the project's own mlruns is touched, whatever
+the store says: in a copy of a project it still names the files of the first. A pure function first makes a plan of the
+runs; carrying the plan out does nothing else.
 """
 
 import logging
+import os
 import re
 import shutil
 import time
@@ -16,6 +19,7 @@ from typing import Any
 from glyphline import mlflow_client
 from glyphline.mlflow_client import local_path, pages
 from glyphline.mlflow_sync import artifact_owners, store
+from glyphline.mlflow_sync.journal_runs import needed_keys
 from glyphline.mlflow_sync.projection_lock import projection_lock
 from glyphline.mlflow_sync.store_contents import StoreContents, StoredRun, store_contents
 from glyphline.params import Params
@@ -52,20 +56,22 @@ class RemovalPlan:
     Attributes:
         runs: with their files.
         unowned_folders: folders that belong to no run and no model.
-        kept_runs: how many old runs stay because a version or a history refers to them.
+        kept_runs: how many old runs stay because something refers to them.
         kept_folders: how many unowned folders stay because they may belong to another store.
+        outside: folders of old runs that stay, with their runs, because they are not below the project's mlruns.
     """
 
     runs: tuple[StoredRun, ...]
     unowned_folders: tuple[Path, ...]
     kept_runs: int
     kept_folders: int = 0
+    outside: tuple[Path, ...] = ()
 
     @property
     def folders(self) -> list[Path]:
-        """All folders that are to be removed."""
-        owned = [path for run in self.runs for path in (run.folder, *(folder for _, folder in run.models))]
-        return [path for path in (*owned, *self.unowned_folders) if path is not None and path.exists()]
+        """All folders that are to be removed; one may be a link, which is removed alone."""
+        owned = [path for run in self.runs for path in run.folders]
+        return [path for path in (*owned, *self.unowned_folders) if os.path.lexists(path)]
 
 
 def planned(
@@ -75,7 +81,7 @@ def planned(
 
     Args:
         runs: of the whole store.
-        referred_runs: ids of runs that a version or a history refers to.
+        referred_runs: ids of runs that a version, a history or the project refers to.
         referred_models: ids of logged models that a version refers to.
         keep: newest runs of each experiment that stay in any case.
     """
@@ -123,13 +129,16 @@ def run(params: Params, paths: Paths, keep: int, *, dry: bool) -> tuple[RemovalP
     opened = store.connect(uri, paths, params.tracking.timeout_s)
     with projection_lock(paths), mlflow_client.registry_client(uri.text, params.tracking.timeout_s) as client:
         contents, references = store_contents(opened), _references(client)
+        keys = needed_keys(paths)
         referred_runs = references.runs | _source_runs(contents.runs, references.sources)
-        plan = planned(contents.runs, referred_runs, references.models, keep)
+        referred_runs |= {run.run_id for run in contents.runs if run.key in keys}
+        plan = _within(planned(contents.runs, referred_runs, references.models, keep), paths.mlruns)
         if opened.artifacts and opened.identity:
-            unowned = tuple(_unowned_folders(opened.artifacts, contents, references))
+            found = _unowned_folders(opened.artifacts, contents, references)
+            unowned = tuple(folder for folder in found if _is_own(folder, paths.mlruns))
             is_sole_owner = artifact_owners.is_sole_owner(opened.artifacts, opened.identity)
             plan = replace(plan, unowned_folders=unowned) if is_sole_owner else replace(plan, kept_folders=len(unowned))
-        size = sum(path.stat().st_size for folder in plan.folders for path in folder.rglob("*") if path.is_file())
+        size = sum(map(_size_bytes, plan.folders))
         if not dry:
             _carry_out(client, plan)
     return plan, size
@@ -142,7 +151,37 @@ def _carry_out(client: Any, plan: RemovalPlan) -> None:
             client.delete_logged_model(model_id)
         client.delete_run(run.run_id)
     for folder in plan.folders:
-        shutil.rmtree(folder)
+        if folder.is_symlink():
+            folder.unlink()
+        else:
+            shutil.rmtree(folder)
+
+
+def _within(plan: RemovalPlan, mlruns: Path) -> RemovalPlan:
+    """The plan without the runs of which a folder is there and is not below the project's mlruns."""
+    outside = {
+        run.run_id: [path for path in run.folders if os.path.lexists(path) and not _is_own(path, mlruns)]
+        for run in plan.runs
+    }
+    kept = {run_id for run_id, folders in outside.items() if folders}
+    # A study stays with its trials.
+    kept |= {run.parent for run in plan.runs if run.run_id in kept and run.parent is not None}
+    return replace(
+        plan,
+        runs=tuple(run for run in plan.runs if run.run_id not in kept and run.parent not in kept),
+        outside=tuple(folder for folders in outside.values() for folder in folders),
+    )
+
+
+def _is_own(path: Path, mlruns: Path) -> bool:
+    """Whether this is the folder of one run or model, really below the project's mlruns; of a link, where it is."""
+    is_of_one = any(FOLDER_NAME.fullmatch(name) for name in (path.name, path.parent.name))
+    return is_of_one and path.name != ".." and path.parent.resolve().is_relative_to(mlruns.resolve())
+
+
+def _size_bytes(folder: Path) -> int:
+    paths = [] if folder.is_symlink() else folder.rglob("*")
+    return sum(path.lstat().st_size for path in paths if path.is_file() and not path.is_symlink())
 
 
 def _references(client: Any) -> References:
@@ -172,8 +211,7 @@ def _references(client: Any) -> References:
 def _source_runs(runs: Iterable[StoredRun], sources: Iterable[Path]) -> frozenset[str]:
     """Runs that own the files of a version, which need not name its run."""
     needed = _with_parents(sources)
-    owned = ((run.run_id, (run.folder, *(folder for _, folder in run.models))) for run in runs)
-    return frozenset(run_id for run_id, folders in owned if any(path and path.resolve() in needed for path in folders))
+    return frozenset(run.run_id for run in runs if any(path.resolve() in needed for path in run.folders))
 
 
 def _unowned_folders(artifacts: Path, contents: StoreContents, references: References) -> Iterator[Path]:
@@ -187,7 +225,7 @@ def _unowned_folders(artifacts: Path, contents: StoreContents, references: Refer
             is_needed = folder.name in references.models | outputs or folder.resolve() in owned
             if not FOLDER_NAME.fullmatch(folder.name) or is_needed or not folder.is_dir():
                 continue
-            if time.time() - folder.stat().st_mtime > MIN_AGE_S:
+            if time.time() - folder.lstat().st_mtime > MIN_AGE_S:
                 yield folder
 
 

@@ -5,11 +5,13 @@ from collections.abc import Iterable
 from glyphline.journal.journal_file import Journal
 from glyphline.journal.run_events import RunStarted
 from glyphline.mlflow_sync import dvc_lock, journal_sources
+from glyphline.mlflow_sync.dvc_cache import DvcCache
 from glyphline.mlflow_sync.file_locator import FileLocator
 from glyphline.mlflow_sync.recorded_run import RecordedRun, recorded_run
 from glyphline.paths import Paths
 
 WORKSPACE = "workspace"
+TRAIN = "train"
 MIN_KEY_CHARACTERS = 8
 """Characters of a run key that are enough to name a run."""
 
@@ -54,7 +56,20 @@ class JournalRuns:
         return recorded_run(keys[-1], journals, self._locator) if keys else None
 
 
+def needed_keys(paths: Paths) -> frozenset[str]:
+    """Keys of the trained runs that the workspace stands on, or a branch, a tag, an experiment or DVC's queue.
+
+    `dvc repro` takes such a training from DVC's cache, and registers its model from the store.
+    """
+    file = paths.work / "dvc.lock"
+    present = dvc_lock.parse(file.read_text(encoding="utf-8", errors="replace")) if file.is_file() else {}
+    trained = [{TRAIN: lock[TRAIN]} for lock in (present, *dvc_lock.needed(paths.work)) if TRAIN in lock]
+    cached = journal_sources.past(trained, DvcCache.of(paths.home))
+    workspace = [path for path in [paths.journal(TRAIN)] if path.is_file()]
+    return frozenset(_trained_runs(journal_sources.read([*workspace, *cached])))
+
+
 def _trained_runs(journals: Iterable[Journal]) -> dict[str, RunStarted]:
     """Key -> start of every run that a train stage made, oldest first."""
-    starts = (events[0] for journal in journals if journal.stage == "train" for events in journal.runs.values())
+    starts = (events[0] for journal in journals if journal.stage == TRAIN for events in journal.runs.values())
     return {start.run: start for start in starts if isinstance(start, RunStarted) and start.parent is None}

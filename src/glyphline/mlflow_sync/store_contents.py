@@ -17,24 +17,29 @@ class StoredRun:
     Attributes:
         run_id: MLflow's.
         experiment: its name.
-        key: by which a journal names it; None for a run that Glyphline did not make.
         start_ms: when it began.
         parent: of a trial, the run of its study.
         is_running: it has not ended.
         folder: of its files; None when they are not on this machine.
         models: logged models that it made: id and folder.
         outputs: ids of the logged models that it made, also of those that somebody deleted.
+        key: by which journals name it; None for a run of another program.
     """
 
     run_id: str
     experiment: str
-    key: str | None
     start_ms: int
     parent: str | None
     is_running: bool
     folder: Path | None
     models: tuple[tuple[str, Path | None], ...]
     outputs: tuple[str, ...] = ()
+    key: str | None = None
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Where its files and those of its models are, as far as they are on this machine."""
+        return tuple(path for path in (self.folder, *(folder for _, folder in self.models)) if path is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +79,15 @@ def store_contents(opened: Store) -> StoreContents:
         stored = StoredRun(
             run_id=info.run_id,
             experiment=experiments[info.experiment_id].name,
-            key=run.data.tags.get(KEY_TAG),
             start_ms=info.start_time,
             parent=run.data.tags.get(PARENT_TAG),
             is_running=info.status == "RUNNING",
             folder=_run_folder(info.artifact_uri, info.run_id),
             models=tuple(models.get(info.run_id, ())),
             outputs=tuple(output_models(run)),
+            key=run.data.tags.get(KEY_TAG),
         )
-        folders |= {path for path in (stored.folder, *(folder for _, folder in stored.models)) if path}
+        folders |= set(stored.folders)
         if info.lifecycle_stage == "active":
             runs.append(stored)
     folders |= {folder for pairs in models.values() for _, folder in pairs if folder}

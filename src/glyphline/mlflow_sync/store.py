@@ -14,7 +14,7 @@ from typing import Any
 from glyphline import files, mlflow_client
 from glyphline.errors import TrackingError
 from glyphline.mlflow_client import StoreUri
-from glyphline.mlflow_sync import artifact_owners, experiment_view
+from glyphline.mlflow_sync import artifact_owners, experiment_view, new_database
 from glyphline.paths import Paths
 
 log = logging.getLogger(__name__)
@@ -107,8 +107,8 @@ def connect(uri: StoreUri, paths: Paths, timeout_s: float) -> Store:
     if uri.sqlite_file is not None:
         uri.sqlite_file.parent.mkdir(parents=True, exist_ok=True)
     with mlflow_client.tracking_errors(uri.text), files.exclusive(paths.mlruns / "store.lock"):
-        if uri.sqlite_file is not None and not uri.sqlite_file.exists():
-            _create_database(uri, paths)
+        if uri.sqlite_file is not None and new_database.ensure_whole(uri.sqlite_file, paths.scratch):
+            _make_default_experiment(uri, paths)
         client = mlflow_client.client(uri.text)
         if uri.is_server:
             client.search_experiments(max_results=1)
@@ -121,8 +121,8 @@ def connect(uri: StoreUri, paths: Paths, timeout_s: float) -> Store:
     return Store(client, uri, artifacts, identity)
 
 
-def _create_database(uri: StoreUri, paths: Paths) -> None:
-    # MLflow's own default would be below the current folder, which for a queued experiment is thrown away.
+def _make_default_experiment(uri: StoreUri, paths: Paths) -> None:
+    # MLflow would put its files below the current folder, which for a queued experiment is thrown away.
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     SqlAlchemyStore(uri.text, paths.mlruns.as_uri()).engine.dispose()

@@ -1,0 +1,88 @@
+"""A store that lost its folder while it was made, or while it was in use, is whole at the next start."""
+
+import shutil
+import sqlite3
+from contextlib import closing, suppress
+
+import pytest
+
+from glyphline import mlflow_sync
+from glyphline.errors import TrackingError
+from glyphline.mlflow_client import StoreUri
+from glyphline.mlflow_sync import journal_sources, new_database, store
+from glyphline.mlflow_sync.file_locator import FileLocator
+from tests.integration.conftest import record_model, rows
+
+LEFT = {
+    "nothing": (),
+    "no runs": ("DROP TABLE runs",),
+    "no versions": ("DROP TABLE model_versions",),
+    "no revision": ("DELETE FROM alembic_version",),
+    "another revision": ("UPDATE alembic_version SET version_num = '451aebb31d03'",),
+    "a revision alone": "all",
+}
+
+
+def damage(database, statements) -> None:
+    with closing(sqlite3.connect(database)) as connection, connection:
+        if statements == "all":
+            names = [*connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            statements = [
+                f'DROP TABLE "{name}"' for (name,) in names if name not in {"alembic_version", "sqlite_sequence"}
+            ]
+        for statement in statements:
+            connection.execute(statement)
+
+
+@pytest.mark.parametrize("statements", LEFT.values(), ids=LEFT)
+def test_a_database_without_runs_and_without_all_its_tables_is_made_anew(
+    default_params, project, train_split, statements
+):
+    database = project.mlruns / "mlflow.db"
+    if statements:
+        damage(database, statements)
+    else:
+        database.write_bytes(b"")
+    key = record_model(default_params, project, train_split)
+    assert list(mlflow_sync.flush(default_params, project)) == [key]
+    assert len(rows(project)["runs"]) == 1
+    assert database.with_name(f"mlflow.db{new_database.HALF_MADE}").exists()
+
+
+def test_a_database_with_a_run_is_never_put_aside(default_params, project, train_split):
+    record_model(default_params, project, train_split)
+    mlflow_sync.flush(default_params, project)
+    database = project.mlruns / "mlflow.db"
+    damage(database, ("DROP TABLE model_versions",))
+    before = database.read_bytes()
+    new_database.ensure_whole(database, project.scratch)
+    assert database.read_bytes() == before
+
+
+def test_a_database_that_another_process_has_made_meanwhile_stays(project):
+    database = project.mlruns / "mlflow.db"
+    whole = database.read_bytes()
+    database.unlink()
+
+    def made_by_another(path):
+        path.write_bytes(b"ours")
+        database.write_bytes(whole)
+
+    new_database.ensure_whole(database, project.scratch, made_by_another)
+    assert database.read_bytes() == whole
+
+
+def test_the_folder_of_the_store_is_removed_while_its_projector_works(default_params, project, train_split):
+
+    from glyphline.mlflow_sync.projection import Projection
+
+    key = record_model(default_params, project, train_split)
+    opened = store.connect(StoreUri.parse(f"sqlite:///{project.mlruns / 'mlflow.db'}"), project, 5)
+    shutil.rmtree(project.mlruns)
+    (journal,) = journal_sources.read(project.journals())
+    project.mlruns.mkdir()
+    # What it says then is not the point.
+    with suppress(TrackingError):
+        Projection(opened, FileLocator.of(project).find, project.scratch).send(journal)
+    opened.client._tracking_client.store.engine.dispose()
+    assert list(mlflow_sync.flush(default_params, project)) == [key]

@@ -2,17 +2,21 @@
 
 import errno
 import fcntl
+import glob
 import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 CHUNK_BYTES = 1 << 20
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """The system's error numbers for a full disk, a used-up quota and a file at its size limit."""
+PARTIAL = "-partial-"
+LEFT_S = 86_400.0
 
 
 def sha256(path: Path) -> str:
@@ -32,8 +36,10 @@ def atomic_file(target: Path) -> Iterator[Path]:
         OSError: the file cannot be made, or the disk is full; the error names `target`.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
+    prefix = f".{target.stem}{PARTIAL}"
+    _remove_left(target.parent, prefix, target.suffix)
     try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}-", suffix=target.suffix)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=prefix, suffix=target.suffix)
     except OSError as error:
         error.filename = str(target)
         raise
@@ -72,7 +78,9 @@ def write_bytes(target: Path, content: bytes) -> None:
 def atomic_folder(target: Path) -> Iterator[Path]:
     """Yield an empty folder in the folder of `target`; replace `target` by it when the block ends without an error."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+    prefix = f".{target.name}{PARTIAL}"
+    _remove_left(target.parent, prefix, "")
+    partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=prefix))
     try:
         yield partial
         partial.chmod(0o777 & ~_umask())
@@ -100,6 +108,17 @@ def exclusive(lock: Path, *, wait: bool = True) -> Iterator[bool]:
             yield False
             return
         yield True
+
+
+def _remove_left(parent: Path, prefix: str, suffix: str) -> None:
+    """Remove what killed processes have left beside a target; what is in use is younger than `LEFT_S`."""
+    for left in parent.glob(f"{glob.escape(prefix)}*{glob.escape(suffix)}"):
+        with suppress(OSError):
+            if time.time() - left.lstat().st_mtime > LEFT_S:
+                if left.is_dir() and not left.is_symlink():
+                    shutil.rmtree(left)
+                else:
+                    left.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -112,6 +112,21 @@ def test_a_folder_that_fails_leaves_the_old_one(tmp_path):
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_what_a_killed_process_left_a_day_ago_goes_and_nothing_else(tmp_path):
+    old, new = tmp_path / ".split-partial-abcdefgh", tmp_path / ".split-partial-hgfedcba"
+    old_file, other = tmp_path / ".page-partial-abcdefgh.html", tmp_path / ".page-original.html"
+    for folder in (old, new):
+        folder.mkdir()
+    for file in (old_file, other):
+        file.write_text("x")
+    for path in (old, old_file, other):
+        os.utime(path, (0, 0))
+    files.write_text(tmp_path / "page.html", "x")
+    with files.atomic_folder(tmp_path / "split"):
+        pass
+    assert {path.name for path in tmp_path.iterdir()} == {new.name, other.name, "page.html", "split"}
+
+
 @pytest.fixture
 def holder(tmp_path):
     """Another process that holds `tmp_path/lock`."""

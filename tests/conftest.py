@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from glyphline import environment as variables
+from glyphline import git
 from glyphline import params as parameters
 from glyphline.params import Params
 from glyphline.records import ClassScore, Evaluation
@@ -31,8 +33,10 @@ FOREIGN = (
     "DVC_EXP_NAME",
     "GLYPHLINE_STUDY_URL",
 )
-for _name in FOREIGN:
+# The last ones are there when a hook runs the tests.
+for _name in (*FOREIGN, *git.NOT_INHERITED):
     os.environ.pop(_name, None)
+variables.remove_foreign()
 # A shell without job control starts background jobs deaf to Ctrl-C, and their children inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -147,6 +147,10 @@ def reproduce(version: str) -> None:
 @click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
 def rescore(version: str, target: Path) -> None:
     """Write the predictions of a registered version on the present test split; `register` calls this."""
+    from glyphline import environment
+
+    # As for the stage whose predictions these are.
+    environment.remove_foreign()
     values, paths = project.opened()
     from glyphline.commands import rescore
 

@@ -1,11 +1,14 @@
 """The stages as commands; `dvc repro` runs them."""
 
 import importlib
+import logging
 from typing import Any
 
 import click
 
 from glyphline.cli import project
+
+log = logging.getLogger(__name__)
 
 STAGES = {
     "fetch": "Bring the data set to data/raw, every file checked by its digest.",
@@ -22,8 +25,10 @@ RECORDING = ("tune", "train", "evaluate")
 def _command(name: str, summary: str) -> click.Command:
     @click.command(name, help=summary)
     def stage() -> None:
-        from glyphline import stage_times
+        from glyphline import environment, stage_times
 
+        if foreign := environment.remove_foreign():
+            log.warning("without effect here, since they would change the outs: %s", ", ".join(foreign))
         values, paths = project.opened()
         if values.data.path is not None and name != "fetch":
             # DVC skips fetch, or restores what it made of other images; the stages that do run look at the images.

@@ -145,5 +145,7 @@ def _environment(job: ProjectorJob) -> dict[str, str]:
         **os.environ,
         **mlflow_client.environment_variables(job.timeout_s),
         "PYTHONPATH": search_path,
+        # Its log is a file, whatever the stage's terminal can show.
+        "PYTHONIOENCODING": "utf-8:backslashreplace",
         JOB_VARIABLE: job.encode(),
     }

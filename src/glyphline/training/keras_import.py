@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
+from glyphline import environment
 from glyphline.errors import TrainingError
 
 # Keras and TensorFlow import these when they are installed, for wrappers, pictures and converters that are not used
@@ -45,8 +46,8 @@ def import_keras() -> ModuleType:
         TrainingError: there is no such backend, or Keras refuses the person's keras.json.
     """
     if "keras" not in sys.modules:
-        # keras.json may name another backend, and layers of Flax.
-        os.environ |= {"KERAS_BACKEND": backend_name(), "KERAS_NNX_ENABLED": "false"}
+        # keras.json may name another one.
+        os.environ["KERAS_BACKEND"] = backend_name()
         # Notes on instruction sets and missing CUDA libraries are logged as errors; what fails is raised in Python.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         # Nothing is kept from JAX, which builds on SciPy.
@@ -79,7 +80,9 @@ def is_tensorflow() -> bool:
 
 def _load_keras() -> None:
     try:
-        importlib.import_module("keras")
+        # Layers of Flax, which keras.json may ask for.
+        with environment.changed({"KERAS_NNX_ENABLED": "false"}):
+            importlib.import_module("keras")
     except (AttributeError, ValueError) as error:
         settings = _settings_file()
         if not settings.is_file():

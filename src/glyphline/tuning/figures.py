@@ -34,7 +34,7 @@ def draw(study: optuna.Study, objectives: Sequence[str], folder: Path) -> None:
         folder: for the files; it is made, and files of the same names are replaced.
     """
     # The figures go to files: matplotlib must not look for a display.
-    os.environ.setdefault("MPLBACKEND", "Agg")
+    os.environ["MPLBACKEND"] = "Agg"
     names = list(figure_names(study))
     with warnings.catch_warnings():
         # Optuna marks its matplotlib figures as experimental, and warns of trials without a value.

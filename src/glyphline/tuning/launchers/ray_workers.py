@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import glyphline
+from glyphline import environment
 from glyphline.errors import SearchError
 from glyphline.params.tune import TuneParams
 from glyphline.tuning.launchers import ray_nodes
@@ -96,8 +97,9 @@ class RayWorkers(WorkerPool["_ActorConnection"]):
 class RayActor:
     """A worker in a process of Ray; its trials run in a thread, so that Ray can call the actor meanwhile."""
 
-    def __init__(self, setup: WorkerSetup, environment: dict[str, str]) -> None:
-        os.environ.update(environment)
+    def __init__(self, setup: WorkerSetup, variables: dict[str, str]) -> None:
+        environment.remove_foreign()
+        os.environ.update(variables)
         self._messages: queue.Queue[Message] = queue.Queue()
         self._replies: queue.Queue[Any] = queue.Queue()
         self._name = f"{socket.gethostname()}/{os.getpid()}"

@@ -44,22 +44,21 @@ def test_a_study_is_drawn_as_pictures_and_as_one_page_that_needs_no_network(tmp_
         "slice.png",
         "parallel_coordinate.png",
         "param_importances.png",
-        "study.html",
     }
-    page = (tmp_path / "figures" / "study.html").read_text(encoding="utf-8")
+    page = (tmp_path / "study.html").read_text(encoding="utf-8")
     assert "<script src=" not in page
     assert page.count("Plotly.newPlot(") >= 6
 
 
 def test_a_front_is_drawn_with_the_names_of_the_objectives(tmp_path):
     files = drawn(light(trials=6, objectives=("val_loss", "model_size")), tmp_path)
-    assert files == {"timeline.png", "pareto_front.png", "study.html"}
-    assert "model_size" in (tmp_path / "figures" / "study.html").read_text(encoding="utf-8")
+    assert files == {"timeline.png", "pareto_front.png"}
+    assert "model_size" in (tmp_path / "study.html").read_text(encoding="utf-8")
 
 
 def test_a_study_of_one_trial_is_drawn_without_what_needs_more(tmp_path):
     files = drawn(light(trials=1), tmp_path)
-    assert {"timeline.png", "optimization_history.png", "study.html"} <= files
+    assert {"timeline.png", "optimization_history.png"} <= files
     assert "param_importances.png" not in files
 
 

@@ -31,7 +31,8 @@ def draw(study: optuna.Study, objectives: Sequence[str], folder: Path) -> None:
     Args:
         study: with one or two objectives.
         objectives: their names.
-        folder: for the files; it is made, and files of the same names are replaced.
+        folder: for the PNGs; it is made, and files of the same names are replaced. The page lies beside it: `dvc plots`
+            takes every file of the folder for an image or a table.
     """
     # The figures go to files: matplotlib must not look for a display.
     os.environ["MPLBACKEND"] = "Agg"
@@ -45,7 +46,7 @@ def draw(study: optuna.Study, objectives: Sequence[str], folder: Path) -> None:
             log.info("no interactive figures: pip install 'glyphline[plots]' brings them")
             return
         figures = dict(_drawn(study, "optuna.visualization", names, objectives))
-    files.write_text(folder / PAGE, _page(study.study_name, figures))
+    files.write_text(folder.with_name(PAGE), _page(study.study_name, figures))
 
 
 def figure_names(study: optuna.Study) -> Iterator[str]:

@@ -57,7 +57,7 @@ def search(
             get it by pickle.
         identity: dotted key -> value of all that the trials depend on.
         objective: fits one candidate and returns its metrics; pickled too.
-        figures: folder for figures of the study; None draws none.
+        figures: folder for figures of the study, with a page beside it; None draws none.
 
     Raises:
         SearchError: the study cannot be used, or no trial was completed.

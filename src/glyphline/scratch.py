@@ -12,6 +12,7 @@ from glyphline import files
 
 LOCK = "lock"
 CONTENT = "content"
+_lasting = ExitStack()
 _NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -35,6 +36,20 @@ def scratch_folder(parent: Path, what: str) -> Iterator[Path]:
             # A model may be opened from a project that its user cannot write to.
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=f"glyphline-{what}-")))
         yield folder
+
+
+def lasting_folder(what: str) -> Path:
+    """A folder outside the project, for one that cannot be written; it is removed when the process ends.
+
+    Args:
+        what: what the files are for, as in `scratch_folder`.
+    """
+    return Path(_lasting.enter_context(tempfile.TemporaryDirectory(prefix=f"glyphline-{what}-")))
+
+
+def remove_lasting() -> None:
+    """Remove these folders now: a process that ends at once gives Python no time for it."""
+    _lasting.close()
 
 
 @contextmanager

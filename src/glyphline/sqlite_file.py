@@ -1,11 +1,31 @@
-"""Whether a SQLite file is sound: SQLite itself notices only what is wrong with the pages that it happens to read."""
+"""SQLite files: how they are opened, and whether one is sound.
+
+SQLite itself notices only what is wrong with the pages that it happens to read.
+"""
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+
+TIMEOUT_S = 10.0
 
 MAX_CHECKED_BYTES = 100 << 20
 """Checking 100 MB takes about 0.6 s; larger files are not checked."""
+
+
+@contextmanager
+def opened(file: Path, *, mode: str = "rw") -> Iterator[sqlite3.Connection]:
+    """A connection to a file that is there; it begins and ends its transactions itself.
+
+    Args:
+        file: the database.
+        mode: `rw`, or `ro` for a file that is only read.
+    """
+    # As a URI, which escapes signs such as % and ?.
+    address = f"{file.absolute().as_uri()}?mode={mode}"
+    with closing(sqlite3.connect(address, uri=True, timeout=TIMEOUT_S, isolation_level=None)) as connection:
+        yield connection
 
 
 def check(database: Path) -> None:
@@ -17,8 +37,7 @@ def check(database: Path) -> None:
     """
     if not database.is_file() or not 0 < database.stat().st_size <= MAX_CHECKED_BYTES:
         return
-    # As a URI, which escapes signs such as % and ?.
-    with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+    with opened(database, mode="ro") as connection:
         try:
             (result,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
         except sqlite3.OperationalError:

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from glyphline import scratch
 from glyphline.errors import TrackingError
 from glyphline.mlflow_client import StoreUri, project_store, store_uri
 from glyphline.mlflow_client.local_store import prepared
@@ -200,7 +201,7 @@ def test_two_stores_with_runs_are_told_with_what_to_do(default_params, tmp_path)
 
 
 def test_a_former_store_in_use_is_not_moved(default_params, tmp_path, monkeypatch):
-    monkeypatch.setattr("glyphline.mlflow_client.file_locations.TIMEOUT_S", 0.05)
+    monkeypatch.setattr("glyphline.sqlite_file.TIMEOUT_S", 0.05)
     paths = paths_of(tmp_path)
     make_store(paths.former_store, tmp_path)
     with closing(sqlite3.connect(paths.former_store, isolation_level=None)) as writer:
@@ -224,6 +225,8 @@ def test_a_store_that_cannot_be_written_is_read_from_a_copy(project, tmp_path, d
     copy = Path(unquote(unquote(uri.text.removeprefix("sqlite+pysqlite:///file:").partition("?")[0])))
     assert locations(copy) == expected(target)
     assert project_store(default_params, paths_of(target)) == uri
+    scratch.remove_lasting()
+    assert not copy.parent.exists()
 
 
 def test_a_damaged_store_is_left_to_the_first_request(default_params, project):

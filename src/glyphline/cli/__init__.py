@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from glyphline import __version__
+from glyphline import __version__, scratch
 from glyphline.cli import housekeeping, registry, runs, stages, terminal
 from glyphline.cli.sections import Sections
 
@@ -38,4 +38,9 @@ def run(arguments: Sequence[str]) -> int:
         The exit code: 0, the code of the error's kind, 2 for a wrong command line, 9 for a full disk
         or a file that may not be touched, 130 after Ctrl-C.
     """
-    return terminal.exit_code(lambda: program.main(args=list(arguments), prog_name="glyphline", standalone_mode=False))
+    try:
+        return terminal.exit_code(
+            lambda: program.main(args=list(arguments), prog_name="glyphline", standalone_mode=False)
+        )
+    finally:
+        scratch.remove_lasting()

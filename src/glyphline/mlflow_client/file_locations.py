@@ -5,13 +5,13 @@ may be by now, or those of the original.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
-TIMEOUT_S = 10.0
+from glyphline.sqlite_file import opened
+
 # Where MLflow keeps locations, besides those of experiments, below which it puts what is new.
 _LOCATIONS = (
     ("runs", "artifact_uri"),
@@ -34,14 +34,6 @@ def local_path(uri: str | None) -> Path | None:
         return Path(unquote(parts.path)) if parts.path else None
     # MLflow writes a location without a scheme as it is, not as a URI.
     return Path(uri) if uri and not parts.scheme else None
-
-
-@contextmanager
-def opened(file: Path, *, mode: str = "rw") -> Iterator[sqlite3.Connection]:
-    """A connection that begins and ends its transactions itself."""
-    address = f"file:{quote(str(file))}?mode={mode}"
-    with closing(sqlite3.connect(address, uri=True, timeout=TIMEOUT_S, isolation_level=None)) as database:
-        yield database
 
 
 def other_projects(file: Path, home: Path) -> list[Path]:

@@ -7,17 +7,17 @@ gets the locations of this folder.
 import logging
 import os
 import sqlite3
-import tempfile
 from pathlib import Path
 from urllib.parse import quote
 
 from glyphline import files
 from glyphline.errors import TrackingError
 from glyphline.mlflow_client import file_locations
-from glyphline.mlflow_client.file_locations import opened
 from glyphline.mlflow_client.store_uri import StoreUri, sqlite_uri, store_uri
 from glyphline.params import Params
 from glyphline.paths import Paths
+from glyphline.scratch import lasting_folder
+from glyphline.sqlite_file import opened
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ _KEYS = (
     "SELECT name || '/' || version FROM model_versions",
     "SELECT name FROM experiments",
 )
-_snapshots: dict[tuple[Path, int], tempfile.TemporaryDirectory[str]] = {}
+_snapshots: dict[tuple[Path, int], Path] = {}
 
 
 def project_store(params: Params, paths: Paths) -> StoreUri:
@@ -126,12 +126,10 @@ def _keys(file: Path) -> set[tuple[int, str]]:
 def _snapshot(file: Path, roots: list[Path], home: Path) -> Path:
     """A copy of the present state of a store, with locations in `home`; it is removed when the process ends."""
     key = (file, file.stat().st_mtime_ns)
-    if key in _snapshots:
-        return Path(_snapshots[key].name) / file.name
-    folder = tempfile.TemporaryDirectory(prefix="glyphline-store-")
-    copy = Path(folder.name) / file.name
-    with opened(file, mode="ro") as database:
-        copy.write_bytes(database.serialize())
-    file_locations.relocate(copy, roots, home)
-    _snapshots[key] = folder
-    return copy
+    if key not in _snapshots:
+        copy = lasting_folder("store") / file.name
+        with opened(file, mode="ro") as database:
+            copy.write_bytes(database.serialize())
+        file_locations.relocate(copy, roots, home)
+        _snapshots[key] = copy
+    return _snapshots[key]

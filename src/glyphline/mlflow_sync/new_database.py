@@ -8,11 +8,10 @@ import logging
 import os
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
-from urllib.parse import quote
 
 from glyphline.scratch import scratch_folder
+from glyphline.sqlite_file import opened
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +68,7 @@ def ensure_whole(database: Path, scratch: Path, make: Callable[[Path], None] = m
 
 def _is_half_made(database: Path) -> bool:
     try:
-        with closing(sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True)) as connection:
+        with opened(database, mode="ro") as connection:
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
             if any(connection.execute(query).fetchone() for table, query in _FIRST_ROW.items() if table in tables):
                 return False

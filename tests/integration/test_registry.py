@@ -66,6 +66,12 @@ def register(to, rules):
     return run
 
 
+@pytest.fixture
+def by_errors(rules) -> dict:
+    """Rules that ask for fewer errors beyond luck."""
+    return {"gate": rules.gate.model_copy(update={"against_champion": "better"})}
+
+
 def aliases(client, name: str = "shapes") -> dict[str, int]:
     return {alias: int(version) for alias, version in client.get_registered_model(name).aliases.items()}
 
@@ -120,14 +126,14 @@ def test_registering_a_run_twice_changes_nothing(register, client, finished, cor
     assert len(client.search_model_versions("name = 'shapes'")) == 1
 
 
-def test_a_champion_registered_again_is_compared_with_the_one_it_replaced(register, finished):
+def test_a_champion_registered_again_is_compared_with_the_one_it_replaced(register, finished, by_errors):
     register(finished(960))
     better = finished(980)
-    first = register(better)
+    first = register(better, **by_errors)
     assert (first.promoted, first.champion_version, first.champion_accuracy) == (True, 1, 0.96)
     assert (first.comparison, first.level) == (1, 0.025)
     assert first.p_value == pytest.approx(2 * 0.5**20)
-    assert register(better) == first
+    assert register(better, **by_errors) == first
 
 
 def test_the_champion_before_is_previous(register, client, finished):
@@ -145,14 +151,28 @@ def test_an_equal_model_is_challenger_and_the_champion_stays(register, client, f
     assert aliases(client) == {"challenger": 2, "champion": 1}
 
 
-def test_each_comparison_on_one_test_split_makes_the_next_one_stricter(register, finished):
+def test_each_comparison_on_one_test_split_makes_the_next_one_stricter(register, finished, by_errors):
     register(finished(960))
-    first, second = register(finished(961)), register(finished(965))
+    first, second = register(finished(961), **by_errors), register(finished(965), **by_errors)
     assert [first.comparison, second.comparison] == [1, 2]
     assert [first.level, second.level] == pytest.approx([0.05 / 2, 0.05 / 6])
     # p is 0.0625 for 5 against none, which even the level of a single comparison would not let through.
     assert not second.promoted
-    assert register(finished(975)).level == pytest.approx(0.05 / 12)
+    assert register(finished(975), **by_errors).level == pytest.approx(0.05 / 12)
+
+
+def test_a_comparison_that_no_challenger_can_pass_uses_up_nothing(register, client, finished, by_errors):
+    register(finished(998))
+    hopeless = [register(finished(correct), **by_errors) for correct in (999, 1000)]
+    assert [(decision.comparison, decision.level, decision.p_value) for decision in hopeless] == [(None,) * 3] * 2
+    assert "with 2 errors in 1,000 images the smallest possible p is 0.5000" in hopeless[1].reasons[0]
+    assert "no challenger can be shown to be better" in client.get_model_version("shapes", "3").tags["reasons"]
+    assert (
+        "### Decision\nDid not become champion: no challenger can"
+        in client.get_model_version("shapes", "3").description
+    )
+    # The first comparison is still to come.
+    assert register(finished(1000)).comparison == 1
 
 
 def test_a_better_model_on_another_test_split_does_not_become_champion(register, client, finished):

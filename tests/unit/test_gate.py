@@ -1,5 +1,6 @@
 """The gate in front of `champion`: rules, honest levels, and what they cost in power."""
 
+import dataclasses
 import math
 from bisect import bisect_left
 from dataclasses import replace
@@ -14,10 +15,12 @@ from scipy import stats
 from glyphline.params.registry import GateParams
 from glyphline.records import Cost, Evaluation, Latency
 from glyphline.registry.gate import Verdict, decide
-from glyphline.registry.gate_input import ChampionComparison, ModelScores
+from glyphline.registry.gate_input import ChampionComparison, ModelScores, PairedScores
+from glyphline.registry.log_events import MAX_REASON_CHARACTERS
 from glyphline.registry.significance_level import significance_level
 from glyphline.scoring import paired_tests
-from glyphline.scoring.paired_tests import Disagreements
+from glyphline.scoring.equal_confidence import brier_differences
+from glyphline.scoring.predictions import Predictions
 from tests.conftest import made_evaluation
 
 RULES = GateParams(
@@ -58,11 +61,13 @@ def reasons(verdict: Verdict) -> list[str]:
     return failed or [rule.reason for rule in verdict.rules]
 
 
-def table(only_champion: int, only_challenger: int, count: int = 10_000) -> Disagreements:
-    return Disagreements(count, only_champion, only_challenger)
+def table(
+    only_champion: int, only_challenger: int, count: int = 10_000, both_wrong: int = 100, brier_p: float = 1.0
+) -> PairedScores:
+    return PairedScores(count, only_champion, only_challenger, both_wrong, -0.001, brier_p)
 
 
-def champion(result: Disagreements | str, split: str | None = "aaaa", weights: str | None = "w1") -> ChampionComparison:
+def champion(result: PairedScores | str, split: str | None = "aaaa", weights: str | None = "w1") -> ChampionComparison:
     return ChampionComparison(1, split, weights, result)
 
 
@@ -148,7 +153,86 @@ def test_an_equal_model_may_follow_by_margin_and_a_worse_one_may_not():
 
 def test_few_images_do_not_show_that_a_model_is_no_worse():
     by_margin = rules(against_champion="non_inferior", margin=0.005)
-    assert not promotes(decide(measured(), champion(table(1, 1, count=100)), 1, by_margin, FLOOR))
+    assert not promotes(decide(measured(), champion(table(1, 1, 100, both_wrong=0)), 1, by_margin, FLOOR))
+
+
+def test_a_comparison_that_no_challenger_can_pass_is_not_counted_and_says_what_it_takes():
+    verdict = decide(measured(0.9944), champion(table(0, 2, 359, both_wrong=0)), 1, RULES, FLOOR)
+    assert not promotes(verdict)
+    assert (verdict.level, verdict.p_value) == (None, None)
+    (reason,) = reasons(verdict)
+    assert "with 2 errors in 359 images the smallest possible p is 0.5000, at level 0.0250" in reason
+    assert "to show +0.005 takes 1,400. Not counted." in reason
+    assert "Use more images, against_champion: better_score, or `glyphline promote --force`" in reason
+
+
+def test_the_images_that_it_takes_grow_with_the_level_and_where_less_than_the_margin_can_be_gained():
+    later = reasons(decide(measured(), champion(table(0, 2, 359, both_wrong=0)), 10, RULES, FLOOR))[0]
+    # 13 images at level 0.05 / 110.
+    assert "to show +0.005 takes 2,600." in later
+    rare = reasons(decide(measured(), champion(table(0, 2, 10_000, both_wrong=3)), 1, RULES, FLOOR))[0]
+    assert "to show +0.0005 takes 14,000." in rare
+    perfect = reasons(decide(measured(), champion(table(0, 0, 359, both_wrong=0)), 1, RULES, FLOOR))[0]
+    assert "no number would do" in perfect
+
+
+def test_no_challenger_can_be_shown_to_be_no_worse_on_too_few_images_and_that_is_not_counted():
+    by_margin = rules(against_champion="non_inferior", margin=0.005)
+    verdict = decide(measured(), champion(table(0, 2, 100, both_wrong=0)), 1, by_margin, FLOOR)
+    assert (promotes(verdict), verdict.level) == (False, None)
+    assert "it takes 390 images. Not counted." in reasons(verdict)[0]
+    # Those images do it.
+    assert promotes(decide(measured(), champion(table(0, 0, 390, both_wrong=0)), 1, by_margin, FLOOR))
+    assert not promotes(decide(measured(), champion(table(0, 0, 389, both_wrong=0)), 1, by_margin, FLOOR))
+
+
+@given(
+    st.sampled_from(["better", "non_inferior"]),
+    st.integers(0, 12),
+    st.integers(1, 30),
+    st.integers(12, 3000),
+    st.data(),
+)
+def test_what_is_not_counted_is_what_no_challenger_can_pass(kind, errors, number, count, data):
+    asked = rules(against_champion=kind)
+    won = data.draw(st.integers(0, errors))
+    lost = data.draw(st.integers(0, 3).filter(lambda lost: lost + errors <= count))
+    verdict = decide(measured(), champion(table(lost, won, count, errors - won)), number, asked, FLOOR)
+    best = [
+        promotes(decide(measured(), champion(table(0, k, count, errors - k)), number, asked, FLOOR))
+        for k in range(errors + 1)
+    ]
+    assert (verdict.level is not None) is any(best)
+    assert all(len(reason) <= MAX_REASON_CHARACTERS for reason in reasons(verdict))
+
+
+@pytest.mark.parametrize("kind", ["better_score", "better", "non_inferior"])
+def test_a_reason_fits_into_the_log_also_where_its_numbers_are_long(kind):
+    asked = rules(against_champion=kind, margin=1.23456e-05)
+    for result in (table(0, 1, 1_234_567, 3), table(0, 0, 1_234_567, 0)):
+        last = replace(champion(result), version=12_345, is_current=False)
+        for line in reasons(decide(measured(), last, 1234, asked, FLOOR)):
+            assert len(line) <= MAX_REASON_CHARACTERS
+
+
+BY_SCORE = rules(against_champion="better_score")
+
+
+@pytest.mark.parametrize(
+    ("result", "promote", "reason"),
+    [
+        (table(0, 1, 359, 1, 0.05), True, "better than champion version 1: 1 error against 2 in 359 images"),
+        (table(1, 1, 359, 1, 0.01), True, "Brier score at equal confidence -0.001, p 0.0100 at level 0.0500"),
+        (table(1, 2, 359, 1, 0.051), False, "not shown to be better than champion version 1: 2 errors against 3"),
+        (table(2, 1, 359, 1, 0.001), False, "not better than champion version 1: 3 errors against 2"),
+    ],
+)
+def test_a_model_follows_that_makes_no_more_errors_and_has_the_better_brier_score_beyond_luck(result, promote, reason):
+    verdict = decide(measured(), champion(result), 7, BY_SCORE, FLOOR)
+    assert promotes(verdict) is promote
+    assert reason in verdict.rules[-1].reason
+    # Each comparison has the whole level.
+    assert (verdict.level, verdict.p_value) == (0.05, result.brier_p_value)
 
 
 def test_the_levels_of_all_comparisons_add_up_to_alpha_and_no_more():
@@ -178,7 +262,7 @@ def test_no_two_versions_are_each_promoted_over_the_other(lost, won):
     assert not (promotes(one) and promotes(other))
 
 
-def simulated(rng: np.random.Generator, accuracy: float, better_by: float, shared: float, count: int) -> Disagreements:
+def simulated(rng: np.random.Generator, accuracy: float, better_by: float, shared: float, count: int) -> PairedScores:
     """Two models on the same images.
 
     Args:
@@ -231,3 +315,54 @@ def test_half_a_point_on_ten_thousand_images_is_found_as_often_as_theory_says():
     theory = theoretical_power(0.0075, 0.0125, count, significance_level(RULES.alpha, 1))
     assert theory == pytest.approx(0.9, abs=0.1)
     assert promoted >= theory - 3 * math.sqrt(theory * (1 - theory) / 1000)
+
+
+CLASSES, DIGITS = 10, 359
+
+
+def answers(
+    rng: np.random.Generator, images: np.ndarray, labels: np.ndarray, skill: float, *, sureness: float = 1.0
+) -> Predictions:
+    """A made model: float (n, classes) of what every model sees in the images, its own noise, and its skill."""
+    logits = images + rng.normal(0, 0.5, images.shape)
+    logits[np.arange(len(labels)), labels] += skill
+    odds = np.exp(2 * sureness * logits)
+    probs = (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32)
+    return Predictions(probs, labels, tuple(map(str, range(CLASSES))), "aaaa", "w1")
+
+
+def promoted_by_score(rng: np.random.Generator, tries: int, better_by: float, sureness: float = 1.0) -> tuple[int, int]:
+    """How often a challenger is promoted on splits like that of the digits: by `better_score`, and by `better`."""
+    by_score = by_errors = 0
+    for _ in range(tries):
+        images, labels = rng.normal(0, 1, (DIGITS, CLASSES)), rng.integers(0, CLASSES, DIGITS)
+        first = answers(rng, images, labels, 4.8)
+        second = answers(rng, images, labels, 4.8 + better_by, sureness=sureness)
+        differences = brier_differences(first, second)
+        result = PairedScores(
+            **dataclasses.asdict(paired_tests.disagreements(first, second)),
+            brier_difference=float(differences.mean()),
+            brier_p_value=paired_tests.sign_flip(differences),
+        )
+        by_score += promotes(decide(measured(), champion(result), 1, BY_SCORE, FLOOR))
+        by_errors += promotes(decide(measured(), champion(result), 1, RULES, FLOOR))
+    return by_score, by_errors
+
+
+TRIES = 120
+# Three standard errors above alpha.
+AT_MOST = TRIES * (0.05 + 3 * math.sqrt(0.05 * 0.95 / TRIES))
+
+
+def test_on_a_small_split_an_equal_model_is_promoted_by_its_score_no_more_often_than_alpha():
+    assert promoted_by_score(np.random.default_rng(22), TRIES, 0.0)[0] <= AT_MOST
+
+
+def test_on_a_small_split_a_worse_model_that_is_surer_is_not_promoted():
+    assert promoted_by_score(np.random.default_rng(23), TRIES, -0.5, sureness=3.0)[0] <= 1
+
+
+def test_on_a_small_split_a_better_model_is_promoted_by_its_score_and_hardly_ever_by_its_errors():
+    by_score, by_errors = promoted_by_score(np.random.default_rng(24), TRIES, 0.8)
+    assert by_score >= 0.5 * TRIES
+    assert by_errors <= 0.1 * TRIES

@@ -11,7 +11,16 @@ from statsmodels.stats.multitest import multipletests
 
 from glyphline.errors import DataError
 from glyphline.scoring.losses import log_losses
-from glyphline.scoring.paired_tests import Predictions, bootstrap, compare, difference_interval, holm, mcnemar
+from glyphline.scoring.paired_tests import (
+    Predictions,
+    bootstrap,
+    compare,
+    difference_interval,
+    disagreements,
+    holm,
+    mcnemar,
+    sign_flip,
+)
 
 SIMULATIONS = 2000
 # With 2,000 simulations a test of size 5 % rejects 4.05 % to 5.95 % of them, in 95 of 100 such runs.
@@ -49,6 +58,44 @@ def test_models_that_never_disagree_do_not_differ():
 @given(st.integers(0, 60), st.integers(0, 60))
 def test_mcnemar_does_not_care_which_model_is_named_first(first, second):
     assert mcnemar(first, second) == mcnemar(second, first)
+
+
+def test_sign_flip_gives_fishers_p_value_of_darwins_maize():
+    # Fisher, "The Design of Experiments" (1935), section 21: 15 pairs of plants, heights in eighths of an inch; 863 of
+    # the 32,768 choices of signs have a sum as high as the observed one.
+    heights = np.array([49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48])
+    # On the grid of the test, some sums that are equal are not any more.
+    assert sign_flip(-heights / 8) == pytest.approx(863 / 32_768, abs=5e-4)
+
+
+def test_sign_flip_is_scipys_permutation_test():
+    from scipy.stats import permutation_test
+
+    differences = np.random.default_rng(6).normal(-0.4, 1, 12)
+    reference = permutation_test(
+        (differences,), np.mean, permutation_type="samples", n_resamples=np.inf, alternative="less"
+    )
+    assert sign_flip(differences) == pytest.approx(reference.pvalue, abs=2e-3)
+
+
+def test_sign_flip_of_ones_is_half_of_mcnemar():
+    for lost, won in ((1, 7), (0, 5), (3, 11)):
+        differences = np.array([1.0] * lost + [-1.0] * won + [0.0] * 40)
+        assert sign_flip(differences) == pytest.approx(mcnemar(lost, won) / 2)
+
+
+def test_models_that_differ_nowhere_have_the_largest_p_value():
+    assert sign_flip(np.zeros(9)) == 1.0
+    assert sign_flip(np.array([0.5])) == 1.0
+    assert sign_flip(np.array([-0.5])) == 0.5
+
+
+def test_disagreements_hold_the_errors_of_both():
+    rng = np.random.default_rng(1)
+    first = predictions(rng, sharpness=0.5)
+    second = predictions(rng, labels=first.labels, sharpness=3.0)
+    table = disagreements(first, second)
+    assert (table.first_errors, table.second_errors) == ((~first.right).sum(), (~second.right).sum())
 
 
 def test_holm_adjusts_the_textbook_example():
@@ -165,6 +212,13 @@ def test_under_the_null_the_bootstrap_rejects_at_its_stated_rate():
     rejected = np.mean(
         [bootstrap(d, seed=number, resamples=399).p_value <= 0.05 for number, d in enumerate(losses[1] - losses[0])]
     )
+    assert NOMINAL[0] < rejected < NOMINAL[1]
+
+
+def test_under_the_null_sign_flip_rejects_at_its_stated_rate_also_when_a_few_images_count_for_most():
+    rng = np.random.default_rng(13)
+    sizes = rng.standard_t(2, (SIMULATIONS, 40))
+    rejected = np.mean([sign_flip(differences) <= 0.05 for differences in sizes])
     assert NOMINAL[0] < rejected < NOMINAL[1]
 
 

@@ -17,13 +17,19 @@ class GateParams(Section):
     )
     max_latency_ms: float | None = Field(gt=0, description="Largest median time for one image, in milliseconds.")
     max_model_bytes: int | None = Field(gt=0, description="Largest size of the .keras archive.")
-    against_champion: Literal["better", "non_inferior"] = Field(
-        description="Against the champion, on the same test images: better beyond luck, or not worse by `margin`.",
+    against_champion: Literal["better_score", "better", "non_inferior"] = Field(
+        description="Against the champion, on the same test images: better_score, no more errors and a better Brier"
+        " score beyond luck; better, fewer errors beyond luck; non_inferior, not worse by `margin`.",
     )
     alpha: float = Field(
-        gt=0, lt=0.5, description="Probability of a promotion by luck, over all comparisons on one test split."
+        gt=0,
+        lt=0.5,
+        description="Probability of a promotion by luck: better_score in each comparison, better and non_inferior over"
+        " all comparisons on one test split.",
     )
-    margin: float = Field(gt=0, le=0.5, description="Loss of accuracy that non_inferior allows, a fraction.")
+    margin: float = Field(
+        gt=0, le=0.5, description="Loss of accuracy that non_inferior allows, and a gain worth showing; a fraction."
+    )
 
 
 class RegistryParams(Section):

@@ -152,5 +152,5 @@ class Decision(Record):
     comparison: int | None = Field(
         ge=1, lt=2**31, description="Which comparison on this test split; null when none was made."
     )
-    level: float | None = Field(description="That its p-value had to reach: alpha / (i (i + 1)).")
+    level: float | None = Field(description="That its p-value had to reach.")
     p_value: float | None

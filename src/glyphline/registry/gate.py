@@ -3,7 +3,8 @@
 Each comparison with a champion on one test split uses up some of the evidence that the split can give: the more
 challengers are tried on the same images, the likelier one of them wins by luck. The level of comparison i is therefore
 alpha / (i (i + 1)). The levels of all comparisons there can ever be add up to alpha, and so, by Bonferroni's
-inequality, the probability that luck alone ever moves the champion on this split is at most alpha.
+inequality, the probability that luck alone ever moves the champion on this split is at most alpha. A comparison that
+no challenger could pass is not made, and uses up nothing.
 
 Source: alpha-spending with the weights 1 / (i (i + 1)); Tian and Ramdas, "Online control of the familywise error rate"
 (Statistical Methods in Medical Research 30, 2021), section 2.
@@ -14,11 +15,10 @@ from dataclasses import dataclass
 
 from glyphline.params.registry import GateParams
 from glyphline.records import RuleResult
+from glyphline.registry import champion_rule
+from glyphline.registry.champion_rule import AGAINST_CHAMPION
 from glyphline.registry.gate_input import ChampionComparison, ModelScores
-from glyphline.registry.significance_level import significance_level
-from glyphline.scoring.paired_tests import Disagreements
 
-AGAINST_CHAMPION = "registry.gate.against_champion"
 SHOWN_DIGITS = 12
 # One image more or less moves an accuracy on fewer than a million images by more than this.
 DECIMALS = 6
@@ -30,7 +30,7 @@ class Verdict:
 
     Attributes:
         rules: a rule that params.yaml leaves out is not among them.
-        level: of the comparison; None when none was made.
+        level: of the comparison; None when none was made at a level.
         p_value: of the comparison.
     """
 
@@ -57,16 +57,10 @@ def decide(
         weights are the same.
     """
     rules = [*_limits(candidate, gate, min_accuracy)]
-    level = p_value = None
-    if champion is not None and isinstance(champion.result, Disagreements) and _is_comparable(candidate, champion):
-        level, p_value = significance_level(gate.alpha, number), champion.result.p_value
-        if gate.against_champion == "better":
-            rules.append(_better(champion.label, champion.result, p_value, level, number))
-        else:
-            rules.append(_not_worse(champion.label, champion.result, gate.margin, level, number))
-    else:
-        rules.append(_without_comparison(candidate, champion))
-    return Verdict(tuple(rules), level, p_value)
+    if champion is None or isinstance(champion.result, str) or not _is_comparable(candidate, champion):
+        return Verdict((*rules, _without_comparison(candidate, champion)))
+    compared = champion_rule.apply(champion.label, champion.result, number, gate)
+    return Verdict((*rules, compared.rule), compared.level, compared.p_value)
 
 
 def _limits(candidate: ModelScores, gate: GateParams, min_accuracy: float) -> Iterator[RuleResult]:
@@ -126,36 +120,5 @@ def _without_comparison(candidate: ModelScores, champion: ChampionComparison | N
     return RuleResult(rule=AGAINST_CHAMPION, passed=False, reason=why)
 
 
-def _better(champion: str, result: Disagreements, p_value: float, level: float, number: int) -> RuleResult:
-    passed = result.difference > 0 and p_value <= level
-    words = "better than" if passed else "not shown to be better than"
-    why = f"{words} {champion}: {_counts(result)}, p {_small(p_value)} at {_test(level, number)}"
-    return RuleResult(rule=AGAINST_CHAMPION, passed=passed, reason=why)
-
-
-def _not_worse(champion: str, result: Disagreements, margin: float, level: float, number: int) -> RuleResult:
-    # The interval is two-sided; its lower end alone is to hold with probability 1 - level.
-    low = result.interval(1 - 2 * level)[0]
-    passed = low >= -margin
-    words = "not worse than" if passed else "not shown to be no worse than"
-    why = f"{words} {champion} by {margin:g}: {_counts(result)}, lower end {low:+.4f} at {_test(level, number)}"
-    return RuleResult(rule=AGAINST_CHAMPION, passed=passed, reason=why)
-
-
-def _counts(result: Disagreements) -> str:
-    return (
-        f"{result.difference:+.4f} on {result.count:,} images, {result.only_second} right only here and"
-        f" {result.only_first} only there"
-    )
-
-
-def _test(level: float, number: int) -> str:
-    return f"level {_small(level)}, comparison {number} on this test split"
-
-
 def _text(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{round(value, DECIMALS):g}"
-
-
-def _small(value: float) -> str:
-    return f"{value:.4f}" if value >= 0.001 else f"{value:.1e}"

@@ -37,6 +37,19 @@ class ModelScores:
 
 
 @dataclass(frozen=True, slots=True)
+class PairedScores(Disagreements):
+    """A champion, the first model, and a challenger, the second, on the same images.
+
+    Attributes:
+        brier_difference: mean Brier score, second minus first, at equal confidence; below 0 when the second is better.
+        brier_p_value: one-sided, of whether the second is better.
+    """
+
+    brier_difference: float
+    brier_p_value: float
+
+
+@dataclass(frozen=True, slots=True)
 class ChampionComparison:
     """The champion, and how a candidate compares with it.
 
@@ -44,14 +57,14 @@ class ChampionComparison:
         version: number in the registry.
         test_digest: the split that it was scored on; None when that was not recorded.
         weights_digest: None when that was not recorded.
-        result: the champion is the first model and the candidate the second; text says why there is no comparison.
+        result: text says why there is no comparison.
         is_current: false for the last champion, while no version has the alias.
     """
 
     version: int
     test_digest: str | None
     weights_digest: str | None
-    result: Disagreements | str
+    result: PairedScores | str
     is_current: bool = True
 
     @property

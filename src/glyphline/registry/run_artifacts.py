@@ -1,5 +1,6 @@
 """The files by which a version is judged: its evaluation, its costs, its predictions image by image."""
 
+import dataclasses
 import logging
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -9,12 +10,12 @@ from glyphline import files, records
 from glyphline.errors import ArtifactError, PipelineError
 from glyphline.paths import COST, EVALUATION, MODEL_CARD, PREDICTIONS
 from glyphline.records import Cost, Evaluation
-from glyphline.registry.gate_input import ChampionComparison, ModelScores
+from glyphline.registry.gate_input import ChampionComparison, ModelScores, PairedScores
 from glyphline.registry.log_events import VersionJudged
 from glyphline.registry.rescoring import Rescore
 from glyphline.registry.state import RegistryState
 from glyphline.scoring import paired_tests, predictions
-from glyphline.scoring.paired_tests import Disagreements
+from glyphline.scoring.equal_confidence import brier_differences
 from glyphline.scoring.predictions import Predictions
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ class RunArtifacts:
     folder: Path
     rescore: Rescore | None = None
     _artifact_uris: dict[str, dict[str, str]] = field(default_factory=dict)
-    _comparisons: dict[tuple[str, str], Disagreements | str] = field(default_factory=dict)
+    _comparisons: dict[tuple[str, str], PairedScores | str] = field(default_factory=dict)
 
     def of_version(self, judged: VersionJudged) -> VersionArtifacts:
         """The artifacts of a version's run, which must be those that it was judged by.
@@ -107,11 +108,11 @@ class RunArtifacts:
         judged = state.judgement(version)
         if judged is None:
             return ChampionComparison(version, None, None, "it was never evaluated by Glyphline")
-        result: Disagreements | str = "they were scored on different test splits"
+        result: PairedScores | str = "they were scored on different test splits"
         if judged.test_digest == challenger.evaluation.test_digest:
             pair = (judged.predictions_sha256, challenger.evaluation.predictions_sha256)
             if pair not in self._comparisons:
-                self._comparisons[pair] = self._disagreements(judged, challenger)
+                self._comparisons[pair] = self._paired_scores(judged, challenger)
             result = self._comparisons[pair]
         return ChampionComparison(version, judged.test_digest, judged.weights_digest, result)
 
@@ -132,14 +133,18 @@ class RunArtifacts:
                 raise _changed(judged, name, "its SHA-256")
         return VersionArtifacts.read(evaluation, cost, predictions)
 
-    def _disagreements(self, judged: VersionJudged, challenger: VersionArtifacts) -> Disagreements | str:
+    def _paired_scores(self, judged: VersionJudged, challenger: VersionArtifacts) -> PairedScores | str:
         try:
-            return paired_tests.disagreements(
-                self._champion_predictions(judged),
-                predictions.read(challenger.predictions, challenger.evaluation.predictions_sha256),
-            )
+            first = self._champion_predictions(judged)
+            second = predictions.read(challenger.predictions, challenger.evaluation.predictions_sha256)
+            table, differences = paired_tests.disagreements(first, second), brier_differences(first, second)
         except PipelineError as error:
             return error.problem
+        return PairedScores(
+            **dataclasses.asdict(table),
+            brier_difference=float(differences.mean()),
+            brier_p_value=paired_tests.sign_flip(differences),
+        )
 
     def _champion_predictions(self, judged: VersionJudged) -> Predictions:
         path, sha256 = self._fetch(judged.run_id, PREDICTIONS), judged.predictions_sha256

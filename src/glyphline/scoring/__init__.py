@@ -3,6 +3,6 @@
 Checks of probabilities, intervals, losses per image, the file of predictions, and paired tests of two models.
 """
 
-from glyphline.scoring import intervals, losses, paired_tests, predictions, probabilities
+from glyphline.scoring import equal_confidence, intervals, losses, paired_tests, predictions, probabilities
 
-__all__ = ["intervals", "losses", "paired_tests", "predictions", "probabilities"]
+__all__ = ["equal_confidence", "intervals", "losses", "paired_tests", "predictions", "probabilities"]

@@ -16,6 +16,9 @@ from glyphline.scoring.intervals import RESAMPLES, Values, bootstrap_mean
 from glyphline.scoring.losses import log_losses
 from glyphline.scoring.predictions import Predictions
 
+SIGN_FLIP_STEPS = 1 << 15
+"""Steps of the grid that all differences together cover."""
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -41,11 +44,23 @@ class Disagreements:
         count: all images.
         only_first: images that only the first gets right.
         only_second: images that only the second gets right.
+        both_wrong: images that neither gets right.
     """
 
     count: int
     only_first: int
     only_second: int
+    both_wrong: int
+
+    @property
+    def first_errors(self) -> int:
+        """Images that the first model gets wrong."""
+        return self.only_second + self.both_wrong
+
+    @property
+    def second_errors(self) -> int:
+        """Images that the second model gets wrong."""
+        return self.only_first + self.both_wrong
 
     @property
     def difference(self) -> float:
@@ -93,6 +108,7 @@ def compare(first: Predictions, second: Predictions, *, seed: int = 0, resamples
         count=table.count,
         only_first=table.only_first,
         only_second=table.only_second,
+        both_wrong=table.both_wrong,
         accuracy=Difference(table.difference, low, high, table.p_value),
         log_loss=bootstrap(
             log_losses(second.probs, second.labels) - log_losses(first.probs, first.labels),
@@ -111,7 +127,7 @@ def disagreements(first: Predictions, second: Predictions) -> Disagreements:
     check_comparable(first, second)
     only_first = int((first.right & ~second.right).sum())
     only_second = int((~first.right & second.right).sum())
-    return Disagreements(len(first), only_first, only_second)
+    return Disagreements(len(first), only_first, only_second, int((~first.right & ~second.right).sum()))
 
 
 def check_comparable(first: Predictions, second: Predictions) -> None:
@@ -198,6 +214,36 @@ def bootstrap(differences: Values, *, seed: int = 0, resamples: int = RESAMPLES)
         as_far = np.abs(mean.means - mean.value) >= abs(mean.value)
         p_value = (1 + int(as_far.sum())) / (resamples + 1)
     return Difference(mean.value, mean.low, mean.high, p_value)
+
+
+def sign_flip(differences: Values) -> float:
+    """One-sided p-value of the exact sign-flip test of whether the mean of paired differences is below 0.
+
+    If neither model is better, each difference may as well have the other sign. The p-value is the share of all 2**n
+    choices of signs whose sum is as low as the observed one. The sizes are rounded to a grid, so that the sums can be
+    counted; rounded differences are as symmetric as the differences themselves, so the test stays exact.
+
+    Args:
+        differences: float64 (n,), second minus first; below 0 where the second is better.
+
+    Returns:
+        In (0, 1]; 1 when nothing differs.
+
+    Source: Fisher, "The Design of Experiments" (1935), section 21.
+    """
+    sizes = np.abs(differences)
+    total = float(sizes.sum())
+    if total == 0:
+        return 1.0
+    steps = np.rint(sizes * (SIGN_FLIP_STEPS / total)).astype(int)
+    # The share of the choices for each sum of the sizes that get the sign of an improvement.
+    shares = np.zeros(int(steps.sum()) + 1)
+    shares[0] = 1.0
+    for step in steps[steps > 0]:
+        shares /= 2
+        shares[step:] += shares[:-step].copy()
+    observed = int(steps[differences < 0].sum())
+    return min(1.0, float(shares[observed:].sum()))
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:

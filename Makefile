@@ -54,8 +54,9 @@ ui: $(STAMP)  ## MLflow's UI over the project's runs, on 127.0.0.1:5000
 bench: $(STAMP)  ## all benchmarks, about an hour (QUICK=1: minutes, no figures); writes benchmarks/results/
 	@for name in $(BENCHMARKS); do echo "benchmark $$name" >&2; python benchmarks/$$name.py $(if $(QUICK),--quick) || exit 1; done
 
-docs: $(STAMP)  ## write docs/params.md from the descriptions of the fields
+docs: $(STAMP)  ## write docs/params.md from the descriptions of the fields, docs/advice.md from the errors
 	@glyphline params --markdown > docs/.params.md && mv docs/.params.md docs/params.md
+	@python -m tests.contract.advice > docs/.advice.md && mv docs/.advice.md docs/advice.md
 
 lock: $(STAMP)  ## resolve the dependencies again into requirements.lock and requirements-gpu.lock
 	@uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-emit-index-url --no-strip-extras --quiet \

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from glyphline import records
-from glyphline.commands.reproduce import result, version_origin
+from glyphline.commands.reproduce import result, version_origin, worktree
 from glyphline.errors import RegistryError
 from glyphline.records import Evaluation
 from glyphline.records.seal import sealed, unsealed
@@ -168,3 +169,27 @@ def test_a_rebuilt_model_is_judged_by_weights_answers_and_split(tmp_path, correc
     assert found.verdict == verdict
     assert found.changed_classes == 90 - correct
     assert found.probability_gap == pytest.approx(0.8 if correct < 90 else 0)
+
+
+def git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-c", "user.name=Tester", "-c", "user.email=tester@example.invalid", *arguments]
+    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_a_commit_that_a_shallow_clone_lacks_is_there_after_the_fetch(tmp_path):
+    origin, clone = tmp_path / "origin", tmp_path / "clone"
+    origin.mkdir()
+    git(origin, "init", "-q", "-b", "main")
+    for number in range(2):
+        git(origin, "commit", "-q", "--allow-empty", "-m", f"Commit {number}")
+    commit = git(origin, "rev-parse", "HEAD~1")
+    git(tmp_path, "clone", "-q", "--depth", "1", origin.as_uri(), str(clone))
+    with (
+        pytest.raises(RegistryError, match="is not in this repository") as caught,
+        worktree.worktree(clone, commit, None),
+    ):
+        pass
+    assert "`git fetch --unshallow`" in caught.value.fix
+    git(clone, "fetch", "-q", "--unshallow")
+    with worktree.worktree(clone, commit, None) as folder:
+        assert git(folder, "rev-parse", "HEAD") == commit

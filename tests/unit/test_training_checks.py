@@ -1,6 +1,7 @@
 """Whether parameters and data go together, before anything is built."""
 
 import dataclasses
+import re
 
 import pytest
 
@@ -25,6 +26,13 @@ def test_a_batch_larger_than_the_split_is_refused_with_the_largest_there_can_be(
     with pytest.raises(TrainingError, match=r"train.batch_size=41 is larger than the training split of 40") as caught:
         check_data(changed(params, {"train.batch_size": 41}), TRAIN, VAL)
     assert "40 or less" in caught.value.fix
+
+
+def test_the_batch_size_that_is_advised_is_accepted(params):
+    with pytest.raises(TrainingError) as caught:
+        check_data(changed(params, {"train.batch_size": 41}), TRAIN, VAL)
+    advised = re.search(r"set train.batch_size to (\d+) or less", caught.value.fix)[1]
+    check_data(changed(params, {"train.batch_size": int(advised)}), TRAIN, VAL)
 
 
 @pytest.mark.parametrize("which", ["train", "val"])

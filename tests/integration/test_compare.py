@@ -17,7 +17,7 @@ from glyphline.evaluation import measure
 from glyphline.scoring import predictions
 from glyphline.scoring.predictions import Predictions
 from glyphline.values import Split
-from tests.conftest import changed, made_split
+from tests.conftest import changed, environment, made_split
 from tests.integration.conftest import silent
 
 HISTORY = ((0.9, 0.5), (0.4, 0.8), (0.3, 0.9))
@@ -77,8 +77,8 @@ class Runs:
                 cached = self.paths.home / ".dvc" / "cache" / "files" / "md5" / md5[:2] / md5[2:]
                 cached.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, cached)
-                outs.append({"path": path.relative_to(self.paths.work).as_posix(), "md5": md5})
-            stages[stage] = {"outs": outs}
+                outs.append({"path": path.relative_to(self.paths.work).as_posix(), "hash": "md5", "md5": md5})
+            stages[stage] = {"cmd": "true", "outs": outs}
         with (self.paths.work / "dvc.lock").open("w") as stream:
             YAML().dump({"schema": "2.0", "stages": stages}, stream)
         self.git("add", "dvc.lock")
@@ -192,6 +192,62 @@ def test_an_unknown_name_lists_the_nearest(runs, compare):
     with pytest.raises(ArtifactError, match="'basline' is no run") as caught:
         compare("basline", "workspace")
     assert "nearest: baseline" in caught.value.fix
+
+
+def test_a_workspace_without_a_run_is_not_proposed_and_says_how_to_get_one(runs, compare, project):
+    runs.make("baseline", wrong=3)
+    kept = shutil.move(project.work / "artifacts", project.work / "away")
+    with pytest.raises(ArtifactError, match="the workspace holds no run") as caught:
+        compare("workspace", "baseline")
+    assert "`dvc repro`" in caught.value.fix
+    with pytest.raises(ArtifactError) as caught:
+        compare("workspaec", "baseline")
+    assert "nearest: baseline;" in caught.value.fix
+    # As `dvc checkout` does, which is advised.
+    shutil.move(kept, project.work / "artifacts")
+    assert "equal" in compare("workspace", "baseline")
+
+
+def test_a_project_without_any_run_proposes_none(runs, compare):
+    with pytest.raises(ArtifactError, match="'first' is no run") as caught:
+        compare("first", "second")
+    assert "make a run with `dvc repro`" in caught.value.fix
+
+
+def test_a_revision_whose_run_is_not_in_the_cache_is_found_after_the_fetch_that_is_advised(runs, compare, project):
+    def dvc(*arguments: str) -> None:
+        # Its first start looks for a newer release.
+        environ = environment() | {"DVC_NO_ANALYTICS": "1", "CI": "1"}
+        subprocess.run(["dvc", *arguments], cwd=project.work, check=True, capture_output=True, env=environ)
+
+    stages = {
+        "train": ["artifacts/train/journal.jsonl"],
+        "evaluate": [f"artifacts/evaluate/{name}" for name in ("evaluation.json", "journal.jsonl", "predictions.npz")],
+    }
+    dvc("init", "-q", "-f")
+    with (project.work / "dvc.yaml").open("w") as stream:
+        YAML().dump({"stages": {name: {"cmd": "true", "outs": outs} for name, outs in stages.items()}}, stream)
+    runs.git("add", ".dvc", "dvc.yaml")
+    for name, wrong in (("first", 12), ("second", 2)):
+        runs.make(name, wrong=wrong)
+    expected = compare("at-first", "workspace")
+    cache = project.home / ".dvc" / "cache" / "files"
+    dvc("remote", "add", "-q", "--default", "away", str(project.work / "remote"))
+    shutil.move(cache, project.work / "remote" / "files")
+    with pytest.raises(ArtifactError, match="the run of at-first is not in DVC's cache") as caught:
+        compare("at-first", "workspace")
+    assert "`dvc fetch --all-commits`" in caught.value.fix
+    dvc("fetch", "-q", "--all-commits")
+    assert compare("at-first", "workspace") == expected
+
+
+def test_a_run_that_is_not_committed_yet_is_the_workspace_as_advised(runs, compare, project):
+    runs.make("first", wrong=12)
+    shutil.rmtree(project.home / ".dvc" / "cache")
+    with pytest.raises(ArtifactError, match="the run of HEAD is not in DVC's cache") as caught:
+        compare("HEAD", "workspace")
+    assert "not committed yet is `workspace`" in caught.value.fix
+    assert "equal" in compare("workspace", "first")
 
 
 def test_a_run_that_was_not_evaluated_is_named(runs, compare):

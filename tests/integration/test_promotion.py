@@ -1,6 +1,7 @@
 """Promote, roll back, and changes by hand meanwhile, against a real MLflow over SQLite."""
 
 import json
+import re
 import shutil
 import sqlite3
 from contextlib import closing
@@ -8,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from glyphline.commands import models
 from glyphline.commands.history import lines, sentence
@@ -54,6 +56,13 @@ class Stand:
     def roll_back(self, to=None, reason="smoke"):
         with open_session(self.to) as session:
             return promotion.roll_back(session, to, reason, self.rules)
+
+    def mlflow(self, *arguments):
+        """MLflow's own command line, in this process: it takes seconds to import."""
+        from mlflow.cli import cli
+
+        result = CliRunner().invoke(cli, arguments, env={"MLFLOW_TRACKING_URI": self.to.uri})
+        assert result.exit_code == 0, result.output
 
     def aliases(self):
         return {key: int(value) for key, value in self.client.get_registered_model("shapes").aliases.items()}
@@ -392,9 +401,79 @@ def test_the_error_about_a_deleted_log_says_how_to_restore_it(three):
     three.client.delete_run(run_id)
     with pytest.raises(RegistryError, match="the history of shapes cannot be read") as caught:
         three.roll_back()
-    assert "restore the run `history of shapes`" in caught.value.fix
+    assert f"`mlflow runs restore --run-id {run_id}`" in caught.value.fix
     assert three.aliases()["champion"] == 3
-    three.client.restore_run(run_id)
+    three.mlflow(*re.search(r"`mlflow (.+)`", caught.value.fix)[1].split())
+    assert three.roll_back().version == 2
+
+
+def test_force_promotes_what_the_gate_refuses_as_advised(stand):
+    stand.register(955)
+    stand.register(955)
+    with pytest.raises(RegistryError, match="version 2 is not promoted") as caught:
+        stand.promote(2)
+    assert "`glyphline promote models:/shapes/2 --force --reason '...'`" in caught.value.fix
+    assert stand.force(2, "a try").version == 2
+
+
+def test_the_files_of_a_run_that_is_gone_are_found_in_the_one_that_sync_makes_anew(stand):
+    stand.register(955)
+    candidate = stand.runs.make(955)
+    register_run(candidate, stand.to, stand.rules)
+    folder = Path(stand.client.get_run(candidate.run_id).info.artifact_uri.removeprefix("file://"))
+    kept = folder.rename(folder.with_name("away"))
+    with pytest.raises(ArtifactError, match=f"run {candidate.run_id} has no evaluation.json") as caught:
+        stand.promote(2)
+    assert "`glyphline sync`" in caught.value.fix
+    # As `glyphline sync` makes a run anew that was deleted.
+    tags = {"glyphline.weights": candidate.model.training.weights_digest[:12]}
+    made = stand.client.create_run(stand.client.get_experiment_by_name("shapes").experiment_id, tags=tags).info.run_id
+    for file in kept.iterdir():
+        stand.client.log_artifact(made, str(file))
+    with pytest.raises(RegistryError, match="version 2 is not promoted: not shown to be better"):
+        stand.promote(2)
+    # And as the champion that others are compared with.
+    stand.force(2, "a try")
+    assert stand.register(990).promoted
+
+
+def test_the_history_comes_back_with_its_deleted_experiment_as_advised(three):
+    experiment = three.client.get_experiment_by_name("registry").experiment_id
+    three.client.delete_experiment(experiment)
+    with pytest.raises(RegistryError, match="is deleted, with the experiment `registry`") as caught:
+        three.roll_back()
+    three.mlflow(*re.search(r"`mlflow (.+)`", caught.value.fix)[1].split())
+    assert three.roll_back().version == 2
+
+
+def test_a_renamed_model_names_its_history_and_goes_on_when_it_is_renamed_back(three):
+    three.client.rename_registered_model("shapes", "figures")
+    with pytest.raises(RegistryError, match="shapes has no version that Glyphline registered") as caught:
+        three.roll_back()
+    assert "`glyphline models figures`" in caught.value.fix
+    with pytest.raises(RegistryError, match="figures has the history of shapes") as caught:
+        read_history(replace(three.to, name="figures"))
+    assert caught.value.fix == "rename figures back to shapes in MLflow's UI"
+    three.client.rename_registered_model("figures", "shapes")
+    assert three.roll_back().version == 2
+
+
+def test_copies_of_versions_name_the_model_that_they_are_copied_from(three):
+    three.client.copy_model_version("models:/shapes/1", "copies")
+    with pytest.raises(RegistryError, match="copies") as caught:
+        read_history(replace(three.to, name="copies"))
+    assert "`glyphline models shapes`" in caught.value.fix
+    assert read_history(three.to)[0].state.champion == 3
+
+
+def test_a_renamed_model_whose_name_was_given_again_says_what_comes_first(three):
+    three.client.rename_registered_model("shapes", "figures")
+    assert three.register(980).version == 1
+    with pytest.raises(RegistryError) as caught:
+        read_history(replace(three.to, name="figures"))
+    assert caught.value.fix.startswith("give the new shapes another name or delete it, and then rename figures back")
+    three.client.delete_registered_model("shapes")
+    three.client.rename_registered_model("figures", "shapes")
     assert three.roll_back().version == 2
 
 

@@ -107,6 +107,20 @@ def test_after_a_lost_store_restore_registers_once_and_leaves_the_decision_alone
     assert evaluated.decision.read_bytes() == before
 
 
+def test_a_pulled_clone_shows_its_versions_after_the_sync_that_is_advised(params, evaluated, migrated_store):
+    register.run(params, evaluated)
+    # What `dvc pull` brings into a clone is all but mlruns.
+    shutil.rmtree(evaluated.mlruns / "artifacts")
+    shutil.copy(migrated_store, evaluated.mlruns / "mlflow.db")
+    to = RegistryLocation.of(params, evaluated)
+    with pytest.raises(RegistryError, match="shapes has no version that Glyphline registered") as caught:
+        registry.read_history(to)
+    assert "`glyphline sync` brings back those of the workspace" in caught.value.fix
+    assert "after `dvc pull` in a clone" in caught.value.fix
+    restore_versions.run(params, evaluated)
+    assert registry.read_history(to)[0].state.champion == 1
+
+
 @pytest.fixture
 def release_another(params, evaluated, train_split):
     """Train, evaluate and register a second model: `release_another()`."""

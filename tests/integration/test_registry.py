@@ -2,9 +2,11 @@
 
 import shutil
 import socket
+import sqlite3
 import threading
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -166,11 +168,9 @@ def test_a_comparison_that_no_challenger_can_pass_uses_up_nothing(register, clie
     hopeless = [register(finished(correct), **by_errors) for correct in (999, 1000)]
     assert [(decision.comparison, decision.level, decision.p_value) for decision in hopeless] == [(None,) * 3] * 2
     assert "with 2 errors in 1,000 images the smallest possible p is 0.5000" in hopeless[1].reasons[0]
-    assert "no challenger can be shown to be better" in client.get_model_version("shapes", "3").tags["reasons"]
-    assert (
-        "### Decision\nDid not become champion: no challenger can"
-        in client.get_model_version("shapes", "3").description
-    )
+    version = client.get_model_version("shapes", "3")
+    assert "no challenger can be shown to be better" in version.tags["reasons"]
+    assert "### Decision\nDid not become champion: no challenger can" in version.description
     # The first comparison is still to come.
     assert register(finished(1000)).comparison == 1
 
@@ -297,6 +297,43 @@ def test_a_lost_store_gets_version_aliases_and_description_back(register, to, cl
     assert aliases(client) == {"challenger": 1, "champion": 1}
     assert "there is no champion to compare with" in client.get_model_version("shapes", "1").description
     assert restore_version(again, to, decision) is None
+
+
+def test_a_history_that_was_removed_for_good_is_begun_anew_as_advised(register, to, client, finished):
+    candidate = finished(980)
+    decision = register(candidate)
+    experiment = client.get_experiment_by_name("registry").experiment_id
+    client.delete_experiment(experiment)
+    removed_for_good(to.lock.with_name("mlflow.db"), experiment)
+    with pytest.raises(RegistryError, match="the history of shapes is lost") as caught:
+        register(finished(990))
+    assert "delete the registered model shapes" in caught.value.fix
+    assert "`glyphline sync`" in caught.value.fix
+    client.delete_registered_model("shapes")
+    # What `glyphline sync` does with the runs that it knows.
+    assert restore_version(candidate, to, decision) == decision
+    assert register(finished(990)).promoted
+
+
+def removed_for_good(database: Path, experiment: str) -> None:
+    """As `mlflow gc` removes a deleted experiment."""
+    with sqlite3.connect(database) as opened:
+        for table in ("params", "tags", "metrics", "latest_metrics"):
+            runs = "SELECT run_uuid FROM runs WHERE experiment_id = ?"
+            opened.execute(f"DELETE FROM {table} WHERE run_uuid IN ({runs})", (experiment,))
+        for table in ("runs", "experiment_tags", "experiments"):
+            opened.execute(f"DELETE FROM {table} WHERE experiment_id = ?", (experiment,))
+
+
+def test_a_deleted_experiment_of_histories_is_named_where_the_first_model_is_registered(register, client, finished):
+    experiment = client.create_experiment("registry")
+    client.delete_experiment(experiment)
+    candidate = finished(980)
+    with pytest.raises(RegistryError, match="the experiment `registry` is deleted") as caught:
+        register(candidate)
+    assert f"`mlflow experiments restore --experiment-id {experiment}`" in caught.value.fix
+    client.restore_experiment(experiment)
+    assert register(candidate).promoted
 
 
 def test_a_lost_registry_comes_back_with_its_champions_in_a_row_and_the_way_back(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,27 +24,30 @@ if TYPE_CHECKING:
 WIDTH = 160
 
 
-def _location(values: "Params", paths: Paths) -> "RegistryLocation":
+def _location(values: "Params", paths: Paths, name: str | None = None) -> "RegistryLocation":
     from glyphline.registry import RegistryLocation
 
-    return RegistryLocation.of(values, paths)
+    location = RegistryLocation.of(values, paths)
+    return location if name is None else replace(location, name=name)
 
 
 @contextmanager
-def _session() -> Iterator[tuple["Session", "Params", Paths]]:
+def _session(reference: str) -> Iterator[tuple["Session", "Params", Paths]]:
+    """The model that a reference to a version names, else the project's."""
     values, paths = project.opened()
     from glyphline import registry
 
-    rescore = registry.rescorer(values.model_name, paths)
-    with registry.open_session(_location(values, paths), rescore) as session:
+    location = _location(values, paths).of_reference(reference)
+    with registry.open_session(location, registry.rescorer(location.name, paths)) as session:
         yield session, values, paths
 
 
-def _history() -> tuple[str, "RegistryView", tuple["LogEvent", ...]]:
+def _history(name: str | None) -> tuple[str, "RegistryView", tuple["LogEvent", ...]]:
     values, paths = project.opened()
     from glyphline import registry
 
-    return values.model_name, *registry.read_history(_location(values, paths))
+    location = _location(values, paths, name)
+    return location.name, *registry.read_history(location)
 
 
 def _console() -> "Console":
@@ -56,18 +60,11 @@ def _console() -> "Console":
 
 
 def _wanted(text: str, name: str) -> int | str:
-    from glyphline.errors import RegistryError
+    """A version of an open model: its number or alias, else the text, which may be the id of a run."""
     from glyphline.registry import version_reference
 
     reference = version_reference.parse_reference(text, name)
-    if reference is None:
-        return text
-    if reference.name != name:
-        raise RegistryError(
-            f"{text} is a version of {reference.name}, and this project's model is {name}",
-            fix="set registry.name or data.dataset in params.yaml",
-        )
-    return reference.alias or reference.version or text
+    return text if reference is None else reference.alias or reference.version or text
 
 
 @click.command()
@@ -76,14 +73,17 @@ def _wanted(text: str, name: str) -> int | str:
 @click.option("--force", is_flag=True, help="Do not ask the gate; needs --reason.")
 @click.option("--reason", default="", help="Why, for the history; with --force or an alias of your own.")
 def promote(version: str, alias: str, *, force: bool, reason: str) -> None:
-    """Make a version champion when it passes the gate; VERSION is a number, @ALIAS or the id of its run."""
+    """Make a version champion when it passes the gate.
+
+    VERSION is a number, @ALIAS, models:/NAME/NUMBER or the id of its run.
+    """
     if force and alias != "champion":
         raise click.UsageError(f"--force is for champion: the gate is not asked about {alias}.")
     if reason and not force and alias == "champion":
         raise click.UsageError("--reason needs --force: without it the gate gives the reasons.")
     from glyphline.registry import Keys, promotion
 
-    with _session() as (session, values, paths):
+    with _session(version) as (session, values, paths):
         wanted, keys = _wanted(version, session.location.name), Keys.of(values.registry, paths.home)
         if force:
             result = promotion.force(session, wanted, reason, values.registry, keys)
@@ -99,19 +99,20 @@ def rollback(to: str | None, reason: str) -> None:
     """Give champion back to a version that had it before."""
     from glyphline.registry import Keys, promotion
 
-    with _session() as (session, values, paths):
+    with _session(to or "") as (session, values, paths):
         target, keys = None if to is None else _wanted(to, session.location.name), Keys.of(values.registry, paths.home)
         result = promotion.roll_back(session, target, reason, values.registry, keys)
     _say(result)
 
 
 @click.command()
+@click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line, the whole log.")
-def history(*, as_json: bool) -> None:
-    """Show everything that ever happened to the versions of the model, oldest first."""
+def history(name: str | None, *, as_json: bool) -> None:
+    """Show everything that ever happened to the versions of the model, oldest first; NAME is another model."""
     from glyphline.commands import history
 
-    _, _, events = _history()
+    _, _, events = _history(name)
     if as_json:
         for line in history.lines(events):
             click.echo(line)
@@ -120,12 +121,13 @@ def history(*, as_json: bool) -> None:
 
 
 @click.command()
-def models() -> None:
-    """Show the registered versions: aliases, accuracy, data, commit, age, verdict."""
+@click.argument("name", required=False)
+def models(name: str | None) -> None:
+    """Show the registered versions: aliases, accuracy, data, commit, age, verdict; NAME is another model."""
     from glyphline.commands import models
 
-    name, view, _ = _history()
-    models.show(name, models.rows(view), _console())
+    shown, view, _ = _history(name)
+    models.show(shown, models.rows(view), _console())
 
 
 @click.command()

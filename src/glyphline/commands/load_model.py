@@ -1,12 +1,11 @@
 """Open a registered model for use: what `glyphline.load` does."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from glyphline import params, training
 from glyphline.paths import Paths
-from glyphline.registry import Keys, RegistryLocation, verified_model, version_reference
+from glyphline.registry import Keys, RegistryLocation, verified_model
 
 
 def run(reference: str, start: Path) -> Any:
@@ -25,9 +24,5 @@ def run(reference: str, start: Path) -> Any:
     paths = Paths.find(start)
     values = params.read(paths.params)
     location = RegistryLocation.of(values, paths)
-    # `verified_model` refuses a reference that cannot be read.
-    version = version_reference.parse_reference(reference, location.name)
-    if version is not None:
-        location = replace(location, name=version.name)
     with verified_model.verified_model(location, reference, Keys.of(values.registry, paths.home)) as verified:
         return training.open_model(verified.archive)

@@ -17,6 +17,8 @@ from glyphline.records.seal import sealed, unsealed
 Status = Literal["FINISHED", "KILLED", "FAILED"]
 NOTE_TAG = "mlflow.note.content"
 KEY_TAG = "glyphline.run_key"
+WEIGHTS_TAG = "glyphline.weights"
+WEIGHTS_TAG_CHARACTERS = 12
 """The tag by which a run of this program is found again in a store."""
 
 

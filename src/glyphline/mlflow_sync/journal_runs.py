@@ -49,7 +49,8 @@ class JournalRuns:
     def names(self) -> list[str]:
         """The references that `find` knows, but for revisions."""
         names = [start.name for start in _trained_runs(self._all).values()]
-        return [WORKSPACE, *dict.fromkeys([*names, *dvc_lock.experiments(self._work)])]
+        workspace = [WORKSPACE] if _trained_runs(self._workspace) else []
+        return [*workspace, *dict.fromkeys([*names, *dvc_lock.experiments(self._work)])]
 
     def _last(self, journals: list[Journal]) -> RecordedRun | None:
         keys = list(_trained_runs(journals))

@@ -1,6 +1,6 @@
 """Which registered model, in which store, and which rules apply to processes that change it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -8,6 +8,7 @@ from glyphline.mlflow_client import project_store
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.registry.log_events import ENTRIES_PER_RUN
+from glyphline.registry.version_reference import parse_reference
 
 LEASE_S = 20.0
 """How long the writer of an entry on another machine may take to set the aliases before another process does."""
@@ -50,3 +51,12 @@ class RegistryLocation:
         """
         uri = project_store(params, paths).text
         return cls(uri, params.model_name, params.tracking.timeout_s, paths.mlruns / "registry.lock")
+
+    def of_reference(self, reference: str) -> Self:
+        """The model that a reference to a version names; this one when it names none.
+
+        Args:
+            reference: `models:/NAME/3`, `NAME@champion`, or one without a name.
+        """
+        version = parse_reference(reference, self.name)
+        return self if version is None else replace(self, name=version.name)

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from glyphline.errors import RegistryError
 from glyphline.mlflow_client import pages
 from glyphline.registry import log_events, segment
 from glyphline.registry.log_events import ENTRIES_PER_RUN, LogEvent
 from glyphline.registry.registered_model import RegisteredModel
-from glyphline.registry.segment import Segment, damaged
+from glyphline.registry.segment import RUN_TAG, Segment, damaged
 from glyphline.registry.state import RegistryState, fold
 
-RUN_TAG = "history"
 # The first version nearly always has the tag; the rest is for models that had versions before their history began.
 _VERSIONS_AT_ONCE = 20
 
@@ -115,24 +115,28 @@ def find(client: Any, name: str) -> str | None:
     A version gets the tag in the request that makes it, and numbers are given out in order. So the oldest version
     decides which run it is, however many were made at once. When no version is left, the tag of the model decides.
     """
-    missing: set[str] = set()
+    faults: dict[str, RegistryError] = {}
     order = ["version_number ASC"]
     for version in pages(client.search_model_versions, f"name = '{name}'", _VERSIONS_AT_ONCE, order_by=order):
         run_id = version.tags.get(RUN_TAG)
-        if run_id and run_id not in missing:
-            if segment.is_segment(client, run_id, name):
+        if run_id and run_id not in faults:
+            if (fault := segment.fault(client, run_id, name)) is None:
                 return str(run_id)
-            missing.add(run_id)
+            faults[run_id] = fault
     run_id = RegisteredModel(client, name).tag(RUN_TAG)
-    if run_id and run_id not in missing:
-        if segment.is_segment(client, run_id, name):
+    if run_id and run_id not in faults:
+        if (fault := segment.fault(client, run_id, name)) is None:
             return run_id
-        missing.add(run_id)
-    if missing:
-        raise damaged(
-            name, "the run that holds it is deleted, or the tag `history` of the model and its versions was edited"
-        )
+        faults[run_id] = fault
+    if faults:
+        raise next(iter(faults.values()))
     return None
+
+
+def registered_models(client: Any) -> list[str]:
+    """Names of the models in a store that have a log."""
+    models = client.search_registered_models(max_results=1000)
+    return [model.name for model in models if RUN_TAG in model.tags]
 
 
 def decoded(text: str, name: str) -> LogEvent:

@@ -82,7 +82,8 @@ def promote(
     if not latest.promoted and after.champion != version:
         raise RegistryError(
             f"version {version} is not promoted: {'; '.join(latest.reasons)}",
-            fix=f"to promote it all the same: `glyphline promote {version} --force --reason '...'`",
+            fix="to promote it all the same: `glyphline promote"
+            f" models:/{session.location.name}/{version} --force --reason '...'`",
         )
     return PromotionResult(session.location.name, CHAMPION, version, before, "; ".join(latest.reasons))
 
@@ -131,7 +132,8 @@ def roll_back(
     if target is None:
         raise RegistryError(
             f"{session.location.name} has had no other champion to go back to",
-            fix="`glyphline history` shows which versions were champion; `glyphline promote` takes any version",
+            fix=f"`glyphline history {session.location.name}` shows which versions were champion; `glyphline promote`"
+            " takes any version",
         )
     earlier = dict.fromkeys(version for version in before.champions if version != before.champion)
     if target not in earlier:
@@ -241,5 +243,6 @@ def _unknown(session: Session, view: RegistryView, wanted: str) -> RegistryError
     versions = sorted(view.versions)
     existing = f"versions: {', '.join(map(str, versions[-10:]))}" if versions else "it has no version"
     return RegistryError(
-        f"{session.location.name} has no version {wanted}", fix=f"{existing}; `glyphline models` shows them"
+        f"{session.location.name} has no version {wanted}",
+        fix=f"{existing}; `glyphline models {session.location.name}` shows them",
     )

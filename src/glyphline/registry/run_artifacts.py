@@ -2,12 +2,14 @@
 
 import dataclasses
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from glyphline import files, records
 from glyphline.errors import ArtifactError, PipelineError
+from glyphline.journal.run_events import WEIGHTS_TAG, WEIGHTS_TAG_CHARACTERS
 from glyphline.paths import COST, EVALUATION, MODEL_CARD, PREDICTIONS
 from glyphline.records import Cost, Evaluation
 from glyphline.registry.gate_input import ChampionComparison, ModelScores, PairedScores
@@ -117,7 +119,7 @@ class RunArtifacts:
         return ChampionComparison(version, judged.test_digest, judged.weights_digest, result)
 
     def _of_run(self, judged: VersionJudged) -> VersionArtifacts:
-        run_id = judged.run_id
+        run_id = self._run_with(judged, (EVALUATION, PREDICTIONS))
         evaluation, predictions, cost = (self._fetch(run_id, name) for name in (EVALUATION, PREDICTIONS, COST))
         if evaluation is None or predictions is None:
             raise ArtifactError(
@@ -147,7 +149,8 @@ class RunArtifacts:
         )
 
     def _champion_predictions(self, judged: VersionJudged) -> Predictions:
-        path, sha256 = self._fetch(judged.run_id, PREDICTIONS), judged.predictions_sha256
+        run_id = self._run_with(judged, (PREDICTIONS,))
+        path, sha256 = self._fetch(run_id, PREDICTIONS), judged.predictions_sha256
         if self.rescore is not None:
             is_kept = path is not None and files.sha256(path) == sha256
             return predictions.read(path if path is not None and is_kept else self.rescore(judged))
@@ -157,6 +160,15 @@ class RunArtifacts:
                 fix="bring its files back with `glyphline sync`",
             )
         return predictions.read(path, sha256)
+
+    def _run_with(self, judged: VersionJudged, names: Collection[str]) -> str:
+        """The run of a version; where its files are gone, one that `glyphline sync` made anew of the same model."""
+        if all(self._fetch(judged.run_id, name) for name in names):
+            return judged.run_id
+        experiments = [experiment.experiment_id for experiment in self.client.search_experiments()]
+        same = f"tags.`{WEIGHTS_TAG}` = '{judged.weights_digest[:WEIGHTS_TAG_CHARACTERS]}'"
+        runs = (run.info.run_id for run in self.client.search_runs(experiments, same))
+        return next((run for run in runs if all(self._fetch(run, name) for name in names)), judged.run_id)
 
     def _fetch(self, run_id: str, name: str) -> Path | None:
         from mlflow import artifacts

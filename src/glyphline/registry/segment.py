@@ -22,10 +22,13 @@ from glyphline.errors import RegistryError
 
 EXPERIMENT = "registry"
 MODEL_TAG = "glyphline.history_of"
+RUN_TAG = "history"
+"""Of a version and of a registered model: the run of the first segment."""
 _ENTRY = "event."
 _SHOWN = "shown."
 _LINK = "continued_in"
 _DIGITS = 8
+OF_STORE = ", where MLFLOW_TRACKING_URI names the store"
 NOTE = (
     "Everything that ever happened to the versions of **{name}**: each parameter `event.*` is one entry, in order; the"
     " last one of a full run names the run where it goes on. `glyphline history` shows it. Do not delete this run: it"
@@ -75,10 +78,8 @@ class Segment:
         keys = sorted(key for key in params if key.startswith(_ENTRY))
         if keys != [_entry(self.first + place) for place in range(len(keys))]:
             raise damaged(self.name, f"entries are missing in run {self.run_id}")
-        if run.data.tags.get(MODEL_TAG) != self.name:
-            raise damaged(self.name, f"run {self.run_id} belongs to another model")
-        if run.info.lifecycle_stage != "active":
-            raise damaged(self.name, f"run {self.run_id}, which holds a part of it, is deleted")
+        if (found := _fault_of(self.client, run, self.name)) is not None:
+            raise found
         entries = [params[key] for key in keys]
         link = _linked(entries[-1]) if entries else None
         shown = {int(key.removeprefix(_SHOWN)): by for key, by in params.items() if key.startswith(_SHOWN)}
@@ -121,6 +122,11 @@ def create(client: Any, name: str, first: int = 1) -> str:
         experiment = client.get_experiment_by_name(EXPERIMENT)
         if experiment is None:
             raise
+        if experiment.lifecycle_stage != "active":
+            command = f"experiments restore --experiment-id {experiment.experiment_id}"
+            raise RegistryError(
+                f"the experiment `{EXPERIMENT}` is deleted", fix=f"restore it with `mlflow {command}`{OF_STORE}"
+            ) from None
         experiment_id = experiment.experiment_id
     title = f"history of {name}" + (f", from entry {first}" if first > 1 else "")
     tags = {MODEL_TAG: name, "mlflow.note.content": NOTE.format(name=name)}
@@ -129,13 +135,47 @@ def create(client: Any, name: str, first: int = 1) -> str:
     return str(run.info.run_id)
 
 
-def is_segment(client: Any, run_id: str, name: str) -> bool:
-    """Whether a run is there and holds a part of a model's log."""
+def fault(client: Any, run_id: str, name: str) -> RegistryError | None:
+    """The error about a run that should hold a part of a model's log and does not; None when it does."""
     try:
         run = client.get_run(run_id)
-    except MlflowException:
-        return False
-    return bool(run.info.lifecycle_stage == "active" and run.data.tags.get(MODEL_TAG) == name)
+    except MlflowException as error:
+        if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+            raise
+        return RegistryError(
+            f"the history of {name} is lost: run {run_id} is not in the store; `mlflow gc` removed it, or somebody"
+            " edited the tag `history`",
+            fix=f"put the tag back if it was edited; else delete the registered model {name} in MLflow's UI and bring"
+            " its versions back with `glyphline sync`",
+        )
+    return _fault_of(client, run, name)
+
+
+def _fault_of(client: Any, run: Any, name: str) -> RegistryError | None:
+    owner, info = run.data.tags.get(MODEL_TAG), run.info
+    if owner is None:
+        return damaged(name, f"run {info.run_id} is no history")
+    if owner != name:
+        present = client.search_registered_models(f"name = '{owner}'", max_results=1)
+        if present and present[0].tags.get(RUN_TAG) == info.run_id:
+            return RegistryError(
+                f"{name} holds copies of versions of {owner}", fix=f"`glyphline models {owner}` shows the versions"
+            )
+        first = f"give the new {owner} another name or delete it, and then " if present else ""
+        return RegistryError(
+            f"{name} has the history of {owner}: the registered model was renamed",
+            fix=f"{first}rename {name} back to {owner} in MLflow's UI",
+        )
+    if info.lifecycle_stage == "active":
+        return None
+    what, command = f"run {info.run_id}, which holds a part of it, is deleted", f"runs restore --run-id {info.run_id}"
+    # The runs of an experiment are deleted and restored with it.
+    if client.get_experiment(info.experiment_id).lifecycle_stage != "active":
+        what = f"{what}, with the experiment `{EXPERIMENT}`"
+        command = f"experiments restore --experiment-id {info.experiment_id}"
+    return RegistryError(
+        f"the history of {name} cannot be read: {what}", fix=f"restore it with `mlflow {command}`{OF_STORE}"
+    )
 
 
 def damaged(name: str, why: str) -> RegistryError:

@@ -15,6 +15,7 @@ from glyphline.registry.machine_lock import locked
 from glyphline.registry.registered_model import RegisteredModel
 from glyphline.registry.rescoring import Rescore
 from glyphline.registry.run_artifacts import RunArtifacts
+from glyphline.registry.version_reference import MAKE_VERSIONS
 from glyphline.scratch import scratch_folder
 
 if TYPE_CHECKING:
@@ -62,15 +63,15 @@ class Session:
             version: the new version.
             run_id: the log that it named.
         """
-        from glyphline.registry import log
+        from glyphline.registry import log, segment
 
         chosen = (log.find(self.model.client, self.location.name) if self.is_new else None) or run_id
         if chosen != run_id:
             self.updater.log = _log(self.location, self.model, chosen)
-            self.model.set_labels(version, {log.RUN_TAG: chosen})
+            self.model.set_labels(version, {segment.RUN_TAG: chosen})
             self.model.client.delete_run(run_id)
         # The versions decide; this is for the day when all of them are deleted.
-        self.model.set_tag(log.RUN_TAG, chosen)
+        self.model.set_tag(segment.RUN_TAG, chosen)
 
 
 def check_runs(name: str, view: RegistryView) -> None:
@@ -173,10 +174,9 @@ def _existing_log(location: RegistryLocation, model: RegisteredModel) -> str:
 
     run_id = log.find(model.client, location.name)
     if run_id is None:
-        raise RegistryError(
-            f"{location.name} has no version that Glyphline registered",
-            fix="make one: `dvc repro`, or name another model",
-        )
+        others = log.registered_models(model.client)
+        named = f"; registered here: {', '.join(others)}, see `glyphline models {others[0]}`" if others else ""
+        raise RegistryError(f"{location.name} has no version that Glyphline registered", fix=f"{MAKE_VERSIONS}{named}")
     return run_id
 
 

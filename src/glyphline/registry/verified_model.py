@@ -42,7 +42,7 @@ def verified_model(location: RegistryLocation, reference: str, keys: Keys | None
     """A version for as long as the block runs; nothing is changed and no lock is held.
 
     Args:
-        location: the model, in which store.
+        location: the store, and the model that a reference without a name means.
         reference: `models:/NAME/3`, `NAME@champion`, `@champion`, `3`.
         keys: with a public key, the signature must hold too.
 
@@ -51,6 +51,7 @@ def verified_model(location: RegistryLocation, reference: str, keys: Keys | None
         ArtifactError: its files are not what was registered, or are refused.
         TrackingError: the store cannot be reached.
     """
+    location = location.of_reference(reference)
     with ExitStack() as stack:
         with registered_model.connected(location.uri, location.name, location.timeout_s) as model:
             from glyphline.registry import log
@@ -63,7 +64,7 @@ def verified_model(location: RegistryLocation, reference: str, keys: Keys | None
             if judged is None or version not in versions:
                 raise RegistryError(
                     f"{location.name} has no version {version} that Glyphline registered",
-                    fix="`glyphline models` shows the versions",
+                    fix=f"`glyphline models {location.name}` shows the versions",
                 )
             folder = stack.enter_context(integrity.fetched(location, versions[version].source))
             integrity.verify(folder, judged.files, f"version {version} of {location.name}")
@@ -75,7 +76,7 @@ def verified_model(location: RegistryLocation, reference: str, keys: Keys | None
 
 def _number(reference: str, name: str, aliases: dict[str, int], state: RegistryState) -> int:
     version = version_reference.parse_reference(reference, name)
-    if version is None or version.name != name:
+    if version is None:
         raise RegistryError(
             f"{reference} names no version of {name}", fix=f"write models:/{name}@champion, or a number"
         )

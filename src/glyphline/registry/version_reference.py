@@ -8,6 +8,12 @@ from glyphline.errors import RegistryError
 from glyphline.mlflow_client import registry_client
 from glyphline.nearest import nearest
 
+MAKE_VERSIONS = (
+    "`glyphline sync` brings back those of the workspace and of past commits, after `dvc pull` in a clone; `dvc repro`"
+    " makes one"
+)
+"""What helps where a store has no versions."""
+
 
 @dataclass(frozen=True, slots=True)
 class VersionReference:
@@ -80,4 +86,4 @@ def source_run(reference: VersionReference, uri: str, timeout_s: float) -> str:
 
 
 def _unknown(problem: str, near: list[str]) -> RegistryError:
-    return RegistryError(problem, fix=f"nearest: {', '.join(near)}" if near else "look at the registry with `make ui`")
+    return RegistryError(problem, fix=f"nearest: {', '.join(near)}" if near else MAKE_VERSIONS)

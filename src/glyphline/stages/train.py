@@ -9,6 +9,7 @@ from typing import Any
 
 from glyphline import data, epoch_history, files, journal, records, training
 from glyphline import params as parameters
+from glyphline.journal.run_events import WEIGHTS_TAG, WEIGHTS_TAG_CHARACTERS
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.records import Best, Training
@@ -56,7 +57,7 @@ def run(params: Params, paths: Paths, launch: journal.Launch) -> None:
         _warn_of_a_weak_model(trained, training.weakness(train, val, trained.val_accuracy), _steps(used, len(train)))
         tracked.metrics({"best_val_loss": trained.val_loss, "best_val_accuracy": trained.val_accuracy}, step=0)
         tracked.metrics({"parameters": trained.parameters, "best_epoch": trained.best_epoch}, step=0)
-        tracked.tags({"glyphline.weights": trained.weights_digest[:12]})
+        tracked.tags({WEIGHTS_TAG: trained.weights_digest[:WEIGHTS_TAG_CHARACTERS]})
         tracked.artifact(paths.training)
         tracked.artifact(paths.history)
         tracked.model(paths.model, image_shape=train.image_shape, classes=train.classes)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from glyphline import mlflow_client, records
 from glyphline.errors import ArtifactError
 from glyphline.journal.run_events import KEY_TAG
-from glyphline.mlflow_sync import store_runs
-from glyphline.mlflow_sync.journal_runs import JournalRuns
+from glyphline.mlflow_sync import dvc_lock, store_runs
+from glyphline.mlflow_sync.journal_runs import WORKSPACE, JournalRuns
 from glyphline.mlflow_sync.recorded_run import RecordedRun
 from glyphline.nearest import nearest
 from glyphline.params import Params
@@ -74,13 +74,27 @@ class _Finder:
     def _in_store(self, reference: str) -> RecordedRun:
         run = self._store.find(reference)
         if run is None:
-            near = nearest(reference, [*self._journals.names(), *self._store.names()])
-            raise ArtifactError(
-                f"{reference!r} is no run, version, experiment or git revision that is known here",
-                fix=f"nearest: {', '.join(near)}; versions are written models:/NAME/3 or NAME@alias",
-            )
+            raise self._unknown(reference)
         known = self._journals.by_key(run.data.tags.get(KEY_TAG, ""))
         return known or self._store.fetch(run)
+
+    def _unknown(self, reference: str) -> ArtifactError:
+        if reference == WORKSPACE:
+            return ArtifactError(
+                "the workspace holds no run: none was made here, or its files are gone",
+                fix="restore it with `dvc checkout`, or make it with `dvc repro`",
+            )
+        if dvc_lock.at(self._paths.work, reference):
+            return ArtifactError(
+                f"the run of {reference} is not in DVC's cache",
+                fix="fetch it with `dvc fetch --all-commits`; what was made and is not committed yet is `workspace`",
+            )
+        near = nearest(reference, [*self._journals.names(), *self._store.names()])
+        known = f"nearest: {', '.join(near)}" if near else "make a run with `dvc repro`"
+        return ArtifactError(
+            f"{reference!r} is no run, version, experiment or git revision that is known here",
+            fix=f"{known}; versions are written models:/NAME/3 or NAME@alias",
+        )
 
     @property
     def _store(self) -> store_runs.StoreRuns:

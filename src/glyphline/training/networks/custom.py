@@ -66,7 +66,8 @@ def source_files(kind: str, project: Path | None) -> list[Path]:
         where = f"{project} and on PYTHONPATH" if project else "PYTHONPATH"
         raise TrainingError(
             f"model.kind={kind}: there is no module {module} (looked in {where})",
-            fix="put it in src/models/ and write `model.kind: models.<file>:<function>`",
+            fix="put it in src/models/ and write `model.kind: models.<file>:<function>`; for a queued experiment, which"
+            " has only what git knows, `git add src/models` and queue it again",
         )
     # How many of the folders above the file the name goes through.
     depth = module.count(".") + (file.name == "__init__.py")

@@ -43,6 +43,7 @@ FOLLOWED: Mapping[str, str] = {
     ),
     "git checkout": "not followed: the committed params.yaml is what every test begins with",
     "git fetch": "tests/unit/test_reproduce.py::test_a_commit_that_a_shallow_clone_lacks_is_there_after_the_fetch",
+    "git status": "not followed: what git refuses, it says itself; the tests of refusals are in tests/unit/test_git.py",
     "git worktree": "not followed: why git makes no worktree is not known beforehand",
     "glyphline history": f"{NAMED}::test_a_model_without_versions_names_the_others_and_the_advice_shows_one",
     "glyphline models": f"{NAMED}::test_a_model_without_versions_names_the_others_and_the_advice_shows_one",
@@ -50,6 +51,9 @@ FOLLOWED: Mapping[str, str] = {
     "glyphline rollback": f"{PROMOTION}::test_rollback_goes_one_champion_back_and_says_who_and_why",
     "glyphline study": f"{SEEN}::test_the_command_prints_state_settings_and_trials",
     "glyphline sync": f"{DOWN}::test_when_the_server_is_back_sync_sends_everything_once",
+    "glyphline ui": (
+        "tests/unit/test_mlflow_store.py::test_a_port_that_another_program_has_is_told_with_one_that_is_free"
+    ),
     "glyphline tune": f"{SEEN}::test_the_command_prints_state_settings_and_trials",
     "make setup": "not followed: it installs packages, for which a test would need the network",
     "mlflow": f"{PROMOTION}::test_the_history_comes_back_with_its_deleted_experiment_as_advised",

@@ -231,6 +231,7 @@ def test_a_model_follows_that_makes_no_more_errors_and_has_the_better_brier_scor
     verdict = decide(measured(), champion(result), 7, BY_SCORE, FLOOR)
     assert promotes(verdict) is promote
     assert reason in verdict.rules[-1].reason
+    assert ("1,400 show +0.005 by errors alone" in verdict.rules[-1].reason) is not promote
     # Each comparison has the whole level.
     assert (verdict.level, verdict.p_value) == (0.05, result.brier_p_value)
 

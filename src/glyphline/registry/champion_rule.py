@@ -46,7 +46,7 @@ def apply(champion: str, result: PairedScores, number: int, gate: GateParams) ->
         gate: the rules.
     """
     if gate.against_champion == "better_score":
-        rule = _better_score(champion, result, gate.alpha)
+        rule = _better_score(champion, result, gate)
         return ChampionRuleResult(rule, gate.alpha, result.brier_p_value)
     level = significance_level(gate.alpha, number)
     if gate.against_champion == "non_inferior":
@@ -58,14 +58,16 @@ def apply(champion: str, result: PairedScores, number: int, gate: GateParams) ->
     return ChampionRuleResult(_better(champion, result, level, number), level, result.p_value)
 
 
-def _better_score(champion: str, result: PairedScores, alpha: float) -> RuleResult:
+def _better_score(champion: str, result: PairedScores, gate: GateParams) -> RuleResult:
     has_more_errors, p_value = result.second_errors > result.first_errors, result.brier_p_value
-    passed = p_value <= alpha and not has_more_errors
+    passed = p_value <= gate.alpha and not has_more_errors
     words = "better than" if passed else "not better than" if has_more_errors else "not shown to be better than"
+    needed = images_to_show_better(gate.margin, significance_level(gate.alpha, 1))
+    hint = f"; more test images show more, {needed:,} show {gate.margin:+g} by errors alone"
     return _result(
         f"{words} {champion}: {_errors(result.second_errors)} against {result.first_errors:,} in {result.count:,}"
         f" images, Brier score at equal confidence {result.brier_difference:+.2g}, p {_small(p_value)} at level"
-        f" {_small(alpha)}",
+        f" {_small(gate.alpha)}{hint if not passed and result.count < needed else ''}",
         passed=passed,
     )
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from glyphline import figure_style as style
 from glyphline import params as parameters
 from glyphline import records
 from glyphline.errors import DataError
 from glyphline.evaluation import evaluate_model, figures, write_report
-from glyphline.evaluation.figures import style
 from glyphline.evaluation.figures.confusion import most_confused
 from glyphline.paths import Paths
 from glyphline.records import Evaluation

@@ -5,8 +5,16 @@ import math
 import numpy as np
 import pytest
 
+from glyphline import figure_style as style
 from glyphline.evaluation.calibration import Bin
-from glyphline.evaluation.figures import curve_comparison, per_class, reliability, risk_coverage, style
+from glyphline.evaluation.figures import (
+    confusion,
+    curve_comparison,
+    learning_curves,
+    per_class,
+    reliability,
+    risk_coverage,
+)
 from glyphline.evaluation.risk_coverage import RiskCoverage
 from glyphline.records import ClassScore
 
@@ -212,3 +220,56 @@ def test_curves_of_runs_begin_at_epoch_1_and_bear_the_names_of_the_runs():
 def test_an_accuracy_and_a_loss_of_0_have_no_logarithmic_axis(metric, values):
     (axes,) = drawn(curve_comparison, metric, {"only": list(enumerate(values))}).axes
     assert axes.get_yscale() == "linear"
+
+
+HISTORY = [
+    {"loss": 2.0 * 0.9**epoch, "accuracy": 0.9, "val_loss": 1.9 * 0.9**epoch, "val_accuracy": 0.8} for epoch in range(9)
+]
+
+
+@pytest.mark.parametrize(
+    ("draw", "arguments"),
+    [(risk_coverage, (curve(),)), (learning_curves, (HISTORY, 8)), (reliability, (BINS, 5))],
+    ids=["risk_coverage", "learning_curves", "reliability"],
+)
+def test_no_legend_lies_over_what_is_drawn(draw, arguments):
+    figure = drawn(draw, *arguments)
+    legends = [(axes, axes.get_legend()) for axes in figure.axes if axes.get_legend()]
+    assert legends
+    width, height = figure.canvas.get_width_height()
+    for axes, found in legends:
+        box = found.get_window_extent()
+        assert box.y0 >= axes.get_window_extent().y1 - 1
+        assert box.x1 <= width
+        assert box.y1 <= height
+
+
+@pytest.mark.parametrize("span", [1.15, 1.6, 3.4, 8.0, 40.0, 1e5])
+def test_an_axis_of_losses_has_at_least_three_numbers_wherever_it_begins(span):
+    for low in (0.011, 0.07, 0.3, 0.95, 1.9):
+        history = [HISTORY[0] | {"loss": loss, "val_loss": loss} for loss in (low * span, low)]
+        axes = drawn(learning_curves, history, 1).axes[0]
+        assert 3 <= len(ticks(axes.yaxis)) <= 9, (low, span, ticks(axes.yaxis))
+
+
+@pytest.mark.parametrize(
+    ("share", "places", "text"),
+    [
+        (977 / 980, 0, "99.7%"),
+        (0.9996, 1, "99.96%"),
+        (1 - 1e-9, 0, ">99.99%"),
+        (3 / 9800, 0, "0.03%"),
+        (1e-9, 1, "<0.001%"),
+        (1.0, 1, "100.0%"),
+        (0.0, 2, "0.00%"),
+        (0.5, 0, "50%"),
+    ],
+)
+def test_only_all_is_100_percent_and_only_nothing_is_0(share, places, text):
+    assert style.percent(share, places) == text
+
+
+def test_a_class_with_mistakes_is_not_called_all_right():
+    counts = np.array([[977, 3], [0, 980]])
+    cells = texts(drawn(confusion, counts, ["a", "b"]).axes[0])
+    assert cells == ["977\n99.7%", "3\n0.3%", "980\n100%"]

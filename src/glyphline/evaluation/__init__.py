@@ -1,6 +1,6 @@
 """How good a model's predictions on the test split are: metrics, tables, figures and the model card.
 
-The only room that knows matplotlib; importing the package loads neither it nor SciPy or scikit-learn.
+Importing the package loads none of Matplotlib, SciPy and scikit-learn.
 """
 
 from glyphline.evaluation import card

@@ -12,7 +12,7 @@ from glyphline.evaluation.figures.per_class import draw as per_class
 from glyphline.evaluation.figures.reliability import draw as reliability
 from glyphline.evaluation.figures.risk_coverage import draw as risk_coverage
 from glyphline.evaluation.figures.slices import draw as slices
-from glyphline.evaluation.figures.style import png, write
+from glyphline.figure_style import png, write
 
 __all__ = [
     "confusion",

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from glyphline.evaluation.figures import style
+from glyphline import figure_style as style
 
 MOST_CLASSES = 25
 MOST_WITH_RATES = 12
@@ -139,4 +139,4 @@ def _compact(count: int) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.1f}%" if 0 < share < 0.0995 else f"{100 * share:.0f}%"
+    return style.percent(share, 1 if share < 0.0995 else 0)

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from glyphline.evaluation.figures import style
+from glyphline import figure_style as style
 from glyphline.records import CorruptionScore, Evaluation
 
 COLUMNS = 3

@@ -6,7 +6,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from glyphline.evaluation.figures import style
+from glyphline import figure_style as style
 
 WIDTH_IN, HEIGHT_IN, DPI = 4.4, 3.2, 160
 COLOURS = (style.BLUE, style.ORANGE, style.GREEN, "#CC79A7", "#E69F00", "#56B4E9", style.INK)

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from glyphline import figure_style as style
 from glyphline.evaluation.explanations import Explanations
-from glyphline.evaluation.figures import style
 from glyphline.evaluation.image_predictions import ImagePrediction
 from glyphline.values import Split
 

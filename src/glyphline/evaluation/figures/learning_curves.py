@@ -6,8 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from glyphline import figure_style as style
 from glyphline.errors import DataError
-from glyphline.evaluation.figures import style
 
 COLUMNS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 LOWEST_LOSS = 1e-6
@@ -37,6 +37,8 @@ def draw(history: Sequence[Mapping[str, float]], best_epoch: int) -> Figure:
         _plot(axes, history, name, best_epoch)
         if name == "loss":
             style.logarithmic(axes)
+            # For both: they have the same lines.
+            style.legend_above(axes, 3)
     return figure
 
 
@@ -69,9 +71,8 @@ def _plot(axes: Axes, history: Sequence[Mapping[str, float]], name: str, best_ep
         markeredgecolor=style.ORANGE,
         label="best epoch",
     )
-    axes.set_title(name, loc="left", size=11)
+    axes.set_ylabel(name)
     axes.set_xlabel("epoch")
     axes.set_xlim(0.5, len(history) + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
     axes.grid(visible=True, axis="y")
-    axes.legend(loc="best" if len(history) <= 40 else "upper right" if name == "loss" else "lower right", fontsize=9)

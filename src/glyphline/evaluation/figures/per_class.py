@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from glyphline.evaluation.figures import style
+from glyphline import figure_style as style
 from glyphline.records import ClassScore
 
 MOST_CLASSES = 25
@@ -63,7 +63,7 @@ def _marks(axes: Axes, shown: Sequence[ClassScore]) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=True)
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), borderpad=0, ncols=3, fontsize=9)
+    style.legend_above(axes, 3)
 
 
 def _rates(score: ClassScore) -> tuple[float | None, float | None, float | None]:

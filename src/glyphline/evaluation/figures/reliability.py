@@ -6,8 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from glyphline import figure_style as style
 from glyphline.evaluation.calibration import Bin, mean_gap
-from glyphline.evaluation.figures import style
 from glyphline.scoring.intervals import wilson
 
 MOST_NUMBERED = 20
@@ -49,8 +49,7 @@ def _accuracy(axes: Axes, table: Sequence[Bin]) -> None:
     axes.set_ylim(-0.02, 1.03)
     axes.set_ylabel("accuracy")
     axes.grid(visible=True)
-    # Above the axes: a point can lie anywhere in them.
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), borderpad=0, ncols=3, fontsize=9)
+    style.legend_above(axes, 3)
 
 
 def _counts(axes: Axes, table: Sequence[Bin], *, numbered: bool) -> None:

@@ -3,7 +3,7 @@
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from glyphline.evaluation.figures import style
+from glyphline import figure_style as style
 from glyphline.evaluation.risk_coverage import RiskCoverage
 
 MARKED = (0.8, 0.9, 0.95)
@@ -14,11 +14,11 @@ def draw(curve: RiskCoverage) -> Figure:
     """Draw the error rate over the share of the images of highest confidence."""
     errors = float(curve.risk[-1])
     figure = style.blank_figure(
-        4.6,
+        5.15,
         f"Risk and coverage: {style.percent(errors, 2)} errors on all images, area {curve.area:.5f}",
         "The model answers the images it is surest of and leaves the rest to a person. Lower is better.",
     )
-    axes = style.panel(figure, left=0.9, top=style.HEAD_IN + 0.1, width=6.7, height=3.05)
+    axes = style.panel(figure, left=0.9, top=style.HEAD_IN + 0.65, width=6.7, height=3.05)
     step = max(1, len(curve.risk) // MOST_POINTS)
     # From the end, so that the last point, all images, is drawn.
     axes.plot(curve.coverage[::-step], curve.risk[::-step], color=style.BLUE, label="the model")
@@ -34,5 +34,5 @@ def draw(curve: RiskCoverage) -> Figure:
     axes.set_xlabel("coverage: share of the images that are answered")
     axes.set_ylabel("error rate among them")
     axes.grid(visible=True)
-    axes.legend(loc="upper left", fontsize=9)
+    style.legend_above(axes, 2)
     return figure

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from glyphline.evaluation.figures import style
+from glyphline import figure_style as style
 from glyphline.records import SliceScore
 
 ROW_IN = 0.32

@@ -1,6 +1,7 @@
 """The style of every figure: sizes, colours, type, and how it becomes a file."""
 
 import io
+import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,9 +10,10 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, Locator, MaxNLocator, NullLocator
 
 from glyphline import files
 
@@ -22,6 +24,7 @@ HEAD_IN = 0.85
 """Height of the title and the line below it."""
 NUMBERS_IN = 1.65
 """Width of two columns of numbers right of the axes."""
+MIN_TICKS = 3
 
 # Okabe and Ito's palette: distinct with every common kind of colour blindness, and in grey by their lightness.
 BLUE = "#0072B2"
@@ -137,9 +140,67 @@ def number_columns(axes: Axes, width: float, columns: Mapping[str, Sequence[str]
 def logarithmic(axes: Axes) -> None:
     """A logarithmic vertical axis with plain numbers, also where it spans less than a decade."""
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=9))
+    axes.yaxis.set_major_locator(_LogTicks())
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _place: f"{value:.4g}"))
+    plain_numbers(axes.yaxis)
+
+
+def plain_numbers(axis: Axis) -> None:
+    """Write the numbers of an axis as `number` does."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _place: number(value)))
+
+
+def number(value: float) -> str:
+    """Four digits as people write them.
+
+    >>> [number(value) for value in (0.0125, 2000.0, 150_000.0, 0.00001)]
+    ['0.0125', '2000', '150,000', '1e-5']
+    """
+    if 1e4 <= abs(value) < 1e7:
+        return f"{value:,.0f}"
+    mantissa, e, exponent = f"{value:.4g}".partition("e")
+    return f"{mantissa}e{int(exponent)}" if e else mantissa
+
+
+def ticks(low: float, high: float, *, log: bool = False) -> list[float]:
+    """Round numbers from `low` to `high`, two to eight of them where there is room for them.
+
+    >>> ticks(0.002, 0.05, log=True)
+    [0.002, 0.005, 0.01, 0.02, 0.05]
+    """
+    if log and low > 0:
+        first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+        for digits in ((1,), (1, 2, 5)):
+            chosen = [
+                value
+                for power in range(first, last + 1)
+                for digit in digits
+                # As text: 5 * 10.0**-3 is no 0.005.
+                if low * (1 - 1e-9) <= (value := float(f"{digit}e{power}")) <= high * (1 + 1e-9)
+            ]
+            if len(chosen) >= MIN_TICKS:
+                return chosen[:: -(-len(chosen) // 8)]
+    # Less than a decade: the round numbers of a linear axis.
+    return [
+        float(value)
+        for value in MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+        if low - 1e-9 * (high - low) <= value <= high + 1e-9 * (high - low)
+    ]
+
+
+class _LogTicks(Locator):
+    def __call__(self) -> list[float]:
+        assert self.axis is not None
+        low, high = sorted(self.axis.get_view_interval())
+        return self.tick_values(low, high)
+
+    def tick_values(self, vmin: float, vmax: float) -> list[float]:
+        return ticks(vmin, vmax, log=True)
+
+
+def legend_above(axes: Axes, columns: int) -> None:
+    """A legend above the axes: what is drawn can lie anywhere in them."""
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), borderpad=0, ncols=columns, fontsize=9)
 
 
 def shortened(name: str, characters: int) -> str:
@@ -157,8 +218,17 @@ def decimals(value: float | None, places: int) -> str:
 
 
 def percent(share: float, places: int = 0) -> str:
-    """A share as people read it: `0.0213` -> `2.1%` with one place."""
-    return f"{100 * share:.{places}f}%"
+    """A share as people read it. Only nothing is 0 %, and only all is 100 %: a share near them gets more places.
+
+    >>> percent(0.0213, 1), percent(977 / 980), percent(1 - 1e-9), percent(1.0)
+    ('2.1%', '99.7%', '>99.99%', '100%')
+    """
+    for more in range(3):
+        text = f"{100 * share:.{places + more}f}"
+        if float(text) not in {0.0, 100.0} or share in {0.0, 1.0}:
+            return f"{text}%"
+    nearest = 10.0 ** -(places + 2)
+    return f"<{nearest:.{places + 2}f}%" if share < 0.5 else f">{100 - nearest:.{places + 2}f}%"
 
 
 def text_width_in(names: list[str], points: float) -> float:

@@ -5,7 +5,6 @@ Importing this package loads Optuna; Matplotlib and plotly are loaded when somet
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 
 import optuna
@@ -24,10 +23,29 @@ def draw(study: optuna.Study, objectives: Sequence[str], folder: Path) -> None:
             takes every file of the folder for an image or a table.
     """
     from glyphline import figure_style
+    from glyphline.tuning.figures import (
+        intermediate_values,
+        optimization_history,
+        parallel_coordinate,
+        param_importances,
+        pareto_front,
+        timeline,
+    )
+    from glyphline.tuning.figures import slice as slice_figure
 
+    modules = (
+        intermediate_values,
+        optimization_history,
+        parallel_coordinate,
+        param_importances,
+        pareto_front,
+        slice_figure,
+        timeline,
+    )
+    drawers = {module.__name__.rpartition(".")[2]: module.draw for module in modules}
     drawn = DrawnStudy.of(study, objectives)
     names = list(figure_names(drawn))
-    drawings = {name: partial(import_module(f"{__name__}.{name}").draw, drawn) for name in names}
+    drawings = {name: partial(drawers[name], drawn) for name in names}
     figure_style.write(folder, drawings)
     page.write(folder.with_name(page.NAME), study, names, objectives)
 

@@ -40,7 +40,8 @@ def dots(axes: Axes, points: Sequence[tuple[float, float]], colour: str, label: 
     """One mark per point, smaller and fainter where they are many; nothing, also in the legend, without points."""
     if points:
         size = size if len(points) <= MOST_OPAQUE else 0.65 * size
-        axes.scatter(*zip(*points, strict=True), s=size**2, color=colour, alpha=opacity(len(points)), label=label)
+        x, y = zip(*points, strict=True)
+        axes.scatter(x, y, s=size**2, color=colour, alpha=opacity(len(points)), label=label)
 
 
 def ring(axes: Axes, x: float, y: float) -> None:

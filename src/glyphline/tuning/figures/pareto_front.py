@@ -1,6 +1,7 @@
 """Two objectives against each other, and the trials that no other beats in both."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -58,8 +59,8 @@ def _plot(axes: Axes, drawn: DrawnStudy, front: list[FrozenTrial]) -> None:
         axes.annotate(str(trial.number), place(trial), xytext=(6, 5), textcoords="offset points", size=8.5)
 
 
-def _apart(front: list[FrozenTrial], place: Callable[[FrozenTrial], Sequence[float]]) -> Iterator[FrozenTrial]:
-    last: Sequence[float] | None = None
+def _apart(front: list[FrozenTrial], place: Callable[[FrozenTrial], Any]) -> Iterator[FrozenTrial]:
+    last: Any = None
     for trial in front:
         here = place(trial)
         if last is None or max(abs(here[0] - last[0]), abs(here[1] - last[1])) >= APART:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -101,13 +102,31 @@ def test_a_file_that_the_system_refuses_is_named_in_two_lines(number, fix, capsy
     assert fix in second
 
 
-def test_a_full_disk_is_reported_also_where_the_file_is_unknown(capsys):
+def test_a_full_disk_is_reported_with_the_folders_in_question_where_the_file_is_unknown(tmp_path, capsys, monkeypatch):
     def command():
         with open("/dev/full", "w") as stream:  # noqa: PTH123
             stream.write("x")
 
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     assert terminal.exit_code(command) == terminal.FILE_REFUSED
-    assert capsys.readouterr().err.startswith("error: a file: No space left on device\nfix: free space")
+    error, fix = capsys.readouterr().err.splitlines()
+    assert error == f"error: a file in {Path.cwd()} or {tmp_path}: No space left on device"
+    assert fix.startswith("fix: free space")
+
+
+def test_folders_for_temporary_files_that_take_none_are_two_lines(capsys):
+    # As `tempfile` says it: without the name of a file.
+    error = FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp', '/var/tmp']")
+    assert terminal.exit_code(raises(error)) == terminal.FILE_REFUSED
+    first, second = capsys.readouterr().err.splitlines()
+    assert "'/tmp', '/var/tmp'" in first
+    assert "TMPDIR" in second
+
+
+def test_a_copied_folder_that_does_not_fit_names_the_target_of_the_first_file(capsys):
+    words = "[Errno 28] No space left on device: '/from/a' -> '/to/a'"
+    assert terminal.exit_code(raises(shutil.Error([("/from/a", "/to/a", words)]))) == terminal.FILE_REFUSED
+    assert capsys.readouterr().err.startswith("error: /to/a: No space left on device\nfix: free space")
 
 
 @pytest.mark.parametrize(
@@ -125,7 +144,9 @@ def test_what_does_not_fit_into_standard_output_ends_in_two_lines_too(root):
             cwd=root, stdout=full, stderr=subprocess.PIPE, text=True, env=environment(), check=False,
         )  # fmt: skip
     assert ended.returncode == terminal.FILE_REFUSED
-    assert [line.partition(":")[0] for line in ended.stderr.splitlines()] == ["error", "fix"]
+    error, fix = ended.stderr.splitlines()
+    assert error == "error: standard output: No space left on device"
+    assert fix.startswith("fix: ")
 
 
 def test_a_mistake_of_the_program_is_shown_with_its_traceback(capsys):

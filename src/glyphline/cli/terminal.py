@@ -1,6 +1,5 @@
 """Run a command in the terminal: its log, and the one place where an error becomes two lines and an exit code."""
 
-import errno
 import logging
 import os
 import sys
@@ -8,12 +7,11 @@ from collections.abc import Callable
 
 import click
 
+from glyphline import files
 from glyphline.errors import PipelineError
-from glyphline.files import DISK_FULL
 
 FILE_REFUSED = 9
 INTERRUPTED = 130
-NO_PERMISSION = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def exit_code(command: Callable[[], object]) -> int:
@@ -37,8 +35,11 @@ def exit_code(command: Callable[[], object]) -> int:
         click.echo("interrupted; the same command goes on from here", err=True)
         return INTERRUPTED
     except Exception as error:
-        if isinstance(error, OSError) and (fix := _fix(error)):
-            click.echo(f"error: {error.filename or 'a file'}: {error.strerror}\nfix: {fix}", err=True)
+        if isinstance(error, OSError) and error.errno in files.DISK_FULL and not error.filename and _is_stdout_full():
+            error.filename = "standard output"
+        if isinstance(error, OSError) and (refusal := files.refusal(error)):
+            again = "; then run the same command again"
+            click.echo(f"error: {refusal.problem}\nfix: {refusal.remedy}{again}", err=True)
             return FILE_REFUSED
         import traceback
 
@@ -47,18 +48,20 @@ def exit_code(command: Callable[[], object]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _fix(error: OSError) -> str | None:
-    """What to do about a file that the system refuses; None for another kind of error."""
-    if error.errno in DISK_FULL:
-        return "free space on its disk, or raise the limit; then run the same command again"
-    # Without a file name the error is about something else, as a signal that may not be sent.
-    if error.errno in NO_PERMISSION and error.filename:
-        return "give yourself permission for it, or name another place"
-    return None
+def _is_stdout_full() -> bool:
+    """Whether standard output takes no more; what it refused may be lost, so that one more character is tried."""
+    try:
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+    except OSError:
+        return True
+    return False
 
 
 def log_to_stderr() -> None:
     """Begin to log, from INFO up or as GLYPHLINE_LOG says; libraries from WARNING up."""
     level = os.environ.get("GLYPHLINE_LOG", "INFO").upper()
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr, level=logging.WARNING)
+    # It tells of each request that is made again; what came of it is told in two lines.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
     logging.getLogger("glyphline").setLevel(level if level in logging.getLevelNamesMapping() else "INFO")

@@ -6,6 +6,7 @@ from typing import Any
 
 from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Run
 
+from glyphline import files
 from glyphline.journal.run_events import KEY_TAG, ModelLogged
 from glyphline.mlflow_client import local_path
 from glyphline.mlflow_sync import model_folder
@@ -48,17 +49,18 @@ def ensure(client: Any, run: Run, archive: Path, event: ModelLogged, params: dic
     location = local_path(model.artifact_location)
     if not is_ready or (location is not None and not model_folder.is_whole(location)):
         with scratch_folder(scratch, "model") as folder:
-            model_folder.write(
-                folder,
-                archive,
-                event.signature,
-                event.metadata,
-                model_id=model_id,
-                run_id=run_id,
-                # Not its location, nor the time of now: a model that comes back has the same files as before.
-                artifact_path=f"models/{model_id}/artifacts",
-                utc_time_created=str(datetime.fromtimestamp(event.time / 1000, UTC).replace(tzinfo=None)),
-            )
+            with files.named(folder):
+                model_folder.write(
+                    folder,
+                    archive,
+                    event.signature,
+                    event.metadata,
+                    model_id=model_id,
+                    run_id=run_id,
+                    # Not its location, nor the time of now: a model that comes back has the same files as before.
+                    artifact_path=f"models/{model_id}/artifacts",
+                    utc_time_created=str(datetime.fromtimestamp(event.time / 1000, UTC).replace(tzinfo=None)),
+                )
             client.log_model_artifacts(model_id, str(folder))
         if not is_ready:
             client.finalize_logged_model(model_id, LoggedModelStatus.READY)

@@ -15,16 +15,19 @@ MAX_CHECKED_BYTES = 100 << 20
 
 
 @contextmanager
-def opened(file: Path, *, mode: str = "rw") -> Iterator[sqlite3.Connection]:
+def opened(file: Path, *, mode: str = "rw", timeout_s: float | None = None) -> Iterator[sqlite3.Connection]:
     """A connection to a file that is there; it begins and ends its transactions itself.
 
     Args:
         file: the database.
         mode: `rw`, or `ro` for a file that is only read.
+        timeout_s: seconds to wait for a lock of another process; None takes `TIMEOUT_S`.
     """
     # As a URI, which escapes signs such as % and ?.
     address = f"{file.absolute().as_uri()}?mode={mode}"
-    with closing(sqlite3.connect(address, uri=True, timeout=TIMEOUT_S, isolation_level=None)) as connection:
+    with closing(
+        sqlite3.connect(address, uri=True, timeout=TIMEOUT_S if timeout_s is None else timeout_s, isolation_level=None)
+    ) as connection:
         yield connection
 
 

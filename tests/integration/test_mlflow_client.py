@@ -1,5 +1,6 @@
 """The one door to MLflow: what its exceptions mean for people, and listings of several pages."""
 
+import errno
 import os
 import sqlite3
 from contextlib import contextmanager
@@ -35,39 +36,79 @@ def handling(cause: Exception):
 def made() -> dict[str, tuple[Exception, Failure]]:
     import requests
     from mlflow.exceptions import ErrorCode, MlflowException, RestException
-    from sqlalchemy.exc import IntegrityError, OperationalError
+    from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 
-    not_found = requests.Response()
-    not_found.status_code = 404
-    locked = OperationalError("INSERT", {}, sqlite3.OperationalError("database is locked"))
+    def sqlite(code, words, kind=sqlite3.OperationalError):
+        error = kind(words)
+        error.sqlite_errorcode = code
+        wrapped = (OperationalError if kind is sqlite3.OperationalError else DatabaseError)("INSERT", {}, error)
+        return handled(wrapped, str(wrapped), "TEMPORARILY_UNAVAILABLE")
+
+    def answer(status, path="runs/create"):
+        response = requests.Response()
+        response.status_code = status
+        return requests.HTTPError(f"{status} for url: http://host/api/2.0/{path}", response=response)
+
+    def retried(status, path="mlflow/runs/create"):
+        words = f"url: /api/2.0/{path} (Caused by ResponseError('too many {status} error responses'))"
+        return handled(requests.exceptions.RetryError(words), f"API request failed with exception {words}")
+
+    def coded(name, words="no"):
+        return MlflowException(words, ErrorCode.Value(name))
+
+    artifact = "mlflow-artifacts/artifacts/1/a.png"
     closed = OperationalError("INSERT", {}, sqlite3.OperationalError("attempt to write a readonly database"))
+    stranger = OperationalError("", {}, Exception('FATAL: password authentication failed for user "ann"'))
     return {
         "no connection": (handled(requests.ConnectionError("no route"), "API request"), Failure.NO_ANSWER),
         "no answer in time": (handled(requests.Timeout("too slow"), "API request"), Failure.NO_ANSWER),
         "a bare request": (requests.exceptions.ChunkedEncodingError("cut"), Failure.NO_ANSWER),
         "a bare socket": (ConnectionResetError("reset by peer"), Failure.NO_ANSWER),
-        "a locked database": (handled(locked, str(locked), "TEMPORARILY_UNAVAILABLE"), Failure.NO_ANSWER),
-        "a bare database": (locked, Failure.NO_ANSWER),
-        "a busy server": (MlflowException("busy", ErrorCode.Value("TEMPORARILY_UNAVAILABLE")), Failure.NO_ANSWER),
+        "a bare database": (OperationalError("", {}, Exception("no route to host")), Failure.NO_ANSWER),
+        "a gateway": (retried(502), Failure.NO_ANSWER),
         "files of several threads": (MlflowException("failures: ... IncompleteRead(7 bytes)"), Failure.NO_ANSWER),
+        "a locked database": (sqlite(sqlite3.SQLITE_BUSY, "database is locked"), Failure.BUSY),
+        "a busy server": (coded("TEMPORARILY_UNAVAILABLE"), Failure.BUSY),
+        "too many requests": (retried(429), Failure.BUSY),
+        "too many requests for files": (answer(429, artifact), Failure.BUSY),
         "a database that is read-only": (handled(closed, str(closed)), Failure.READ_ONLY),
         "a server over it": (
             RestException({"message": "cannot execute in a read-only transaction"}),
             Failure.READ_ONLY,
         ),
-        "an answer that is no": (requests.HTTPError("gone", response=not_found), Failure.REFUSED),
+        "no database": (sqlite(sqlite3.SQLITE_NOTADB, "not a database", sqlite3.DatabaseError), Failure.DAMAGED),
+        "a torn page": (sqlite(sqlite3.SQLITE_CORRUPT, "malformed", sqlite3.DatabaseError), Failure.DAMAGED),
+        "a full disk": (sqlite(sqlite3.SQLITE_FULL, "database or disk is full"), Failure.DISK_FULL),
+        "a file at its limit": (sqlite(sqlite3.SQLITE_IOERR | 3 << 8, "disk I/O error"), Failure.DISK_FULL),
+        "older tables": (MlflowException("Detected out-of-date database schema (found ...)"), Failure.OLD_TABLES),
+        "no password": (coded("UNAUTHENTICATED"), Failure.UNKNOWN_USER),
+        "no password for files": (answer(401, artifact), Failure.UNKNOWN_USER),
+        "no password for the database": (stranger, Failure.UNKNOWN_USER),
+        "a forbidden request": (RestException({"error_code": "PERMISSION_DENIED", "message": "no"}), Failure.FORBIDDEN),
+        "a forbidden file": (answer(403, artifact), Failure.FORBIDDEN),
+        "a certificate": (handled(requests.exceptions.SSLError("self-signed"), "API request"), Failure.UNTRUSTED),
+        "an older server": (coded("ENDPOINT_NOT_FOUND"), Failure.NOT_MLFLOW_3),
+        "another server": (coded("INTERNAL_ERROR", "the response body was not in a valid JSON format"),
+                           Failure.NOT_MLFLOW_3),
+        "a server that cannot write files": (retried(500, artifact), Failure.ARTIFACTS),
+        "a server that takes no such file": (answer(413, artifact), Failure.ARTIFACTS),
+        "a server's own mistake": (retried(500), Failure.FAILED),
+        "an answer that is no": (answer(404), Failure.REFUSED),
         "a broken rule": (handled(IntegrityError("INSERT", {}, Exception()), "x", "BAD_REQUEST"), Failure.REFUSED),
-        "a forbidden request": (RestException({"error_code": "PERMISSION_DENIED", "message": "no"}), Failure.REFUSED),
-        "a file": (PermissionError("no"), Failure.REFUSED),
+        "a run that is gone": (coded("RESOURCE_DOES_NOT_EXIST"), Failure.REFUSED),
+        "a file": (FileNotFoundError("no"), Failure.FAILED),
         # What was being handled when the server refused says nothing about this request.
-        "a refusal after a loss": (handled(handled(requests.Timeout("slow"), "one"), "two"), Failure.REFUSED),
-    }
+        "a refusal after a loss": (handled(handled(requests.Timeout("slow"), "one"), "two"), Failure.FAILED),
+    }  # fmt: skip
 
 
 def test_an_exception_tells_what_is_the_matter_with_the_store(subtests):
-    for name, (error, kind) in made().items():
+    cases = made()
+    for name, (error, kind) in cases.items():
         with subtests.test(name):
             check(error, kind)
+    # What a check finds before a request is made.
+    assert {kind for _, kind in cases.values()} == {*Failure} - {Failure.AMBIGUOUS, Failure.NO_STORE}
 
 
 def check(error, kind):
@@ -77,12 +118,39 @@ def check(error, kind):
     assert shown.value.exit_code == TrackingError.exit_code
     assert "glyphline sync" in shown.value.fix
     assert "swordfish" not in shown.value.problem
-    expected = {Failure.READ_ONLY: ReadOnlyError, Failure.NO_ANSWER: StoreFailedError, Failure.REFUSED: RegistryError}
-    with pytest.raises(expected[kind], match=kind.value) as registered, failures.registry_errors(URI):
+    expected = {
+        Failure.READ_ONLY: ReadOnlyError, Failure.REFUSED: RegistryError, Failure.FAILED: RegistryError,
+    }.get(kind, StoreFailedError)  # fmt: skip
+    with pytest.raises(expected, match=kind.value) as registered, failures.registry_errors(URI):
         raise error
-    assert type(registered.value) is expected[kind]
+    assert type(registered.value) is expected
     assert "the same command again" in registered.value.fix
     assert "swordfish" not in registered.value.problem
+
+
+def test_each_failure_of_a_store_has_a_remedy_of_its_own():
+    fixes = {kind: mlflow_client.store_failed(URI, kind, "so it is").fix for kind in Failure}
+    assert len({*fixes.values()}) == len(Failure)
+    only_of = [kind for kind, fix in fixes.items() if "start the tracking server" in fix]
+    assert only_of == [Failure.NO_ANSWER]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS], ids=errno.errorcode.get)
+def test_a_local_file_that_the_system_refuses_is_no_failure_of_the_store(number):
+    with pytest.raises(OSError, match=r"mlruns/store\.lock") as caught, mlflow_client.tracking_errors(URI):
+        raise OSError(number, "no", "mlruns/store.lock")
+    assert caught.value.errno == number
+
+
+def test_what_to_do_after_the_remedy_is_said_by_the_outermost_block():
+    with (
+        pytest.raises(StoreFailedError) as caught,
+        mlflow_client.tracking_errors(URI, mlflow_client.THEN_REPRO),
+        mlflow_client.tracking_errors(URI),
+    ):
+        raise ConnectionResetError("reset by peer")
+    assert caught.value.fix.endswith("then `glyphline sync` and `dvc repro`")
+    assert caught.value.fix.count("glyphline sync") == 1
 
 
 @pytest.mark.parametrize("errors", [mlflow_client.tracking_errors, failures.registry_errors])

@@ -17,6 +17,7 @@ from glyphline.journal.trial_runs import TrialRuns
 from glyphline.mlflow_sync.projector_launch import ProjectorHandle
 from glyphline.paths import Paths
 from tests.conftest import environment, made_split
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -26,18 +27,17 @@ def paths(tmp_path):
 
 @pytest.fixture
 def record(default_params, paths):
-    def begin(stage="train", environ=None, warning=None):
+    def begin(stage="train", environ=None, warnings=()):
         return journal.record(
-            default_params, paths, stage=stage, environ=environ or {}, launch=lambda *_: heard(warning)
+            default_params, paths, stage=stage, environ=environ or {}, launch=lambda *_: heard(*warnings)
         )
 
     return begin
 
 
-def heard(warning):
+def heard(*warnings):
     reading, writing = os.pipe()
-    os.set_blocking(reading, False)
-    if warning is not None:
+    for warning in warnings:
         os.write(writing, json.dumps(warning).encode() + b"\n")
     os.close(writing)
     return ProjectorHandle(reading)
@@ -165,12 +165,24 @@ def test_a_trial_is_a_child_with_its_best_loss_under_its_own_name(record, paths)
     assert told(paths, child, run_events.RunEnded, "tune")[0].status == "KILLED"
 
 
-def test_the_projectors_complaint_is_shown_once_at_the_end(record, caplog):
-    with caplog.at_level(logging.WARNING, logger="glyphline"), record(warning="out of reach\nfix: start it"):
-        # The folder is in no repository, which is told when the stage begins.
-        assert ["no record of its commit" in entry.getMessage() for entry in caplog.records] == [True]
-        caplog.clear()
-    assert [entry.getMessage() for entry in caplog.records] == ["out of reach\nfix: start it"]
+def test_the_projectors_complaint_is_shown_once_and_while_the_stage_still_works(record, caplog):
+    complaint = "out of reach\nfix: start it"
+    with caplog.at_level(logging.WARNING, logger="glyphline"), record(warnings=[complaint]):
+        until(lambda: caplog.records)
+    assert [entry.getMessage() for entry in caplog.records] == [complaint]
+
+
+def test_another_complaint_that_still_stands_is_shown_at_the_end(record, caplog):
+    complaints = ["out of reach\nfix: start it", None, "no disk\nfix: free it"]
+    with caplog.at_level(logging.WARNING, logger="glyphline"), record(warnings=complaints):
+        pass
+    assert [entry.getMessage() for entry in caplog.records] == [complaints[0], complaints[2]]
+
+
+def test_a_complaint_that_has_passed_is_not_repeated(record, caplog):
+    with caplog.at_level(logging.WARNING, logger="glyphline"), record(warnings=["out of reach", None]):
+        pass
+    assert [entry.getMessage() for entry in caplog.records] == ["out of reach"]
 
 
 def test_nothing_is_said_when_all_is_well(record, paths, caplog):

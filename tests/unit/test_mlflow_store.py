@@ -1,6 +1,8 @@
 """Which store, whether it answers, and that no password is ever shown."""
 
 import hashlib
+import logging
+import os
 import socket
 import threading
 import time
@@ -153,17 +155,17 @@ def test_waiting_for_another_process_ends(paths):
     with (
         exclusive(paths.mlruns / "projection.lock"),
         pytest.raises(TrackingError, match="another process"),
-        projection_lock(paths, timeout_s=0.1),
+        projection_lock(paths, patience_s=0.1),
     ):
         pass
 
 
-@pytest.mark.parametrize("timeout_s", [None, 60.0])
-def test_a_lock_that_another_process_gives_up_is_taken_after_that(paths, timeout_s):
+@pytest.mark.parametrize("patience_s", [None, 60.0])
+def test_a_lock_that_another_process_gives_up_is_taken_after_that(paths, patience_s):
     order = []
 
     def wait():
-        with projection_lock(paths, timeout_s):
+        with projection_lock(paths, patience_s):
             order.append("second")
 
     waiting = threading.Thread(target=wait)
@@ -177,7 +179,7 @@ def test_a_lock_that_another_process_gives_up_is_taken_after_that(paths, timeout
 
 
 def test_a_free_lock_is_taken_at_once(paths):
-    with projection_lock(paths, timeout_s=0.1):
+    with projection_lock(paths, patience_s=0.1):
         pass
     with projection_lock(paths):
         pass
@@ -260,12 +262,58 @@ def test_the_cache_folder_is_the_one_that_dvc_uses(tmp_path, config, expected):
     assert DvcCache.of(tmp_path).folder == tmp_path / expected
 
 
-def test_the_wait_for_the_store_is_as_long_as_was_asked_for(paths):
+def test_the_wait_for_a_holder_that_sends_nothing_is_as_long_as_was_asked_for(paths):
     began = time.monotonic()
     with (
         exclusive(paths.mlruns / "projection.lock"),
-        pytest.raises(TrackingError, match=r"another process has held the store for 0\.3 s"),
-        projection_lock(paths, timeout_s=0.3),
+        pytest.raises(TrackingError, match=r"held the store and sent nothing for 0\.3 s"),
+        projection_lock(paths, patience_s=0.3),
     ):
         pass
     assert time.monotonic() - began >= 0.3
+
+
+def test_a_holder_that_makes_progress_is_waited_for_longer_than_the_patience(paths):
+    has_begun, is_waiting = threading.Event(), threading.Event()
+
+    def hold():
+        with projection_lock(paths) as progress:
+            has_begun.set()
+            is_waiting.wait(60)
+            end, done = time.monotonic() + 1.5, 0
+            while time.monotonic() < end:
+                done += 1
+                progress.report("train-1a2b3c4d", done, 10_000)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert has_begun.wait(60)
+    is_waiting.set()
+    with projection_lock(paths, patience_s=0.8):
+        assert not holder.is_alive() or holder.join(60) is None
+    holder.join(60)
+
+
+def test_who_waits_and_who_sends_are_told_how_much_is_left(paths, caplog):
+    has_reported, may_end = threading.Event(), threading.Event()
+
+    def hold():
+        with projection_lock(paths, line_s=0) as progress:
+            progress.report("train-1a2b3c4d", 30, 1200)
+            has_reported.set()
+            may_end.wait(60)
+
+    holder = threading.Thread(target=hold)
+    with caplog.at_level(logging.INFO, logger="glyphline"):
+        holder.start()
+        assert has_reported.wait(60)
+        with pytest.raises(TrackingError) as caught, projection_lock(paths, patience_s=0.2, line_s=0):
+            pass
+        may_end.set()
+        holder.join(60)
+    lines = [entry.getMessage() for entry in caplog.records]
+    assert lines[0] == "sending runs to the tracking store: 1,170 of 1,200 events of train-1a2b3c4d are left"
+    waiting = f"waiting for process {os.getpid()}, which sends runs to the tracking store: 1,170 of 1,200 events"
+    assert lines[1].startswith(waiting)
+    assert f"({os.getpid()})" in caught.value.problem
+    assert "projector.log" in caught.value.fix

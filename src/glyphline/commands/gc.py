@@ -20,7 +20,7 @@ from glyphline import mlflow_client
 from glyphline.mlflow_client import local_path, pages
 from glyphline.mlflow_sync import artifact_owners, store
 from glyphline.mlflow_sync.journal_runs import needed_keys
-from glyphline.mlflow_sync.projection_lock import projection_lock
+from glyphline.mlflow_sync.projection_lock import patience_s, projection_lock
 from glyphline.mlflow_sync.store_contents import StoreContents, StoredRun, store_contents
 from glyphline.params import Params
 from glyphline.paths import Paths
@@ -126,8 +126,9 @@ def run(params: Params, paths: Paths, keep: int, *, dry: bool) -> tuple[RemovalP
         RegistryError: the store refuses a request.
     """
     uri = mlflow_client.project_store(params, paths)
-    opened = store.connect(uri, paths, params.tracking.timeout_s)
-    with projection_lock(paths), mlflow_client.registry_client(uri.text, params.tracking.timeout_s) as client:
+    timeout_s = params.tracking.timeout_s
+    opened = store.connect(uri, paths, timeout_s)
+    with projection_lock(paths, patience_s(timeout_s)), mlflow_client.registry_client(uri.text, timeout_s) as client:
         contents, references = store_contents(opened), _references(client)
         keys = needed_keys(paths)
         referred_runs = references.runs | _source_runs(contents.runs, references.sources)

@@ -22,7 +22,7 @@ class Projector(Protocol):
     """What shows the runs of a stage in MLflow while the stage works."""
 
     def warning(self) -> str | None:
-        """What went wrong so far, for the log of the stage at its end; None when all is well."""
+        """What is wrong now and was not shown yet, for the log of the stage at its end; None when all is well."""
 
 
 Launch = Callable[[Params, Paths, str], Projector]
@@ -199,7 +199,7 @@ def record(
     """Record the runs of a stage in `paths.journal(stage)`, and show them in MLflow while it works.
 
     When the block raises, open runs end FAILED, or KILLED when it was interrupted. A tracking server that does not
-    answer costs the stage no time, only a warning at its end.
+    answer costs the stage no time, only a warning.
 
     Raises:
         TrackingError: another living process records the same stage in the same folder.

@@ -7,14 +7,17 @@ again, which adds nothing: equal points, params and inputs are one row in MLflow
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Run
 from mlflow.exceptions import MlflowException
 
+from glyphline import files, mlflow_client
 from glyphline.journal import lineage
 from glyphline.journal.journal_file import Journal
 from glyphline.journal.run_events import (
@@ -31,7 +34,7 @@ from glyphline.journal.run_events import (
     RunStarted,
     TagsLogged,
 )
-from glyphline.mlflow_client import reason, tracking_errors
+from glyphline.mlflow_client import Failure, local_path, reason, tracking_errors
 from glyphline.mlflow_sync import dvc_lock, logged_model
 from glyphline.mlflow_sync.lost_files import lineage_stem, lost_files
 from glyphline.mlflow_sync.request_batches import Batch, clean_tags, fault
@@ -46,6 +49,8 @@ MAX_SHOWN = 5
 MAX_REASON_CHARACTERS = 200
 
 Find = Callable[[FileDigest], Path | None]
+Report = Callable[[str, int, int], None]
+Step = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +111,13 @@ class Projection:
         self._finished: dict[tuple[str, str], int] = {}
         self._refused: set[str] = set()
 
-    def send(self, journal: Journal) -> UploadResult:
+    def send(self, journal: Journal, report: Report = lambda *_: None) -> UploadResult:
         """Send what the store does not have of a journal.
+
+        Args:
+            journal: to send.
+            report: called after each step with what is sent, how many of its events are in the store, and how many
+                it has.
 
         Raises:
             TrackingError: the store does not answer or refuses.
@@ -115,26 +125,32 @@ class Projection:
         total = UploadResult(
             set_aside=tuple(_set_aside(f"{journal.name}:{line}", why) for line, why in journal.damaged.items())
         )
+        done, count = 0, sum(map(len, journal.runs.values()))
+
+        def advance(before: int, sent: int) -> None:
+            report(journal.label, before + sent, count)
+
         with tracking_errors(self._store.uri.text):
             self.index.begin(journal)
             for key, events in journal.runs.items():
                 if self._finished.get((journal.id, key)) != len(events):
-                    total += self._send_or_leave(journal, key, events)
+                    total += self._send_or_leave(journal, key, events, partial(advance, done))
+                done += len(events)
         return total
 
-    def _send_or_leave(self, journal: Journal, key: str, events: list[RunEvent]) -> UploadResult:
+    def _send_or_leave(self, journal: Journal, key: str, events: list[RunEvent], step: Step) -> UploadResult:
         if key in self._refused and not isinstance(events[0], RunStarted):
             # There is no run to add to, which was reported when the journal that began it was left out.
             return UploadResult()
         try:
-            return self._send_run(journal, key, events)
+            return self._send_run(journal, key, events, step)
         except ExperimentDeletedError as error:
             # Like a deleted run: nobody wants it back, and it must not keep the others out.
             self._finished[journal.id, key] = len(events)
             self._refused.add(key)
             return UploadResult(refused=(error,))
 
-    def _send_run(self, journal: Journal, key: str, events: list[RunEvent]) -> UploadResult:
+    def _send_run(self, journal: Journal, key: str, events: list[RunEvent], step: Step) -> UploadResult:
         first = events[0]
         run, made = self.index.find(key, getattr(first, "experiment", None)), 0
         if run is None:
@@ -150,12 +166,17 @@ class Projection:
         lost = set(lost_files(self._client, run, events[:sent])) - set(missing_before)
         unsent = [*missing_before, *sorted(lost), *range(sent, len(events))]
         upload = RunUpload(self._client, run, self._find, self._scratch, is_origin=isinstance(first, RunStarted))
-        missing = [number for number in unsent if not upload.add(number, events[number])]
+        with self._artifact_errors(run):
+            missing = []
+            for number in unsent:
+                if not upload.add(number, events[number]):
+                    missing.append(number)
+                step(number)
         if missing != missing_before or sent < len(events):
             marks = {SENT_TAG: json.dumps(sent_counts | {journal.label: len(events)})}
             if missing or missing_before:
                 marks[MISSING_TAG] = json.dumps(missing_events | {journal.label: missing})
-            upload.finish(marks)
+            upload.finish(marks, on_request=partial(step, len(events)))
         if not missing:
             self._finished[journal.id, key] = len(events)
         return UploadResult(
@@ -164,6 +185,24 @@ class Projection:
             tuple(_path(events[number]) for number in missing),
             set_aside=tuple(_set_aside(journal.place(key, number), why) for number, why in upload.refused.items()),
         )
+
+    @contextmanager
+    def _artifact_errors(self, run: Run) -> Iterator[None]:
+        """A folder where a server keeps the files of a run, and which this machine may not write, is the store's."""
+        location = local_path(run.info.artifact_uri)
+        try:
+            yield
+        except OSError as error:
+            path = error.filename2 or error.filename
+            if path is None and error.errno in files.DISK_FULL and location is not None:
+                # What this program writes is named; this was MLflow's copy.
+                error.filename = path = str(location)
+            if not self._store.uri.is_server or location is None or path is None:
+                raise
+            if not (location.is_relative_to(path) or Path(path).is_relative_to(location.parents[1])):
+                raise
+            why = f"{path}: {error.strerror}"
+            raise mlflow_client.store_failed(self._store.uri.text, Failure.ARTIFACTS, why) from None
 
     def _create(self, key: str, start: RunStarted) -> Run:
         if fault(start) is not None:
@@ -197,6 +236,7 @@ class RunUpload:
         self._inputs: list[DatasetInput] = []
         self._end: RunEnded | None = None
         self._together: dict[int, RunEvent] = {}
+        self._on_request: Callable[[], None] = lambda: None
 
     def add(self, number: int, event: RunEvent) -> bool:
         """Add an event, by its number in the journal; false when it names a file that is gone."""
@@ -229,8 +269,14 @@ class RunUpload:
                 return self._send_file(event)
         return True
 
-    def finish(self, marks: dict[str, str]) -> None:
-        """Send what was added, and then the tags that mark it as sent."""
+    def finish(self, marks: dict[str, str], on_request: Callable[[], None]) -> None:
+        """Send what was added, and then the tags that mark it as sent.
+
+        Args:
+            marks: the tags.
+            on_request: called after each request.
+        """
+        self._on_request = on_request
         try:
             self._finish(marks)
         except MlflowException as error:
@@ -254,17 +300,21 @@ class RunUpload:
         if self._end is not None:
             # The marks come last of all: a crash before the status is set must not leave the run RUNNING for ever.
             client.set_terminated(run_id, self._end.status, self._end.time)
+            self._on_request()
             for request in Batch(tags=marks).requests():
                 client.log_batch(run_id, **request, synchronous=True)
+                self._on_request()
 
     def _send_together(self) -> None:
         client, run_id = self._client, self._run.info.run_id
         if self._inputs:
             client.log_inputs(run_id, self._inputs)
+            self._on_request()
         present = self._run.data.params
         self._batch.params = {key: value for key, value in self._batch.params.items() if key not in present}
         for request in self._batch.requests():
             client.log_batch(run_id, **request, synchronous=True)
+            self._on_request()
 
     def _send_file(self, event: ArtifactLogged | ModelLogged) -> bool:
         path = self._find(event.file)
@@ -276,7 +326,9 @@ class RunUpload:
                 return True
             with scratch_folder(self._scratch, "artifact") as folder:
                 # A copy under its own name: in DVC's cache a file is named by its MD5 and cannot be written.
-                copy = shutil.copyfile(path, folder / Path(event.file.path).name)
+                copy = folder / Path(event.file.path).name
+                with files.named(copy):
+                    shutil.copyfile(path, copy)
                 self._client.log_artifact(self._run.info.run_id, str(copy), event.folder or None)
         except FileNotFoundError:
             # A queued experiment's folder may be removed after the file was found.
@@ -297,8 +349,10 @@ class RunUpload:
             contents[f"{stem}.patch"] = lineage.patch_bytes(event)
         with scratch_folder(self._scratch, "lineage") as folder:
             for name, content in contents.items():
-                (folder / name).write_bytes(content)
-                self._client.log_artifact(self._run.info.run_id, str(folder / name))
+                path = folder / name
+                with files.named(path):
+                    path.write_bytes(content)
+                self._client.log_artifact(self._run.info.run_id, str(path))
 
 
 def _dataset_input(event: InputLogged) -> DatasetInput:

@@ -9,9 +9,10 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
+from glyphline import files, mlflow_client
 from glyphline.errors import TrackingError
 from glyphline.journal.journal_file import Reader
 from glyphline.journal.sampling_interval import sampling_interval_s
@@ -65,6 +66,7 @@ class Follower:
             TrackingError: the store did not answer for longer than the time that was allowed.
         """
         # Before mlflow is imported: a refused connection takes a millisecond, the import seconds.
+        self._retry(lambda: mlflow_client.check_address(self._uri))
         self._retry(lambda: self._uri.reach(self._job.timeout_s))
         self._retry(self._connect)
         self._retry(self._send_others)
@@ -92,15 +94,15 @@ class Follower:
         """Send the journals of earlier stages: this one may add to their runs, and the store may have missed them."""
         own = self._paths.journal(self._job.stage)
         for journal in journal_sources.read(path for path in self._paths.journals() if path != own):
-            with projection_lock(self._paths):
-                self._projection.send(journal)
+            with projection_lock(self._paths) as progress:
+                self._projection.send(journal, progress.report)
 
     def _send(self) -> None:
         journal = self._reader.read()
         if journal is None:
             return
-        with projection_lock(self._paths):
-            result = self._projection.send(journal)
+        with projection_lock(self._paths) as progress:
+            result = self._projection.send(journal, progress.report)
         if result.warning:
             log.warning("%s", result.warning)
             self._warning = result.warning
@@ -115,7 +117,8 @@ class Follower:
         """Repeat a step until the store takes it, or the time that is allowed without a success is over."""
         while True:
             try:
-                step()
+                with _file_errors():
+                    step()
             except TrackingError as error:
                 self._warnings.send(f"{error.problem}\nfix: {error.fix}")
                 if time.monotonic() > self._deadline:
@@ -125,6 +128,18 @@ class Follower:
                 self._warnings.send(self._warning)
                 self._deadline = time.monotonic() + self._job.timeout_s
                 return
+
+
+@contextmanager
+def _file_errors() -> Iterator[None]:
+    """A local file that the system refuses keeps a run out of the store as a server does that does not answer."""
+    try:
+        yield
+    except OSError as error:
+        refusal = files.refusal(error)
+        if refusal is None:
+            raise
+        raise TrackingError(refusal.problem, fix=f"{refusal.remedy}, then `glyphline sync`") from None
 
 
 def _lower_priority() -> None:

@@ -3,13 +3,15 @@
 import json
 import logging
 import os
+import select
 import subprocess
 import sys
+import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from glyphline import mlflow_client
+from glyphline import files, mlflow_client
 from glyphline.errors import TrackingError
 from glyphline.params import Params
 from glyphline.paths import Paths
@@ -57,7 +59,7 @@ class ProjectorJob:
 
 
 class ProjectorHandle:
-    """A projector as the stage sees it: gives its warning, and never waits for it.
+    """A projector as the stage sees it: tells what goes wrong as soon as it is known, and never makes the stage wait.
 
     Args:
         handle: the reading end of its warning pipe; None when no projector runs.
@@ -65,19 +67,40 @@ class ProjectorHandle:
 
     def __init__(self, handle: int | None = None) -> None:
         self._handle = handle
+        self._reading = threading.Lock()
+        self._shown: str | None = None
+        self._last: str | None = None
+        if handle is not None:
+            os.set_blocking(handle, False)
+            threading.Thread(target=self._listen, args=(handle,), daemon=True).start()
 
     def warning(self) -> str | None:
-        """The present warning of the projector; the pipe is closed after that."""
-        if self._handle is None:
-            return None
-        try:
-            lines = os.read(self._handle, 1 << 16).decode(errors="replace").splitlines()
-        except BlockingIOError:
-            return None
-        finally:
-            os.close(self._handle)
-            self._handle = None
-        return json.loads(lines[-1]) if lines else None
+        """The present warning of the projector; None when all is well, and when it was shown already."""
+        self._read()
+        return self._last if self._last != self._shown else None
+
+    def _listen(self, handle: int) -> None:
+        while self._handle is not None:
+            select.select([handle], [], [])
+            self._read()
+
+    def _read(self) -> None:
+        """Show the first warning at once: a store that says no should be known before hours of training."""
+        with self._reading:
+            if self._handle is None:
+                return
+            try:
+                lines = os.read(self._handle, 1 << 16).decode(errors="replace").splitlines()
+            except BlockingIOError:
+                return
+            if not lines:
+                os.close(self._handle)
+                self._handle = None
+            for line in lines:
+                self._last = json.loads(line)
+                if self._last is not None and self._shown is None:
+                    self._shown = self._last
+                    log.warning("%s", self._shown)
 
 
 def start(params: Params, paths: Paths, stage: str) -> ProjectorHandle:
@@ -90,12 +113,18 @@ def start(params: Params, paths: Paths, stage: str) -> ProjectorHandle:
         return ProjectorHandle()
     try:
         uri = mlflow_client.store_uri(params, paths)
+        mlflow_client.check_address(uri)
     except TrackingError as error:
         # The stage works without a store; a command that needs one raises the same as an error.
         log.warning("%s\nfix: %s", error.problem, error.fix)
         return ProjectorHandle()
+    except OSError as error:
+        refusal = files.refusal(error)
+        if refusal is None:
+            raise
+        log.warning("%s\nfix: %s, then `glyphline sync`", refusal.problem, refusal.remedy)
+        return ProjectorHandle()
     reading, writing = os.pipe()
-    os.set_blocking(reading, False)
     job = ProjectorJob(
         stage=stage,
         work=str(paths.work),

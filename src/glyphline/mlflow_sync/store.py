@@ -6,7 +6,7 @@ mlflow is imported inside functions only: it costs seconds.
 import logging
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,26 +98,34 @@ def connect(uri: StoreUri, paths: Paths, timeout_s: float) -> Store:
     """Open a store; a new database gets its tables now, by one process at a time.
 
     Raises:
-        TrackingError: it does not answer, or the URI names no store that MLflow knows.
+        TrackingError: it does not answer, or it is none that can be used.
+        OSError: a file of the project may not be written, or the store's own file not be opened.
     """
-    uri.reach(timeout_s)
     os.environ.update(mlflow_client.environment_variables(timeout_s))
-    from mlflow.entities import ViewType
-
     if uri.sqlite_file is not None:
         uri.sqlite_file.parent.mkdir(parents=True, exist_ok=True)
-    with mlflow_client.tracking_errors(uri.text), files.exclusive(paths.mlruns / "store.lock"):
-        if uri.sqlite_file is not None and new_database.ensure_whole(uri.sqlite_file, paths.scratch):
-            _make_default_experiment(uri, paths)
-        client = mlflow_client.client(uri.text)
-        if uri.is_server:
-            client.search_experiments(max_results=1)
-            return Store(client, uri, artifacts=None)
-        oldest = client.search_experiments(view_type=ViewType.ALL, max_results=1, order_by=["creation_time ASC"])
-        artifacts = paths.mlruns / "artifacts"
-        created_ms = oldest[0].creation_time if oldest else None
-        identity = artifact_owners.identity(uri, paths, created_ms)
-        artifact_owners.add(artifacts, identity, artifact_owners.earlier_identities(uri, paths, created_ms))
+    # Outside the block below: a file of the project that cannot be written is no failure of the store.
+    with files.exclusive(paths.mlruns / "store.lock") if not uri.is_server else nullcontext():
+        mlflow_client.check_store(uri, timeout_s)
+        with mlflow_client.tracking_errors(uri.text):
+            return _opened(uri, paths)
+
+
+def _opened(uri: StoreUri, paths: Paths) -> Store:
+    from mlflow.entities import ViewType
+
+    if uri.sqlite_file is not None and new_database.ensure_whole(uri.sqlite_file, paths.scratch):
+        _make_default_experiment(uri, paths)
+    client = mlflow_client.client(uri.text)
+    if uri.is_server:
+        # What MLflow 2 does not know, so that such a server is recognized before anything is sent.
+        client.search_logged_models(["0"], max_results=1)
+        return Store(client, uri, artifacts=None)
+    oldest = client.search_experiments(view_type=ViewType.ALL, max_results=1, order_by=["creation_time ASC"])
+    artifacts = paths.mlruns / "artifacts"
+    created_ms = oldest[0].creation_time if oldest else None
+    identity = artifact_owners.identity(uri, paths, created_ms)
+    artifact_owners.add(artifacts, identity, artifact_owners.earlier_identities(uri, paths, created_ms))
     return Store(client, uri, artifacts, identity)
 
 

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from glyphline import mlflow_client
-from glyphline.errors import TrackingError
 from glyphline.journal.journal_file import Journal
 from glyphline.journal.run_events import RunStarted
 from glyphline.mlflow_sync import dvc_lock, journal_sources, store
 from glyphline.mlflow_sync.dvc_lock import DvcLock
 from glyphline.mlflow_sync.file_locator import FileLocator
-from glyphline.mlflow_sync.projection_lock import projection_lock
+from glyphline.mlflow_sync.projection_lock import patience_s, projection_lock
 from glyphline.mlflow_sync.store_contents import store_contents
 from glyphline.params import Params
 from glyphline.paths import Paths
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from glyphline.mlflow_sync.projection import UploadResult
 
 log = logging.getLogger(__name__)
-
-FLUSH_FIX = "start the tracking server, then `glyphline sync` and `dvc repro`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +76,8 @@ def sync(params: Params, paths: Paths, past: Iterable[DvcLock] | None = None) ->
     is_emptied = opened.artifacts is not None and not any(opened.artifacts.glob("*/*"))
     projection, total = Projection(opened, locator.find, paths.scratch), UploadResult()
     for journal in journals:
-        with projection_lock(paths):
-            total += projection.send(journal)
+        with projection_lock(paths, patience_s(params.tracking.timeout_s)) as progress:
+            total += projection.send(journal, progress.report)
     store.analyze(opened.uri)
     missing = tuple(dict.fromkeys(total.missing))
     if missing:
@@ -99,32 +96,30 @@ def flush(params: Params, paths: Paths, timeout_s: float | None = None) -> dict[
     Args:
         params: for the store's URI.
         paths: of the project.
-        timeout_s: how long to wait for the store, and for another process that is sending; None takes
-            `tracking.timeout_s`.
+        timeout_s: how long to wait for an answer of the store; None takes `tracking.timeout_s`. Another process that
+            is sending is waited for as long as it makes progress.
 
     Returns:
         Key of a run -> the run in the store; runs that were deleted there, or whose experiment was, are missing.
 
     Raises:
-        TrackingError: the store does not answer or refuses, or another process is sending all that time.
+        TrackingError: the store does not answer or refuses, or another process holds it and sends nothing.
     """
     timeout_s = params.tracking.timeout_s if timeout_s is None else timeout_s
-    try:
-        opened = store.connect(mlflow_client.project_store(params, paths), paths, timeout_s)
+    uri = mlflow_client.project_store(params, paths)
+    with mlflow_client.tracking_errors(uri.text, mlflow_client.THEN_REPRO):
+        opened = store.connect(uri, paths, timeout_s)
         from glyphline.mlflow_sync.projection import Projection, UploadResult
 
         projection, total = Projection(opened, FileLocator.of(paths).find, paths.scratch), UploadResult()
         journals = journal_sources.read(paths.journals())
-        with projection_lock(paths, timeout_s):
+        with projection_lock(paths, patience_s(timeout_s)) as progress:
             for journal in journals:
-                total += projection.send(journal)
+                total += projection.send(journal, progress.report)
             store.analyze(opened.uri)
             if total.warning:
                 log.warning("%s", total.warning)
-            with mlflow_client.tracking_errors(opened.uri.text):
-                return _sent_runs(opened, projection.index.find, journals)
-    except mlflow_client.StoreFailedError as error:
-        raise TrackingError(error.problem, fix=FLUSH_FIX) from None
+            return _sent_runs(opened, projection.index.find, journals)
 
 
 def check_experiment(params: Params, paths: Paths, key: str) -> None:

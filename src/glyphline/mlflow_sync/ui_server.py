@@ -25,12 +25,13 @@ def server(
     The URI is in the environment, because it may hold a password and everybody can see a command line.
 
     Raises:
-        TrackingError: the store is a server, which has a UI of its own, the driver of its database is missing, or
-            another program listens on the port.
+        TrackingError: the store is a server, which has a UI of its own, it is none that can be used, the driver of its
+            database is missing, or another program listens on the port.
     """
     uri = mlflow_client.prepared(mlflow_client.store_uri(params, paths, environ), paths)
     if uri.is_server:
         raise TrackingError(f"the runs are on a server, {uri}", fix="open that address in a browser")
+    mlflow_client.check_address(uri)
     uri.check_driver()
     _check_port(host, port)
     folder = str(paths.mlruns / "artifacts")

@@ -95,20 +95,25 @@ def fetched(location: RegistryLocation, source: str) -> Iterator[Path]:
     Raises:
         ArtifactError: they are gone.
         TrackingError: the server that has them does not answer, or went away meanwhile.
+        OSError: a file of this machine is refused by the system.
+        Exception: what else a request to the store raises, when the server does not give them.
     """
-    from mlflow.artifacts import download_artifacts
     from mlflow.exceptions import MlflowException
 
     with scratch_folder(location.scratch, "model") as target:
         try:
-            folder = Path(download_artifacts(artifact_uri=source, dst_path=str(target), tracking_uri=location.uri))
+            folder = mlflow_client.download(source, target, location.uri)
         except (MlflowException, OSError) as error:
-            reason = mlflow_client.reason(error, characters=200)
-            if mlflow_client.failure(error) is Failure.NO_ANSWER:
+            if isinstance(error, OSError) and files.refusal(error) is not None:
+                raise
+            kind, reason = mlflow_client.failure(error), mlflow_client.reason(error, characters=200, uri=location.uri)
+            if kind is Failure.NO_ANSWER:
                 raise TrackingError(
                     f"the server that has the files of the model does not answer: {reason}",
                     fix="start it; then run the same command again",
                 ) from None
+            if kind not in {Failure.REFUSED, Failure.FAILED}:
+                raise
             raise ArtifactError(f"the files of the model are not where the registry says: {reason}", fix=FIX) from None
         note = folder / NOTE_OF_MLFLOW
         if note.is_file() and not note.is_symlink():

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
-from glyphline import files, records
+from glyphline import files, mlflow_client, records
 from glyphline.errors import ArtifactError, PipelineError
 from glyphline.journal.run_events import WEIGHTS_TAG, WEIGHTS_TAG_CHARACTERS
 from glyphline.paths import COST, EVALUATION, MODEL_CARD, PREDICTIONS
@@ -194,7 +194,7 @@ class RunArtifacts:
         if uri is None:
             return None
         target.mkdir(exist_ok=True)
-        return Path(artifacts.download_artifacts(uri, dst_path=str(target), tracking_uri=self.client.tracking_uri))
+        return mlflow_client.download(uri, target, self.client.tracking_uri)
 
 
 def _changed(judged: VersionJudged, name: str, difference: str) -> ArtifactError:

@@ -43,6 +43,12 @@ def heard(*warnings):
     return ProjectorHandle(reading)
 
 
+def told_by_the_projector(caplog):
+    # The folder is in no repository, which is told when the stage begins.
+    messages = [entry.getMessage() for entry in caplog.records]
+    return [message for message in messages if "no record of its commit" not in message]
+
+
 def told(paths, key, kind, stage="train"):
     return [event for event in journal_file.read(paths.journal(stage)).runs[key] if isinstance(event, kind)]
 
@@ -168,21 +174,21 @@ def test_a_trial_is_a_child_with_its_best_loss_under_its_own_name(record, paths)
 def test_the_projectors_complaint_is_shown_once_and_while_the_stage_still_works(record, caplog):
     complaint = "out of reach\nfix: start it"
     with caplog.at_level(logging.WARNING, logger="glyphline"), record(warnings=[complaint]):
-        until(lambda: caplog.records)
-    assert [entry.getMessage() for entry in caplog.records] == [complaint]
+        until(lambda: told_by_the_projector(caplog))
+    assert told_by_the_projector(caplog) == [complaint]
 
 
 def test_another_complaint_that_still_stands_is_shown_at_the_end(record, caplog):
     complaints = ["out of reach\nfix: start it", None, "no disk\nfix: free it"]
     with caplog.at_level(logging.WARNING, logger="glyphline"), record(warnings=complaints):
         pass
-    assert [entry.getMessage() for entry in caplog.records] == [complaints[0], complaints[2]]
+    assert told_by_the_projector(caplog) == [complaints[0], complaints[2]]
 
 
 def test_a_complaint_that_has_passed_is_not_repeated(record, caplog):
     with caplog.at_level(logging.WARNING, logger="glyphline"), record(warnings=["out of reach", None]):
         pass
-    assert [entry.getMessage() for entry in caplog.records] == ["out of reach"]
+    assert told_by_the_projector(caplog) == ["out of reach"]
 
 
 def test_nothing_is_said_when_all_is_well(record, paths, caplog):

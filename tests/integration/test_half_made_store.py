@@ -72,6 +72,29 @@ def test_a_database_that_another_process_has_made_meanwhile_stays(project):
     assert database.read_bytes() == whole
 
 
+def test_the_unfinished_changes_of_a_removed_database_are_not_undone_in_the_new_one(tmp_path):
+    def make(path, table="runs", rows=1):
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute(f"CREATE TABLE {table} (text)")
+            connection.executemany(f"INSERT INTO {table} VALUES (?)", [("x" * 1000,)] * rows)
+
+    database, journal, kept = (tmp_path / name for name in ("mlflow.db", "mlflow.db-journal", "kept"))
+    make(database, "removed", rows=1000)
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        # Without memory for them, the changes of an open transaction are in the file and its journal at once.
+        connection.execute("PRAGMA cache_size = 1")
+        connection.execute("BEGIN")
+        connection.execute("CREATE TABLE more (text)")
+        connection.execute("UPDATE removed SET text = text || 'y'")
+        shutil.copy(journal, kept)
+    database.unlink()
+    shutil.copy(kept, journal)
+    new_database.ensure_whole(database, tmp_path / "scratch", make)
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert connection.execute("SELECT count(*) FROM runs").fetchone() == (1,)
+
+
 def test_the_folder_of_the_store_is_removed_while_its_projector_works(default_params, project, train_split):
 
     from glyphline.mlflow_sync.projection import Projection

@@ -56,6 +56,9 @@ def ensure_whole(database: Path, scratch: Path, make: Callable[[Path], None] = m
             aside = database.with_name(f"{database.name}{HALF_MADE}")
             log.warning("%s was left half-made, without any run; it is %s now, and a new one is made", database, aside)
             database.replace(aside)
+        for suffix in ("-journal", "-wal", "-shm"):
+            # Of a database that was removed: SQLite would undo its last changes in the new one.
+            database.with_name(database.name + suffix).unlink(missing_ok=True)
         try:
             # Unlike a renaming it never replaces the database of a process that was quicker.
             os.link(made, database)

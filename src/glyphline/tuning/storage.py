@@ -64,7 +64,7 @@ class StudyLocation:
         if self.url is not None:
             return f"start the server or correct tune.storage or {URL_VARIABLE}; nothing of the study is lost"
         # A lock, a full disk or missing rights raise an OperationalError; only a file that is no sound database raises
-        # exactly this class, but for what these words say.
+        # exactly this class, but for text that cannot be read and tables whose names were changed.
         if type(error) in {sqlite3.DatabaseError, StudyDamagedError} or _DAMAGE.match(str(error)):
             return f"move {self.database.name} away; the search then starts from the beginning"
         return "remove that cause and run the same command again; nothing of the study is lost"

@@ -124,4 +124,4 @@ def test_a_log_gets_a_line_per_trial(database, caplog):
     with caplog.at_level("INFO", logger="glyphline"), trial_progress("trial", 8, io.StringIO()) as on_trial_end:
         on_trial_end(trials[0], trials)
     (line,) = [record.getMessage() for record in caplog.records]
-    assert line.startswith("trial 1 of 8: complete, val_loss 0.")
+    assert line.startswith("trial 0 (1 of 8): complete, val_loss 0.")

@@ -59,4 +59,6 @@ def summary(trials: Iterable[FrozenTrial]) -> str:
 def _line(name: str, total: int, frozen: FrozenTrial, trials: list[FrozenTrial]) -> None:
     loss = min(frozen.intermediate_values.values(), default=float("nan"))
     state = frozen.state.name.lower()
-    log.info("%s %d of %d: %s, val_loss %.4f, %s", name, frozen.number + 1, total, state, loss, summary(trials))
+    # By its number, as the study, the run and the summary name it.
+    words = "%s %d (%d of %d): %s, val_loss %.4f, %s"
+    log.info(words, name, frozen.number, frozen.number + 1, total, state, loss, summary(trials))

@@ -225,6 +225,8 @@ def test_a_revision_whose_run_is_not_in_the_cache_is_found_after_the_fetch_that_
         "evaluate": [f"artifacts/evaluate/{name}" for name in ("evaluation.json", "journal.jsonl", "predictions.npz")],
     }
     dvc("init", "-q", "-f")
+    # Before the first commit: DVC looks for the outs of a commit where that commit's own configuration says.
+    dvc("remote", "add", "-q", "--default", "away", str(project.work / "remote"))
     with (project.work / "dvc.yaml").open("w") as stream:
         YAML().dump({"stages": {name: {"cmd": "true", "outs": outs} for name, outs in stages.items()}}, stream)
     runs.git("add", ".dvc", "dvc.yaml")
@@ -232,7 +234,6 @@ def test_a_revision_whose_run_is_not_in_the_cache_is_found_after_the_fetch_that_
         runs.make(name, wrong=wrong)
     expected = compare("at-first", "workspace")
     cache = project.home / ".dvc" / "cache" / "files"
-    dvc("remote", "add", "-q", "--default", "away", str(project.work / "remote"))
     shutil.move(cache, project.work / "remote" / "files")
     with pytest.raises(ArtifactError, match="the run of at-first is not in DVC's cache") as caught:
         compare("at-first", "workspace")

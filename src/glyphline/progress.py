@@ -5,7 +5,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 log = logging.getLogger(__name__)
 
@@ -13,60 +17,117 @@ SECONDS_BETWEEN_LINES = 5.0
 BYTES = "B"
 
 Advance = Callable[..., None]
-"""Called with the amount done since the last call; 1 when it is called with nothing. On a terminal, `note` is shown."""
+"""Called with the amount done since the last call; 1 when it is called with nothing. `note` is shown with it."""
+
+
+@dataclass
+class _Work:
+    """Something that is being done.
+
+    Attributes:
+        description, total, unit, done: as in `bar`.
+        note: the last one.
+        began: by the monotonic clock, in seconds.
+    """
+
+    description: str
+    total: int | None
+    unit: str
+    done: int
+    note: str = ""
+    began: float = field(default_factory=time.monotonic)
+
+    def step(self, amount: int, note: str) -> None:
+        self.done += amount
+        self.note = note
+
+    def __str__(self) -> str:
+        amount = _amount(self.done, self.total, self.unit)
+        return f"{self.description}: {amount}{f', {self.note}' if self.note else ''}"
+
+    def log_end(self) -> None:
+        log.info("%s in %.1f s", self, time.monotonic() - self.began)
+
+
+_bars: list[tuple[TextIO, "Console"]] = []
+"""The streams on which a bar is drawn now, each with rich's console; the innermost bar is last."""
+
+
+def write_line(stream: TextIO, line: str) -> None:
+    """Write a line to a terminal or a file; above the bar, where one is drawn on it now.
+
+    Args:
+        stream: for example standard error.
+        line: without its end; it is not wrapped.
+    """
+    for drawn_on, console in reversed(_bars):
+        if drawn_on is stream:
+            console.out(line, highlight=False)
+            return
+    stream.write(f"{line}\n")
+    stream.flush()
 
 
 @contextmanager
-def bar(description: str, total: int | None, unit: str = "", stream: TextIO | None = None) -> Iterator[Advance]:
-    """Show progress while the block runs.
+def bar(
+    description: str, total: int | None, unit: str = "", stream: TextIO | None = None, *, done: int = 0
+) -> Iterator[Advance]:
+    """Show progress while the block runs, and at its end one line about what was done.
 
     Args:
         description: what is being done, for example `mnist/train-images`.
         total: how much there is to do; None when it is unknown.
         unit: what is counted, for example `images`; `B` shows bytes as MB.
         stream: where to show it; standard error when it is None.
+        done: how much was done before, when work that was interrupted goes on.
 
     Yields:
         `advance(n=1)`, to be called after each step.
     """
     stream = stream or sys.stderr
-    with _drawn(description, total, unit, stream) if stream.isatty() else _logged(description, total, unit) as advance:
+    work = _Work(description, total, unit, done)
+    with _drawn(work, stream) if stream.isatty() else _logged(work) as advance:
         yield advance
+    work.log_end()
 
 
 @contextmanager
-def _drawn(description: str, total: int | None, unit: str, stream: TextIO) -> Iterator[Advance]:
+def _drawn(work: _Work, stream: TextIO) -> Iterator[Advance]:
     # Here, not above: a stage whose output goes to a log need not wait for rich.
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    count = (DownloadColumn(),) if unit == BYTES else (MofNCompleteColumn(), TextColumn(unit))
+    count = (DownloadColumn(),) if work.unit == BYTES else (MofNCompleteColumn(), TextColumn(work.unit))
     note = TextColumn("{task.fields[note]}", markup=False)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), *count, TimeRemainingColumn(), note)
-    with Progress(*columns, console=Console(file=stream), transient=True) as shown:
-        task = shown.add_task(description, total=total, note="")
+    console = Console(file=stream)
+    with Progress(*columns, console=console, transient=True) as shown:
+        task = shown.add_task(work.description, total=work.total, completed=work.done, note="")
 
         def advance(n: int = 1, note: str = "") -> None:
+            work.step(n, note)
             shown.update(task, advance=n, note=note)
 
-        yield advance
+        _bars.append((stream, console))
+        try:
+            yield advance
+        finally:
+            _bars.remove((stream, console))
 
 
 @contextmanager
-def _logged(description: str, total: int | None, unit: str) -> Iterator[Advance]:
-    done = 0
-    began = last_line = time.monotonic()
+def _logged(work: _Work) -> Iterator[Advance]:
+    last_line = time.monotonic()
 
-    def advance(n: int = 1, note: str = "") -> None:  # noqa: ARG001
-        nonlocal done, last_line
-        done += n
+    def advance(n: int = 1, note: str = "") -> None:
+        nonlocal last_line
+        work.step(n, note)
         now = time.monotonic()
         if now - last_line >= SECONDS_BETWEEN_LINES:
             last_line = now
-            log.info("%s: %s", description, _amount(done, total, unit))
+            log.info("%s", work)
 
     yield advance
-    log.info("%s: %s in %.1f s", description, _amount(done, total, unit), time.monotonic() - began)
 
 
 def _amount(done: int, total: int | None, unit: str) -> str:

@@ -117,6 +117,23 @@ def test_a_terminal_gets_a_bar_with_the_best_value_and_what_was_pruned(database)
     assert "8/8" in out.getvalue()
 
 
+def test_the_bar_of_a_search_that_goes_on_begins_at_its_trials_and_leaves_its_result(database, caplog):
+    import optuna
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    trials = optuna.load_study(study_name=STUDY, storage=f"sqlite:///{database}").get_trials()
+    out = Terminal()
+    with caplog.at_level("INFO", logger="glyphline"), trial_progress("trial", 9, out, ended=trials) as on_trial_end:
+        on_trial_end(trials[-1], trials)
+    assert "8/9" in out.getvalue()
+    assert "0/9" not in out.getvalue()
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith("trials: 8 of 9, best 0.")
+
+
 def test_a_log_gets_a_line_per_trial(database, caplog):
     import optuna
 

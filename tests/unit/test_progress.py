@@ -2,11 +2,13 @@
 
 import io
 import logging
+import re
 
 import pytest
 
 from glyphline import progress
 from glyphline.errors import DataError
+from tests import screen
 
 
 class Terminal(io.StringIO):
@@ -36,10 +38,50 @@ def test_work_that_fails_is_not_reported_as_done(caplog):
     assert not caplog.records
 
 
-@pytest.mark.parametrize(("total", "unit"), [(3, "images"), (None, "B")])
-def test_a_terminal_gets_a_bar_and_no_log_line(total, unit, caplog):
-    screen = Terminal()
-    with caplog.at_level(logging.INFO), progress.bar("packing cats", total, unit, stream=screen) as advance:
-        advance(3)
-    assert "packing cats" in screen.getvalue()
-    assert not caplog.records
+@pytest.mark.parametrize(("total", "unit", "end"), [(3, "images", "3 of 3 images"), (None, "B", "0.0 MB")])
+def test_a_terminal_gets_a_bar_and_one_line_at_its_end(total, unit, end, caplog):
+    terminal = Terminal()
+    with caplog.at_level(logging.INFO), progress.bar("packing cats", total, unit, stream=terminal) as advance:
+        advance(3, note="two are grey")
+        assert not caplog.records
+    assert "packing cats" in terminal.getvalue()
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith(f"packing cats: {end}, two are grey in ")
+
+
+def test_work_that_goes_on_begins_where_it_stopped(caplog):
+    terminal = Terminal()
+    with progress.bar("trials", 8, stream=terminal, done=5):
+        pass
+    assert "5/8" in terminal.getvalue()
+    assert "0/8" not in terminal.getvalue()
+    with caplog.at_level(logging.INFO), progress.bar("trials", 8, stream=io.StringIO(), done=5) as advance:
+        advance()
+    assert [record.getMessage()[:18] for record in caplog.records] == ["trials: 6 of 8 in "]
+
+
+LOGGING_BAR = """
+import logging, sys
+from glyphline import progress
+from glyphline.cli import terminal
+terminal.log_to_stderr()
+log = logging.getLogger("glyphline")
+with progress.bar("trials", 3) as advance:
+    for number in range(3):
+        log.info("message %d about https://example.org/{}/end", number)
+        advance(note="best 0.1234")
+"""
+
+
+@pytest.mark.parametrize("length", [5, 90])
+def test_a_line_of_the_log_stands_above_the_bar_whole(length):
+    rows = screen.run(LOGGING_BAR.format("x" * length), width=70)
+    text = "\n".join(rows)
+    for number in range(3):
+        message = f"message {number} about https://example.org/{'x' * length}/end"
+        # A line that is longer than the terminal goes on in the next row, as the terminal does it.
+        (row,) = [row for row in rows if f"message {number}" in row]
+        assert re.match(r"\d\d:\d\d:\d\d message", row)
+        assert message in text.replace("\n", "") if length > 70 else row.endswith(message)
+    assert "━" not in text
+    assert re.search(r"trials: 3 of 3, best 0.1234 in \d", text)

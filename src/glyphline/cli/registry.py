@@ -12,16 +12,11 @@ from glyphline.cli import project
 from glyphline.paths import Paths
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from glyphline.params import Params
     from glyphline.registry import RegistryLocation, Session
     from glyphline.registry.alias_updates import RegistryView
     from glyphline.registry.log_events import LogEvent
     from glyphline.registry.promotion import PromotionResult
-
-# A table that goes into a file or a pipe.
-WIDTH = 160
 
 
 def _location(values: "Params", paths: Paths, name: str | None = None) -> "RegistryLocation":
@@ -48,15 +43,6 @@ def _history(name: str | None) -> tuple[str, "RegistryView", tuple["LogEvent", .
 
     location = _location(values, paths, name)
     return location.name, *registry.read_history(location)
-
-
-def _console() -> "Console":
-    from rich.console import Console
-
-    console = Console(highlight=False, soft_wrap=False)
-    if not console.is_terminal:
-        console.width = WIDTH
-    return console
 
 
 def _wanted(text: str, name: str) -> int | str:
@@ -110,6 +96,7 @@ def rollback(to: str | None, reason: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line, the whole log.")
 def history(name: str | None, *, as_json: bool) -> None:
     """Show everything that ever happened to the versions of the model, oldest first; NAME is another model."""
+    from glyphline import terminal_table
     from glyphline.commands import history
 
     _, _, events = _history(name)
@@ -117,17 +104,18 @@ def history(name: str | None, *, as_json: bool) -> None:
         for line in history.lines(events):
             click.echo(line)
     else:
-        history.show(events, _console())
+        history.show(events, terminal_table.console())
 
 
 @click.command()
 @click.argument("name", required=False)
 def models(name: str | None) -> None:
     """Show the registered versions: aliases, accuracy, data, commit, age, verdict; NAME is another model."""
+    from glyphline import terminal_table
     from glyphline.commands import models
 
     shown, view, _ = _history(name)
-    models.show(shown, models.rows(view), _console())
+    models.show(shown, models.rows(view), terminal_table.console())
 
 
 @click.command()

@@ -4,10 +4,11 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from typing import TextIO
 
 import click
 
-from glyphline import files
+from glyphline import files, progress
 from glyphline.errors import PipelineError
 
 FILE_REFUSED = 9
@@ -58,10 +59,26 @@ def _is_stdout_full() -> bool:
     return False
 
 
+class _LogHandler(logging.StreamHandler[TextIO]):
+    """Writes to a stream, above the bar that is drawn on it: a line in the middle of one would break both."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            progress.write_line(self.stream, self.format(record))
+        except Exception:
+            # As logging itself does: a log that cannot be written stops no work.
+            self.handleError(record)
+
+
 def log_to_stderr() -> None:
     """Begin to log, from INFO up or as GLYPHLINE_LOG says; libraries from WARNING up."""
     level = os.environ.get("GLYPHLINE_LOG", "INFO").upper()
-    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr, level=logging.WARNING)
+    logging.basicConfig(
+        format="%(asctime)s %(message)s",
+        datefmt="%H:%M:%S",
+        handlers=[_LogHandler(sys.stderr)],
+        level=logging.WARNING,
+    )
     # It tells of each request that is made again; what came of it is told in two lines.
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     logging.getLogger("glyphline").setLevel(level if level in logging.getLevelNamesMapping() else "INFO")

@@ -4,8 +4,6 @@ import datetime as dt
 from collections.abc import Iterable
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from glyphline.registry import log_events
 from glyphline.registry.alias_reconciliation import warning_text
@@ -19,6 +17,7 @@ from glyphline.registry.log_events import (
     VersionJudged,
     VersionNotJudged,
 )
+from glyphline.terminal_table import Column, show_rows
 
 
 def lines(events: Iterable[LogEvent]) -> Iterable[str]:
@@ -28,14 +27,11 @@ def lines(events: Iterable[LogEvent]) -> Iterable[str]:
 
 def show(events: Iterable[LogEvent], console: Console) -> None:
     """Print the history as a table."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for column in ("#", "when", "who", "what"):
-        table.add_column(column, no_wrap=column != "what", overflow="fold")
+    rows = []
     for event in events:
         when = dt.datetime.fromtimestamp(event.time / 1000, dt.UTC).strftime("%Y-%m-%d %H:%M:%S")
-        # As text: a reason or a name may hold brackets, which rich would take for its markup.
-        table.add_row(*map(Text, (str(event.seq), when, event.actor, sentence(event))))
-    console.print(table)
+        rows.append((str(event.seq), when, event.actor, sentence(event)))
+    show_rows(console, [Column("#"), Column("when"), Column("who"), Column("what", words=True)], rows)
 
 
 def sentence(event: LogEvent) -> str:

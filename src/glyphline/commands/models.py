@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from glyphline.registry import labels
 from glyphline.registry.alias_updates import RegistryView
 from glyphline.registry.state import RegistryState
+from glyphline.terminal_table import Column, show_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +47,18 @@ def rows(view: RegistryView) -> list[VersionRow]:
 
 def show(name: str, versions: Iterable[VersionRow], console: Console) -> None:
     """Print the versions as a table."""
-    table = Table(
-        title=Text(name, style="table.title"), title_justify="left", box=None, padding=(0, 2, 0, 0), header_style="bold"
-    )
-    for column in ("version", "aliases", "accuracy", "data / test split", "commit", "age", "verdict"):
-        table.add_column(column, no_wrap=column not in {"verdict", "aliases"}, overflow="fold")
+    columns = ("version", "aliases", "accuracy", "data / test split", "commit", "age", "verdict")
+    lines = []
     now = dt.datetime.now(dt.UTC)
     for row in versions:
         accuracy = "-" if row.accuracy is None else f"{row.accuracy:.4f}{row.interval}"
         edited = f" (edited by hand: {', '.join(row.edited)})" if row.edited else ""
         aliases = ", ".join(row.aliases)
         age = _age(now - dt.datetime.fromtimestamp(row.created_ms / 1000, dt.UTC))
-        cells = (str(row.version), aliases, accuracy, row.data, row.commit, age, row.verdict + edited)
-        # As text: a reason or a name may hold brackets, which rich would take for its markup.
-        table.add_row(*map(Text, cells))
-    console.print(table)
+        lines.append((str(row.version), aliases, accuracy, row.data, row.commit, age, row.verdict + edited))
+    words, optional = {"aliases", "verdict"}, {"data / test split", "commit", "age"}
+    shown = [Column(heading, words=heading in words, optional=heading in optional) for heading in columns]
+    show_rows(console, shown, lines, title=name)
 
 
 def _row(number: int, version: Any, state: RegistryState) -> VersionRow:

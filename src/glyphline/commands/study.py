@@ -1,18 +1,17 @@
 """What `glyphline study` prints: the state of a search and its trials, while it runs or afterwards."""
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from glyphline import records, tuning
+from glyphline import records, terminal_table, tuning
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.records import SplitManifest
+from glyphline.terminal_table import Column
 from glyphline.tuning import StudyLocation
 from glyphline.tuning.overview import StudyOverview, TrialRow, study_names, study_overview
 
 SHOWN_REASON = 60
-PIPE_COLUMNS = 200
 
 
 def show(params: Params, paths: Paths, name: str | None = None, console: Console | None = None) -> None:
@@ -28,10 +27,7 @@ def show(params: Params, paths: Paths, name: str | None = None, console: Console
         SearchError: there is no such study.
         ArtifactError: the study's name depends on the data, and they are missing.
     """
-    console = console or Console(highlight=False)
-    if not console.is_terminal:
-        # A pipe has no width; a table that is cut to 80 columns is unreadable.
-        console.width = max(console.width, PIPE_COLUMNS)
+    console = console or terminal_table.console()
     location = tuning.study_location(params, paths.study)
     overview = study_overview(location, name or current_study(params, paths))
     draw(overview, params.tune.trials, location, console)
@@ -49,8 +45,8 @@ def draw(overview: StudyOverview, trials: int, location: StudyLocation, console:
         location: of the study.
         console: to print to.
     """
-    console.print(_facts(overview, trials, str(location)))
-    console.print(_table(overview))
+    terminal_table.show_facts(console, _facts(overview, trials, str(location)))
+    _show_trials(overview, console)
 
 
 def current_study(params: Params, paths: Paths) -> str:
@@ -62,35 +58,34 @@ def current_study(params: Params, paths: Paths) -> str:
     return tuning.study_name(params, tuning.identity(params, digests, tuning.code_digest(params, paths.work)))
 
 
-def _facts(overview: StudyOverview, trials: int, location: str) -> Table:
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
+def _facts(overview: StudyOverview, trials: int, location: str) -> dict[str, str]:
     states = ", ".join(f"{count} {state}" for state, count in overview.states.items()) or "none"
-    for label, value in {
+    return {
         "study": overview.name,
         "storage": location,
         "search": ", ".join(f"{key} {value}" for key, value in overview.settings.items()),
         "trials": f"{states} (tune.trials is {trials})",
         "so far": overview.summary,
         "seconds": f"{overview.seconds:.1f}",
-    }.items():
-        # As text: names and reasons may hold brackets, which rich would take for its markup.
-        table.add_row(label, Text(value))
-    return table
+    }
 
 
-def _table(overview: StudyOverview) -> Table:
+def _show_trials(overview: StudyOverview, console: Console) -> None:
     keys = list(dict.fromkeys(key for row in overview.rows for key in row.values))
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in ("trial", "state", "best_val_loss", "epochs", "seconds", *(key.partition(".")[2] for key in keys)):
-        table.add_column(Text(heading), justify="left" if heading == "state" else "right", overflow="fold")
-    table.add_column("worker", overflow="fold")
-    for row in overview.rows:
-        cells = [str(row.number), row.state, _number(row.val_loss), str(row.epochs), _number(row.seconds, 1)]
-        cells += [_value(row.values.get(key)) for key in keys]
-        table.add_row(*map(Text, (*cells, _remark(row))), style="bold green" if row.number in overview.front else None)
-    return table
+    headings = ("trial", "state", "best_val_loss", "epochs", "seconds", *(key.partition(".")[2] for key in keys))
+    columns = [
+        Column(heading, right=heading != "state", optional=heading in {"epochs", "seconds"}) for heading in headings
+    ]
+    columns.append(Column("worker", words=True, optional=True))
+    rows = [
+        (
+            str(row.number), row.state, _number(row.val_loss), str(row.epochs), _number(row.seconds, 1),
+            *(_value(row.values.get(key)) for key in keys), _remark(row),
+        )
+        for row in overview.rows
+    ]  # fmt: skip
+    styles = {place: "bold green" for place, row in enumerate(overview.rows) if row.number in overview.front}
+    terminal_table.show_rows(console, columns, rows, styles=styles)
 
 
 def _remark(row: TrialRow) -> str:

@@ -1,10 +1,8 @@
 """The end of `make run`: the facts of the last run, read from the files of its stages."""
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from glyphline import records, stage_times
+from glyphline import records, stage_times, terminal_table
 from glyphline.errors import ArtifactError
 from glyphline.mlflow_sync import ui_server
 from glyphline.params import Params
@@ -19,14 +17,7 @@ def show(params: Params, paths: Paths, console: Console | None = None) -> None:
     Raises:
         ArtifactError: a stage has not run yet.
     """
-    console = console or Console(highlight=False)
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in facts(params, paths).items():
-        # As text: the gate's reasons and names may hold brackets, which rich would take for its markup.
-        table.add_row(name, Text(value))
-    console.print(table)
+    terminal_table.show_facts(console or terminal_table.console(), facts(params, paths))
     if params.data.path is not None:
         from glyphline.data import changes
 

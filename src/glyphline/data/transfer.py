@@ -76,9 +76,8 @@ def _receive(answer: http.client.HTTPResponse, part: Path, start: int, limit_byt
     received = start
     with (
         part.open("ab" if start else "wb", buffering=0) as stream,
-        progress.bar(part.stem, total, progress.BYTES) as advance,
+        progress.bar(part.stem, total, progress.BYTES, done=start) as advance,
     ):
-        advance(start)
         while piece:
             received += len(piece)
             if received > limit_bytes:

@@ -117,11 +117,12 @@ class _SearchRun:
             )
 
     def _run_trials(self, launcher: Launcher, opened: optuna.Study, plan: TrialPlan) -> None:
-        with handled_signals() as interrupt, trial_progress(plan.name, plan.total) as on_trial_end:
-            store, notifier = TrialStore(opened), Notifier(self._watcher, plan.name)
+        store, notifier = TrialStore(opened), Notifier(self._watcher, plan.name)
+        ended = [trial for trial in store.trials() if trial.state.is_finished()]
+        if ended:
+            log.info("study %s already has %d finished trials", opened.study_name, len(ended))
+        with handled_signals() as interrupt, trial_progress(plan.name, plan.total, ended=ended) as on_trial_end:
             scheduler = TrialScheduler(store, plan, self._lease, notifier, interrupt, on_trial_end)
-            if finished := sum(trial.state.is_finished() for trial in store.trials()):
-                log.info("study %s already has %d finished trials", opened.study_name, finished)
             scheduler.notify_ends()
             try:
                 launcher.run(scheduler)

@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -18,20 +18,25 @@ OnTrialEnd = Callable[[FrozenTrial, list[FrozenTrial]], None]
 
 
 @contextmanager
-def trial_progress(name: str, total: int, stream: TextIO | None = None) -> Iterator[OnTrialEnd]:
+def trial_progress(
+    name: str, total: int, stream: TextIO | None = None, *, ended: Sequence[FrozenTrial] = ()
+) -> Iterator[OnTrialEnd]:
     """Show the progress of a search while the block runs.
 
     Args:
         name: of one trial.
         total: how many trials there are to be.
         stream: to write to; None writes to standard error.
+        ended: the trials of an earlier run, when a search goes on.
     """
     stream = stream or sys.stderr
     if not stream.isatty():
         yield lambda frozen, trials: _line(name, total, frozen, trials)
         return
-    shown = 0
-    with progress.bar(f"{name}s", total, stream=stream) as advance:
+    shown = len(ended)
+    with progress.bar(f"{name}s", total, stream=stream, done=shown) as advance:
+        if ended:
+            advance(0, note=summary(ended))
 
         def advance_bar(_frozen: FrozenTrial, trials: list[FrozenTrial]) -> None:
             nonlocal shown

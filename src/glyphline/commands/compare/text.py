@@ -1,16 +1,17 @@
 """A comparison in a terminal, and as the Markdown that a pull request shows."""
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from glyphline import terminal_table
 from glyphline.commands.compare import tables
 from glyphline.commands.compare.comparison import Comparison
+from glyphline.terminal_table import Column
 
 
 def terminal(comparison: Comparison) -> str:
     """Verdicts and tables, as wide as the terminal and coloured where it is one."""
-    console = Console(highlight=False)
+    console = terminal_table.console()
     with console.capture() as captured:
         _show(comparison, console)
     return captured.get()
@@ -20,14 +21,8 @@ def _show(comparison: Comparison, console: Console) -> None:
     for sentence in tables.verdicts(comparison):
         console.print(Text(sentence, style="bold"))
     for table in tables.text_tables(comparison):
-        # As text: escaped markup would still turn `:bug:` into a picture.
-        rich_table = Table(title=table.title, title_justify="left", box=None, padding=(0, 2, 0, 0), header_style="bold")
-        for number, column in enumerate(table.columns):
-            rich_table.add_column(Text(column), overflow="fold", no_wrap=number == 0)
-        for row in table.rows:
-            rich_table.add_row(*map(Text, row))
         console.print()
-        console.print(rich_table)
+        terminal_table.show_rows(console, list(map(Column, table.columns)), table.rows, title=table.title)
 
 
 def markdown(comparison: Comparison) -> str:

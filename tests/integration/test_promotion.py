@@ -562,7 +562,7 @@ def test_a_registration_that_broke_off_has_a_verdict_after_the_next_command(thre
 
 
 def test_labels_that_a_killed_command_did_not_write_are_written_by_the_next(three):
-    three.client.set_model_version_tag("shapes", "3", "verdict_entry", "0")
+    three.client.set_model_version_tag("shapes", "3", "mlflow.glyphline.verdict_entry", "0")
     three.client.set_model_version_tag("shapes", "3", "verdict", "refused")
     three.client.update_model_version("shapes", "3", description="")
     three.roll_back()

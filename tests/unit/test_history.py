@@ -17,13 +17,15 @@ from tests.unit.test_registry_state import judged, numbered
 TAGS = {
     "dataset": "shapes",
     "accuracy": "0.980000",
-    "accuracy_low": "0.969500",
-    "accuracy_high": "0.987654",
-    "test_digest": "aaaa",
-    "weights_digest": "w1",
+    "mlflow.glyphline.accuracy_low": "0.969500",
+    "mlflow.glyphline.accuracy_high": "0.987654",
+    "mlflow.glyphline.test_digest": "aaaa",
+    "mlflow.glyphline.weights_digest": "w1",
     "verdict": "passed",
     "commit": "0123456789ab",
 }
+# As earlier releases wrote them.
+EARLIER_TAGS = {key.removeprefix("mlflow.glyphline."): value for key, value in TAGS.items()}
 
 
 def version(tags=TAGS, aliases=(), created_ms=0):
@@ -42,8 +44,9 @@ def shown(*rows):
     return console.file.getvalue()
 
 
-def test_a_version_shows_its_accuracy_with_the_interval_its_data_and_its_commit():
-    row = row_of(version())
+@pytest.mark.parametrize("tags", [TAGS, EARLIER_TAGS])
+def test_a_version_shows_its_accuracy_with_the_interval_its_data_and_its_commit(tags):
+    row = row_of(version(tags))
     assert (row.version, row.accuracy, row.interval) == (1, 0.98, " (0.9695-0.9877)")
     assert (row.data, row.commit, row.verdict, row.edited) == ("shapes / aaaa", "0123456789ab", "passed", ())
     assert row.aliases == ("challenger", "champion")
@@ -54,7 +57,7 @@ def test_a_version_shows_its_accuracy_with_the_interval_its_data_and_its_commit(
 
 @pytest.mark.parametrize("ends", [{}, {"accuracy_low": "0.9"}, {"accuracy_low": "low", "accuracy_high": "0.99"}])
 def test_an_interval_that_is_not_there_or_is_no_number_is_left_out(ends):
-    kept = {key: value for key, value in TAGS.items() if key not in {"accuracy_low", "accuracy_high"}}
+    kept = {key: value for key, value in EARLIER_TAGS.items() if key not in {"accuracy_low", "accuracy_high"}}
     row = row_of(version(kept | ends))
     assert row.interval == ""
     assert "0.9800  " in shown(row)

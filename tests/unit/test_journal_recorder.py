@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 
@@ -84,11 +85,12 @@ def test_the_name_is_that_of_the_dvc_experiment(record, paths):
     assert start.tags["glyphline.experiment"] == "misty-lake"
 
 
-def test_without_an_experiment_the_name_says_workspace(record, paths):
+def test_without_an_experiment_the_name_says_what_was_trained_and_when(record, paths):
     with record() as recorder:
         run = recorder.start("shapes")
     (start,) = told(paths, run.key, run_events.RunStarted)
-    assert start.name == f"workspace-{run.key[:6]}"
+    # As a person reads it, and as one word: `glyphline compare` takes it.
+    assert re.fullmatch(r"digits-cnn-\d{4}-\d{6}", start.name)
 
 
 def test_a_resumed_run_keeps_its_key_and_knows_its_experiment(record, paths):

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from glyphline.registry import labels
 from glyphline.registry.alias_updates import RegistryView
+from glyphline.registry.registered_model import read_tag
 from glyphline.registry.state import RegistryState
 from glyphline.terminal_table import Column, show_rows
 
@@ -68,14 +69,14 @@ def _row(number: int, version: Any, state: RegistryState) -> VersionRow:
     if judged is None:
         return VersionRow(number, aliases, None, "", "", "", version.creation_timestamp, labels.NEVER, ())
     expected = labels.scores(judged) | labels.verdict(judged)
-    ends = tags.get("accuracy_low"), tags.get("accuracy_high")
+    ends = read_tag(tags, "accuracy_low"), read_tag(tags, "accuracy_high")
     interval = f" ({float(ends[0]):.4f}-{float(ends[1]):.4f})" if all(map(_is_number, ends)) else ""
     return VersionRow(
         version=number,
         aliases=aliases,
         accuracy=judged.accuracy,
         interval=interval,
-        data=f"{expected['dataset']} / {expected['test_digest']}",
+        data=f"{judged.dataset} / {judged.test_digest[: labels.DIGEST_CHARACTERS]}",
         commit=tags.get("commit", ""),
         created_ms=version.creation_timestamp,
         verdict="passed" if judged.promoted else f"refused: {judged.reasons[0]}",

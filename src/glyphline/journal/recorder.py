@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -139,8 +140,10 @@ class Run:
 class Recorder:
     """Starts and resumes the runs of one stage."""
 
-    def __init__(self, writer: journal_file.Writer, paths: Paths, stage_lineage: run_events.LineageLogged) -> None:
-        self._writer, self._paths, self._lineage = writer, paths, stage_lineage
+    def __init__(
+        self, writer: journal_file.Writer, paths: Paths, stage_lineage: run_events.LineageLogged, subject: str
+    ) -> None:
+        self._writer, self._paths, self._lineage, self._subject = writer, paths, stage_lineage, subject
         self._started: list[Run] = []
 
     def start(
@@ -154,12 +157,12 @@ class Recorder:
 
         Args:
             experiment: `digits` for models, `digits/tuning` for trials.
-            name: None takes the name of the DVC experiment, else `workspace-` and six hexadecimal digits.
+            name: None takes the name of the DVC experiment, else the data set, the kind of the network and the time.
             parent: key of the run that this one is shown under.
             tags: in addition to the lineage, for example `glyphline.device`.
         """
         key = self._writer.new_key()
-        name = name or self._lineage.facts["dvc_experiment"] or f"workspace-{key[:6]}"
+        name = name or self._lineage.facts["dvc_experiment"] or f"{self._subject}-{time.strftime('%m%d-%H%M%S')}"
         all_tags = lineage.tags(self._lineage) | {tag: redact(as_text(value)) for tag, value in (tags or {}).items()}
         self._writer.append(
             run_events.RunStarted(run=key, experiment=experiment, name=name, parent=parent, tags=all_tags)
@@ -209,7 +212,9 @@ def record(
     try:
         # First of all, so that it imports mlflow while the stage imports its own libraries.
         projector = launch(params, paths, stage)
-        recorder = Recorder(writer, paths, lineage.collect(params, paths, stage, environ))
+        # Of `module:function` the function.
+        subject = f"{params.data.dataset}-{params.model.kind.rpartition(':')[2]}"
+        recorder = Recorder(writer, paths, lineage.collect(params, paths, stage, environ), subject)
         with _ending(recorder):
             yield recorder
     finally:

@@ -13,7 +13,6 @@ from glyphline.mlflow_sync import model_folder
 from glyphline.mlflow_sync.request_batches import MAX_TAG_CHARACTERS
 from glyphline.scratch import scratch_folder
 
-NAME = "classifier"
 DIGEST_TAG = "glyphline.model_sha256"
 
 
@@ -37,7 +36,8 @@ def ensure(client: Any, run: Run, archive: Path, event: ModelLogged, params: dic
         if models
         else client.create_logged_model(
             experiment_id,
-            name=NAME,
+            # That of the data set: on pages with models of several data sets it tells them apart.
+            name=client.get_experiment(experiment_id).name.replace("/", "-"),
             source_run_id=run_id,
             tags={DIGEST_TAG: event.file.sha256, KEY_TAG: event.run},
             params={key: value[:MAX_TAG_CHARACTERS] for key, value in params.items()},

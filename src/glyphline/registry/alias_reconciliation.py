@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from glyphline.registry import state as states
 from glyphline.registry.log_events import AliasChangedByHand, AliasRestored, LogEvent, VersionDeleted, VersionNotJudged
+from glyphline.registry.registered_model import read_tag
 from glyphline.registry.state import CHAMPION, MANAGED, PREVIOUS, RegistryState
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _version_without_judgement(
     for number, version in sorted(versions.items()):
         if number in state.judgements:
             continue
-        machine = version.tags.get("machine")
+        machine = read_tag(version.tags, "machine")
         if machine is None:
             return VersionNotJudged(version=number, run_id=version.run_id or None, why="made without Glyphline")
         age_s = time.time() - version.creation_timestamp / 1000

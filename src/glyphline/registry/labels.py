@@ -8,35 +8,33 @@ from glyphline.records import Evaluation
 from glyphline.registry import judgement
 from glyphline.registry.gate import DECIMALS
 from glyphline.registry.log_events import VersionJudged
-from glyphline.registry.registered_model import RegisteredModel
+from glyphline.registry.registered_model import HIDDEN, RegisteredModel
 from glyphline.registry.state import RegistryState
 
 DIGEST_CHARACTERS = 12
 MAX_DESCRIPTION_CHARACTERS = 5000
 """What the description of a version can hold in MLflow's tables; SQLite alone would take more."""
 VERDICT_TAG = "verdict"
-ENTRY_TAG = "verdict_entry"
+ENTRY = "verdict_entry"
+FILES_TAG = f"{HIDDEN}files"
 NEVER = "never evaluated"
-MAX_TAG_CHARACTERS = 500
 
 
 def tags(evaluation: Evaluation, commit: str | None) -> dict[str, str]:
-    """The facts about a version, short enough to be read in a table."""
-    interval = {
+    """The facts about a version: those for people short enough to be read in a table, the others hidden."""
+    hidden = {
         "accuracy_low": _decimals(evaluation.accuracy_low),
         "accuracy_high": _decimals(evaluation.accuracy_high),
+        "test_digest": evaluation.test_digest[:DIGEST_CHARACTERS],
+        "weights_digest": evaluation.weights_digest[:DIGEST_CHARACTERS],
     }
-    return scores(evaluation) | interval | ({"commit": commit[:DIGEST_CHARACTERS]} if commit else {})
+    shown = scores(evaluation) | ({"commit": commit[:DIGEST_CHARACTERS]} if commit else {})
+    return shown | {f"{HIDDEN}{name}": value for name, value in hidden.items()}
 
 
 def scores(version: Evaluation | VersionJudged) -> dict[str, str]:
     """The tags about what was evaluated and what came of it."""
-    return {
-        "dataset": version.dataset,
-        "accuracy": _decimals(version.accuracy),
-        "test_digest": version.test_digest[:DIGEST_CHARACTERS],
-        "weights_digest": version.weights_digest[:DIGEST_CHARACTERS],
-    }
+    return {"dataset": version.dataset, "accuracy": _decimals(version.accuracy)}
 
 
 def verdict(judged: VersionJudged) -> dict[str, str]:
@@ -50,13 +48,12 @@ def as_text(files: Mapping[str, str]) -> str:
 
 
 def write(model: RegisteredModel, judged: VersionJudged, state: RegistryState, card: str) -> None:
-    """Write a judgement on its version: verdict and reasons as tags, decision and card as description."""
+    """Write a judgement on its version: the verdict as a tag; the reasons and the card as description."""
     reasons = "; ".join(judgement.reasons(judged, state))
     values = {
         **verdict(judged),
-        "reasons": reasons[:MAX_TAG_CHARACTERS],
         # Last: a process that dies before this leaves a version whose labels are written again.
-        ENTRY_TAG: str(judged.seq),
+        f"{HIDDEN}{ENTRY}": str(judged.seq),
     }
     model.set_labels(judged.version, values, description(card, model.name, judged, reasons))
 
@@ -65,7 +62,8 @@ def description(card: str, name: str, judged: VersionJudged, reasons: str) -> st
     """The card of a version under the decision about it."""
     outcome = "Became champion" if judged.promoted else "Did not become champion"
     text = card.replace("models:/NAME", f"models:/{name}").replace(f"{name}/VERSION", f"{name}/{judged.version}")
-    return shortened(f"### Decision\n{outcome}: {reasons}.\n\n{text}")
+    # Without markup: the table of versions shows the first line as it is written.
+    return shortened(f"{outcome}: {reasons}.\n\n{text}")
 
 
 def shortened(markdown: str, limit: int = MAX_DESCRIPTION_CHARACTERS) -> str:

@@ -11,7 +11,9 @@ from glyphline.registry.state import MANAGED
 
 log = logging.getLogger(__name__)
 
-MACHINE_TAG = "machine"
+HIDDEN = "mlflow.glyphline."
+"""Begins the names of tags that are for programs: MLflow's pages show no tag whose name begins with `mlflow.`."""
+MACHINE_TAG = f"{HIDDEN}machine"
 MAX_VERSIONS = 10_000
 MODEL_DESCRIPTION = (
     "Image classifier made by Glyphline.\n\n"
@@ -20,6 +22,11 @@ MODEL_DESCRIPTION = (
     "- `previous`: the champion before; `glyphline rollback` goes back to it.\n\n"
     "`glyphline history` tells how it came to that."
 )
+
+
+def read_tag(tags: Mapping[str, str], name: str) -> str | None:
+    """A tag for programs, by its name without `HIDDEN`; earlier releases wrote it under that name itself."""
+    return tags.get(f"{HIDDEN}{name}", tags.get(name))
 
 
 class RegisteredModel:

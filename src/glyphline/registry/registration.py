@@ -197,7 +197,7 @@ def _ensure_version(
             raise ArtifactError(f"{what} is not the one that was trained: its digest differs", fix=integrity.FIX)
         signature_fault = signing.ensure(model.client, run.model_id, folder, keys)
     tags = labels.tags(run.model.artifacts.evaluation, commit)
-    tags |= {MACHINE_TAG: session.updater.machine, "files": labels.as_text(files), "history": history}
+    tags |= {MACHINE_TAG: session.updater.machine, labels.FILES_TAG: labels.as_text(files), "history": history}
     version = model.ensure_version(run.run_id, run.model_id, run.source, tags)
     session.updater.registering.add(version)
     session.agree_on_log(version, history)

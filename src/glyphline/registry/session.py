@@ -12,7 +12,7 @@ from glyphline.registry.alias_updates import AliasUpdater, RegistryView
 from glyphline.registry.location import RegistryLocation
 from glyphline.registry.log_events import LogEvent, VersionJudged
 from glyphline.registry.machine_lock import locked
-from glyphline.registry.registered_model import RegisteredModel
+from glyphline.registry.registered_model import RegisteredModel, read_tag
 from glyphline.registry.rescoring import Rescore
 from glyphline.registry.run_artifacts import RunArtifacts
 from glyphline.registry.version_reference import MAKE_VERSIONS
@@ -50,7 +50,7 @@ class Session:
             judged, tags = view.state.judgements.get(number), version.tags
             if isinstance(judged, VersionJudged):
                 # The process that judged it a moment ago is about to write them.
-                if tags.get(labels.ENTRY_TAG) != str(judged.seq) and not self.updater.is_recent(judged):
+                if read_tag(tags, labels.ENTRY) != str(judged.seq) and not self.updater.is_recent(judged):
                     labels.write(self.model, judged, view.state, self.artifacts.card(judged))
             elif judged is not None and tags.get(labels.VERDICT_TAG) != labels.NEVER:
                 self.model.set_labels(number, {labels.VERDICT_TAG: labels.NEVER})

@@ -21,7 +21,7 @@ from glyphline.errors import TrackingError
 from glyphline.journal import journal_file
 from glyphline.journal.run_events import MetricsLogged, RunEnded, RunStarted
 from glyphline.mlflow_client import StoreUri
-from glyphline.mlflow_sync import projector, projector_launch, store
+from glyphline.mlflow_sync import experiment_view, projector, projector_launch, store, ui_server
 from glyphline.mlflow_sync.file_locator import FileLocator
 from glyphline.mlflow_sync.projection_lock import projection_lock
 from tests import calls
@@ -164,6 +164,17 @@ def test_a_model_that_a_crash_left_half_made_is_finished_not_made_twice(
     sent = mlflow_sync.flush(default_params, project)[key]
     assert sent.model_id == half.model_id
     assert opened.client.get_logged_model(half.model_id).status == "READY"
+
+
+def test_a_logged_model_is_called_like_its_data_set(default_params, project, train_split, opened):
+    key = record_model(default_params, project, train_split)
+    sent = mlflow_sync.flush(default_params, project)[key]
+    assert opened.client.get_logged_model(sent.model_id).name == "shapes"
+
+
+def test_the_address_of_the_ui_opens_the_experiment_of_the_data_set(default_params, project, opened):
+    number = opened.experiment(default_params.data.dataset)
+    assert ui_server.address(default_params, project, environ={}).endswith(experiment_view.route(number))
 
 
 def test_kill_9_of_the_writer_leaves_a_failed_run_with_every_point(default_params, project, run_of, opened):

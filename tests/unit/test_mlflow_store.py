@@ -4,8 +4,10 @@ import hashlib
 import logging
 import os
 import socket
+import sqlite3
 import threading
 import time
+from contextlib import closing
 
 import pytest
 
@@ -13,7 +15,7 @@ from glyphline.errors import TrackingError
 from glyphline.files import exclusive
 from glyphline.journal import run_files
 from glyphline.mlflow_client import StoreUri, store_uri
-from glyphline.mlflow_sync import projector_launch, store, ui_server
+from glyphline.mlflow_sync import experiment_view, projector_launch, store, ui_server
 from glyphline.mlflow_sync.dvc_cache import DvcCache
 from glyphline.mlflow_sync.file_locator import FileLocator
 from glyphline.mlflow_sync.projection_lock import projection_lock
@@ -211,8 +213,29 @@ def test_a_port_that_another_program_has_is_told_with_one_that_is_free(default_p
         assert ui_server.server(default_params, paths, port=port, environ={})
 
 
-def test_the_address_opens_the_experiments_for_machine_learning():
-    assert ui_server.address(port=5001) == "http://127.0.0.1:5001/#/experiments?workflowType=machine_learning"
+def test_the_address_opens_the_experiments_for_machine_learning(default_params, paths):
+    everything = "http://127.0.0.1:5001/#/experiments?workflowType=machine_learning"
+    assert ui_server.address(default_params, paths, port=5001, environ={}) == everything
+    assert not paths.store.exists()
+    unreadable = overlay(default_params, {"tracking.uri": "http://host:port"})
+    assert ui_server.address(unreadable, paths, port=5001, environ={}) == everything
+
+
+def test_the_address_opens_the_runs_of_the_data_set_with_the_columns_that_matter(default_params, paths):
+    with closing(sqlite3.connect(paths.store)) as database:
+        database.executescript("""
+            CREATE TABLE experiments (experiment_id INTEGER, name TEXT, lifecycle_stage TEXT);
+            CREATE TABLE experiment_tags (experiment_id INTEGER, key TEXT, value TEXT);
+            INSERT INTO experiments VALUES (1, 'digits/tuning', 'active'), (2, 'digits', 'active');
+            INSERT INTO experiments VALUES (3, 'mine', 'active');
+            INSERT INTO experiment_tags VALUES (1, 'mlflow.sharedViewState.glyphline', '{}');
+            INSERT INTO experiment_tags VALUES (2, 'mlflow.sharedViewState.glyphline', '{}');
+        """)
+    address = ui_server.address(default_params, paths, environ={})
+    assert address == f"http://127.0.0.1:5000/{experiment_view.route('2')}"
+    # A view that is not there is an error on MLflow's page.
+    other = ui_server.address(overlay(default_params, {"data.dataset": "mine"}), paths, environ={})
+    assert other == "http://127.0.0.1:5000/#/experiments?workflowType=machine_learning"
 
 
 def test_a_file_is_found_by_content_in_the_workspace_then_in_the_cache(paths):

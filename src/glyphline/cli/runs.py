@@ -107,7 +107,7 @@ def ui(host: str, port: int) -> None:
     from glyphline.mlflow_sync import ui_server
 
     command, environment = ui_server.server(values, paths, host, port)
-    click.echo(f"MLflow is starting at {ui_server.address(host, port)} (Ctrl-C stops it)", err=True)
+    click.echo(f"MLflow is starting at {ui_server.address(values, paths, host, port)} (Ctrl-C stops it)", err=True)
     sys.stderr.flush()
     os.execvpe(command[0], command, environment)  # noqa: S606
 

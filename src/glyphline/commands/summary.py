@@ -47,7 +47,7 @@ def facts(params: Params, paths: Paths) -> dict[str, str]:
         "winner": ", ".join(f"{key} {_short(training.params[key])}" for key in best.values) or "params.yaml as it is",
         "seconds": ", ".join(f"{stage} {_seconds(paths, stage)}" for stage in paths.telling_outs()),
         "registry": _registered(paths, decision),
-        "look at it": f"make ui   (MLflow on {ui_server.address()}, experiment {params.data.dataset})",
+        "look at it": f"make ui   (MLflow on {ui_server.address(params, paths)}, experiment {params.data.dataset})",
     }
 
 

@@ -1,7 +1,9 @@
 """The note and the table columns that people see when they open an experiment.
 
-MLflow's table of runs shows no metric by default. A view that somebody shares is a tag of the experiment; so a view
-with the columns that matter is set when the experiment is created, and the note links to it.
+MLflow's table of runs shows no metric by default, and no tag changes that: it shows the columns of the view that the
+address names, else those that this browser had last. A view that somebody shares is a tag of the experiment; so a view
+with the columns that matter is set when the experiment is created. The note links to it, and so does every address that
+Glyphline prints.
 """
 
 import json
@@ -9,6 +11,7 @@ import json
 from glyphline.journal.run_events import NOTE_TAG
 
 VIEW = "glyphline"
+VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
 TUNING = "tuning"
 MODEL_COLUMNS = (
     "attributes.`Created`",
@@ -35,6 +38,11 @@ TRIAL_COLUMNS = (
 )
 
 
+def route(experiment_id: str) -> str:
+    """The end of the address of an experiment with the columns that matter."""
+    return f"#/experiments/{experiment_id}/runs?viewStateShareKey={VIEW}&workflowType=machine_learning"
+
+
 def tags(name: str, experiment_id: str) -> dict[str, str]:
     """The tags of an experiment.
 
@@ -50,12 +58,11 @@ def tags(name: str, experiment_id: str) -> dict[str, str]:
     else:
         columns, metric, greater = MODEL_COLUMNS, "test_accuracy", True
         note = f"One run per model trained on **{name}**; the trials that led to them are in `{name}/{TUNING}`."
-    link = f"#/experiments/{experiment_id}/runs?viewStateShareKey={VIEW}&workflowType=machine_learning"
     return {
-        NOTE_TAG: f"{note} [Show the columns that matter]({link}).",
+        NOTE_TAG: f"{note} [Show the columns that matter]({route(experiment_id)}).",
         # Keeps the UI from guessing what the experiment is about.
         "mlflow.experimentKind": "custom_model_development",
         "mlflow.experiment.primaryMetric.name": metric,
         "mlflow.experiment.primaryMetric.greaterIsBetter": str(greater),
-        f"mlflow.sharedViewState.{VIEW}": json.dumps({"selectedColumns": columns}),
+        VIEW_TAG: json.dumps({"selectedColumns": columns}),
     }

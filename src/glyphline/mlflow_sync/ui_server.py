@@ -2,11 +2,14 @@
 
 import os
 import socket
+import sqlite3
 import sys
 from collections.abc import Mapping
+from contextlib import closing, suppress
 
 from glyphline import mlflow_client
 from glyphline.errors import TrackingError
+from glyphline.mlflow_sync import experiment_view
 from glyphline.params import Params
 from glyphline.paths import Paths
 
@@ -74,6 +77,31 @@ def _is_free(host: str, port: int) -> bool:
     return True
 
 
-def address(host: str = "127.0.0.1", port: int = 5000) -> str:
-    """The address of the page of experiments; a new browser would else open MLflow's page for language models."""
-    return f"http://{host}:{port}/#/experiments?workflowType=machine_learning"
+def address(
+    params: Params,
+    paths: Paths,
+    host: str = "127.0.0.1",
+    port: int = 5000,
+    environ: Mapping[str, str] = os.environ,
+) -> str:
+    """The address of the data set's runs with the columns that matter, or of all experiments where it has no runs yet.
+
+    Without the workflow in it, a new browser would open MLflow's page for language models.
+    """
+    route = "#/experiments?workflowType=machine_learning"
+    # A URI that cannot be read is told by what opens the store.
+    with suppress(TrackingError, sqlite3.Error):
+        file = mlflow_client.store_uri(params, paths, environ).sqlite_file
+        if file is not None and file.is_file():
+            with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=1.0)) as database:
+                found = database.execute(_EXPERIMENT, (params.data.dataset, experiment_view.VIEW_TAG)).fetchone()
+            if found is not None:
+                route = experiment_view.route(str(found[0]))
+    return f"http://{host}:{port}/{route}"
+
+
+# Not by mlflow, whose import takes seconds.
+_EXPERIMENT = """
+SELECT experiments.experiment_id FROM experiments JOIN experiment_tags USING (experiment_id)
+WHERE name = ? AND lifecycle_stage = 'active' AND key = ?
+"""

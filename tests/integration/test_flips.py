@@ -83,7 +83,7 @@ class ReadFile:
 def paths(tmp_path_factory, migrated_store) -> Paths:
     folder = tmp_path_factory.mktemp("flips")
     (folder / "mlruns").mkdir()
-    shutil.copy(migrated_store, folder / "mlruns" / "mlflow.db")
+    shutil.copy(migrated_store, folder / "mlflow.db")
     (folder / "dvc.yaml").write_text("stages: {}\n")
     return Paths(work=folder, home=folder)
 
@@ -194,7 +194,7 @@ def registry_content(params: Params, paths: Paths, folder: Path) -> Any:
     """What `register`, `models`, `history`, `promote` and `glyphline.load` read of the store."""
     # Under another address each time: MLflow keeps a database open as long as the process lives.
     database = folder / f"{len(list(folder.iterdir()))}.db"
-    shutil.copy(paths.mlruns / "mlflow.db", database)
+    shutil.copy(paths.store, database)
     params = changed(params, {"tracking.uri": f"sqlite:///{database}"})
     sent = mlflow_sync.flush(params, paths).get(journal.last_key(paths.journal("train")))
     if sent is None or sent.model_location is None:
@@ -262,7 +262,7 @@ def read_files(params: Params, paths: Paths, folder: Path) -> list[ReadFile]:
     lineages = [path for path in stored if path.name == "lineage.json" and "shapes" in path.parts]
     read += [ReadFile(path, lambda: lineage_content(params, paths, scratch)) for path in lineages]
     read.append(ReadFile(paths.mlruns / "artifacts" / ".stores", registry))
-    read.append(ReadFile(paths.mlruns / "mlflow.db", registry, DATABASE_WEIGHT))
+    read.append(ReadFile(paths.store, registry, DATABASE_WEIGHT))
     read.append(ReadFile(paths.study, lambda: study_content(paths), DATABASE_WEIGHT))
     return read
 

@@ -170,7 +170,7 @@ def test_a_copy_of_a_project_takes_nothing_of_the_first(cleaned, tmp_path_factor
     copy = tmp_path_factory.mktemp("copy") / "project"
     shutil.copytree(cleaned.project.home, copy, symlinks=True)
     before = all_files(cleaned.project.home)
-    uri = f"sqlite:///{copy / 'mlruns' / 'mlflow.db'}"
+    uri = f"sqlite:///{copy / 'mlflow.db'}"
     plan = cleaned.clean(keep=0, project=Paths(copy, copy), **{"tracking.uri": uri})
     assert plan.runs == ()
     assert {folder.is_relative_to(cleaned.project.mlruns) for folder in plan.outside} == {True}
@@ -216,7 +216,7 @@ def test_a_folder_behind_a_link_stays(cleaned, tmp_path_factory):
 
 def test_a_model_that_claims_the_folder_of_all_takes_nothing(cleaned):
     made = finished_run(cleaned)
-    with closing(sqlite3.connect(cleaned.project.mlruns / "mlflow.db")) as database:
+    with closing(sqlite3.connect(cleaned.project.store)) as database:
         database.execute(
             "UPDATE logged_models SET artifact_location = ? WHERE model_id = ?",
             (cleaned.project.mlruns.as_uri(), made.model_id),

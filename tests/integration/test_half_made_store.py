@@ -38,7 +38,7 @@ def damage(database, statements) -> None:
 def test_a_database_without_runs_and_without_all_its_tables_is_made_anew(
     default_params, project, train_split, statements
 ):
-    database = project.mlruns / "mlflow.db"
+    database = project.store
     if statements:
         damage(database, statements)
     else:
@@ -52,7 +52,7 @@ def test_a_database_without_runs_and_without_all_its_tables_is_made_anew(
 def test_a_database_with_a_run_is_never_put_aside(default_params, project, train_split):
     record_model(default_params, project, train_split)
     mlflow_sync.flush(default_params, project)
-    database = project.mlruns / "mlflow.db"
+    database = project.store
     damage(database, ("DROP TABLE model_versions",))
     before = database.read_bytes()
     new_database.ensure_whole(database, project.scratch)
@@ -60,7 +60,7 @@ def test_a_database_with_a_run_is_never_put_aside(default_params, project, train
 
 
 def test_a_database_that_another_process_has_made_meanwhile_stays(project):
-    database = project.mlruns / "mlflow.db"
+    database = project.store
     whole = database.read_bytes()
     database.unlink()
 
@@ -100,7 +100,7 @@ def test_the_folder_of_the_store_is_removed_while_its_projector_works(default_pa
     from glyphline.mlflow_sync.projection import Projection
 
     key = record_model(default_params, project, train_split)
-    opened = store.connect(StoreUri.parse(f"sqlite:///{project.mlruns / 'mlflow.db'}"), project, 5)
+    opened = store.connect(StoreUri.parse(f"sqlite:///{project.store}"), project, 5)
     shutil.rmtree(project.mlruns)
     (journal,) = journal_sources.read(project.journals())
     project.mlruns.mkdir()

@@ -50,7 +50,7 @@ def uploaded(project) -> list[bytes]:
 
 
 def sent_run(project):
-    opened = store.connect(StoreUri.parse(f"sqlite:///{project.mlruns / 'mlflow.db'}"), project, 5)
+    opened = store.connect(StoreUri.parse(f"sqlite:///{project.store}"), project, 5)
     (run,) = opened.client.search_runs([*opened.experiments()], f"tags.`glyphline.run_key` = '{KEY}'")
     return run
 
@@ -211,7 +211,7 @@ def test_a_journal_that_is_a_folder_is_left_out(default_params, project, train_s
 def test_a_projector_sends_what_is_good_and_tells_of_the_rest(default_params, project):
     put(project, HEADER, START, REFUSED["step"], REFUSED["empty key"], GOOD, END)
     warnings = []
-    uri = f"sqlite:///{project.mlruns / 'mlflow.db'}"
+    uri = f"sqlite:///{project.store}"
     job = projector_launch.ProjectorJob("train", str(project.work), str(project.home), uri, 5.0, warning_handle=-1)
     reader = journal_file.Reader.open(project.journal("train"))
 

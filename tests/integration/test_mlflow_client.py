@@ -202,7 +202,7 @@ def test_the_registrys_client_has_bounded_retries_and_gives_the_environment_back
 
 
 def test_a_damaged_database_is_told_before_its_first_request(project):
-    database = project.mlruns / "mlflow.db"
+    database = project.store
     content = bytearray(database.read_bytes())
     # The head of a page in the middle.
     middle = len(content) // 2 // 4096 * 4096

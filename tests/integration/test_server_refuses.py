@@ -110,7 +110,7 @@ def tear(path):
 @pytest.mark.parametrize("arguments", [["sync"], ["models"]], ids=lambda words: words[0])
 def test_a_damaged_database_is_named_at_once(command, project, hurt, arguments):
     file = project.work / "other.db"
-    shutil.copy(project.mlruns / "mlflow.db", file)
+    shutil.copy(project.store, file)
     hurt(file)
     code, (error, fix) = command(f"sqlite:///{file}", *arguments)
     assert code == 5
@@ -256,7 +256,7 @@ def test_a_database_that_refuses_the_password_is_told_at_the_first_try(command, 
 
 def test_a_check_finds_nothing_wrong_with_a_good_store(project, server):
     mlflow_client.check_store(StoreUri.parse(server[0]), 5.0)
-    mlflow_client.check_store(StoreUri.parse(f"sqlite:///{project.mlruns / 'mlflow.db'}"), 5.0)
+    mlflow_client.check_store(StoreUri.parse(f"sqlite:///{project.store}"), 5.0)
     missing = project.work / "new.db"
     mlflow_client.check_store(StoreUri.parse(f"sqlite:///{missing}"), 5.0)
     assert not missing.exists()

@@ -59,7 +59,7 @@ def test_a_project_that_cannot_be_written_is_no_matter_of_a_server(ours, argumen
 
 
 def test_a_project_without_a_store_that_cannot_be_written_is_known_at_once(ours):
-    (ours.mlruns / "mlflow.db").unlink()
+    (ours.store).unlink()
     with mode(ours.mlruns, 0o555):
         ended = powerless(ours, "sync")
     assert ended.returncode == terminal.FILE_REFUSED, ended.stderr
@@ -71,7 +71,7 @@ def test_a_project_without_a_store_that_cannot_be_written_is_known_at_once(ours)
 def test_a_store_of_another_user_is_known_at_once(ours, command, name, monkeypatch):
     theirs = ours.work / "theirs"
     theirs.mkdir()
-    shutil.copy(ours.mlruns / "mlflow.db", theirs)
+    shutil.copy(ours.store, theirs)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{theirs / 'mlflow.db'}")
     with mode(ours.work / name, 0):
         ended = powerless(ours, command)

@@ -87,7 +87,7 @@ def test_what_the_search_chose_is_trained_said_in_one_line_and_shown_by_dvc_besi
     )  # fmt: skip
     records.write(project.best, best)
     assert cli.run(["train"]) == 0
-    (line,) = [line for line in caplog.messages if "train.learning_rate" in line]
+    (line,) = [line for line in caplog.messages if "train.learning_rate 0.0125" in line]
     assert "train.learning_rate 0.0125 instead of 0.01" in line
     assert "`glyphline adopt`" in line
     assert "-S tune.trials=0" in line

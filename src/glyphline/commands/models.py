@@ -69,8 +69,8 @@ def _row(number: int, version: Any, state: RegistryState) -> VersionRow:
     if judged is None:
         return VersionRow(number, aliases, None, "", "", "", version.creation_timestamp, labels.NEVER, ())
     expected = labels.scores(judged) | labels.verdict(judged)
-    ends = read_tag(tags, "accuracy_low"), read_tag(tags, "accuracy_high")
-    interval = f" ({float(ends[0]):.4f}-{float(ends[1]):.4f})" if all(map(_is_number, ends)) else ""
+    low, high = (_number(read_tag(tags, name)) for name in ("accuracy_low", "accuracy_high"))
+    interval = "" if low is None or high is None else f" ({low:.4f}-{high:.4f})"
     return VersionRow(
         version=number,
         aliases=aliases,
@@ -84,12 +84,11 @@ def _row(number: int, version: Any, state: RegistryState) -> VersionRow:
     )
 
 
-def _is_number(text: str | None) -> bool:
+def _number(text: str | None) -> float | None:
     try:
-        float(text or "")
+        return float(text or "")
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def _age(age: dt.timedelta) -> str:

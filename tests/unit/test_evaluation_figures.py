@@ -223,7 +223,8 @@ def test_an_accuracy_and_a_loss_of_0_have_no_logarithmic_axis(metric, values):
 
 
 HISTORY = [
-    {"loss": 2.0 * 0.9**epoch, "accuracy": 0.9, "val_loss": 1.9 * 0.9**epoch, "val_accuracy": 0.8} for epoch in range(9)
+    {"train_loss": 2.0 * 0.9**epoch, "train_accuracy": 0.9, "val_loss": 1.9 * 0.9**epoch, "val_accuracy": 0.8}
+    for epoch in range(9)
 ]
 
 
@@ -247,7 +248,7 @@ def test_no_legend_lies_over_what_is_drawn(draw, arguments):
 @pytest.mark.parametrize("span", [1.15, 1.6, 3.4, 8.0, 40.0, 1e5])
 def test_an_axis_of_losses_has_at_least_three_numbers_wherever_it_begins(span):
     for low in (0.011, 0.07, 0.3, 0.95, 1.9):
-        history = [HISTORY[0] | {"loss": loss, "val_loss": loss} for loss in (low * span, low)]
+        history = [HISTORY[0] | {"train_loss": loss, "val_loss": loss} for loss in (low * span, low)]
         axes = drawn(learning_curves, history, 1).axes[0]
         assert 3 <= len(ticks(axes.yaxis)) <= 9, (low, span, ticks(axes.yaxis))
 

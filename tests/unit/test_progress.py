@@ -55,6 +55,7 @@ def test_work_that_goes_on_begins_where_it_stopped(caplog):
         pass
     assert "5/8" in terminal.getvalue()
     assert "0/8" not in terminal.getvalue()
+    caplog.clear()
     with caplog.at_level(logging.INFO), progress.bar("trials", 8, stream=io.StringIO(), done=5) as advance:
         advance()
     assert [record.getMessage()[:18] for record in caplog.records] == ["trials: 6 of 8 in "]

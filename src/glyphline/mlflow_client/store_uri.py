@@ -14,7 +14,7 @@ from glyphline.errors import TrackingError
 from glyphline.mlflow_client.failures import FIX, StoreFailedError, tracking_errors
 from glyphline.params import Params
 from glyphline.paths import Paths
-from glyphline.redaction import redact
+from glyphline.redaction import redact, redact_uri
 
 # The path of a SQLite file: not of a database in memory, and not in SQLite's own `file:` notation.
 _SQLITE = re.compile(r"(?P<scheme>sqlite(?:\+\w+)?:///)(?P<path>(?!:memory:|file:)[^?]+)(?P<query>\?.*)?", re.DOTALL)
@@ -53,13 +53,14 @@ class StoreUri:
             host, port = parts.hostname, parts.port or _PORTS.get(parts.scheme.split("+")[0])
             (host or "").encode("idna")
         except ValueError:
-            scheme = text.partition("://")[0]
-            problem = f"the tracking store's URI {scheme}://... cannot be read: its host or port is wrong"
+            scheme, separator, _ = text.partition("://")
+            shown = f"{scheme}://..." if separator else "..."
+            problem = f"the tracking store's URI {shown} cannot be read: its host or port is wrong"
             raise TrackingError(problem, fix=_URI_FIX) from None
         return cls(text, parts.scheme, host, port)
 
     def __str__(self) -> str:
-        return redact(self.text)
+        return redact_uri(self.text)
 
     @property
     def is_server(self) -> bool:

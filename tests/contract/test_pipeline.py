@@ -20,7 +20,7 @@ PARAMS = {
     "register": {"data", "registry"},
 }
 # What a reachable room reads for others: evaluate builds no network, and register begins no run.
-READ_FOR_OTHERS = {"evaluate": {"model", "seed"}, "register": {"seed"}}
+READ_FOR_OTHERS = {"evaluate": {"model", "seed"}, "register": {"model", "seed"}}
 SECTIONS = "seed|data|preprocess|model|train|tune|evaluate|registry"
 
 

@@ -213,22 +213,30 @@ def shortened(name: str, characters: int) -> str:
 
 
 def decimals(value: float | None, places: int) -> str:
-    """A number for a label; a dash where it is not defined."""
-    return "–" if value is None else f"{value:.{places}f}"
+    """A rate for a label; a dash where it is not defined. Only a rate of 1 is written as 1, and only 0 as 0.
+
+    >>> decimals(0.9996, 3), decimals(1.0, 3), decimals(None, 3)
+    ('0.9996', '1.000', '–')
+    """
+    return "–" if value is None else _rounded(value, places, 1.0)
 
 
 def percent(share: float, places: int = 0) -> str:
-    """A share as people read it. Only nothing is 0 %, and only all is 100 %: a share near them gets more places.
+    """A share as people read it. Only nothing is 0 %, and only all is 100 %: a share near them gets another place.
 
     >>> percent(0.0213, 1), percent(977 / 980), percent(1 - 1e-9), percent(1.0)
-    ('2.1%', '99.7%', '>99.99%', '100%')
+    ('2.1%', '99.7%', '>99.9%', '100%')
     """
-    for more in range(3):
-        text = f"{100 * share:.{places + more}f}"
-        if float(text) not in {0.0, 100.0} or share in {0.0, 1.0}:
-            return f"{text}%"
-    nearest = 10.0 ** -(places + 2)
-    return f"<{nearest:.{places + 2}f}%" if share < 0.5 else f">{100 - nearest:.{places + 2}f}%"
+    return f"{_rounded(100 * share, places, 100.0)}%"
+
+
+def _rounded(value: float, places: int, most: float) -> str:
+    for digits in (places, places + 1):
+        text = f"{value:.{digits}f}"
+        if float(text) not in {0.0, most} or value in {0.0, most}:
+            return text
+    step = 10.0**-digits
+    return f"<{step:.{digits}f}" if value < most / 2 else f">{most - step:.{digits}f}"
 
 
 def text_width_in(names: list[str], points: float) -> float:

@@ -130,7 +130,7 @@ def _fill(axes: Axes, counts: Counts, shares: Shades, cell_in: float) -> None:
 
 
 def _type_size(digits: int, cell_in: float, *, with_rates: bool) -> float:
-    lines, characters = (2, max(digits, len("9.9%"))) if with_rates else (1, digits)
+    lines, characters = (2, max(digits, len(">99.9%"))) if with_rates else (1, digits)
     return min(9.5, 72 * cell_in * 0.85 / (0.62 * characters), 72 * cell_in * 0.55 / lines)
 
 

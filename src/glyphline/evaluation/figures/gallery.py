@@ -110,7 +110,7 @@ def _points(tile_in: float) -> float:
 def _caption(classes: Sequence[str], prediction: ImagePrediction, tile_in: float) -> tuple[str, ...]:
     characters = int(72 * tile_in / (0.6 * _points(tile_in)))
     actual, predicted = classes[prediction.actual], classes[prediction.predicted]
-    last = f"{style.percent(prediction.confidence)}  #{prediction.index}"
+    last = f"{style.percent(prediction.confidence)} #{prediction.index}"
     together = actual if actual == predicted else f"{actual} → {predicted}"
     if len(together) <= characters:
         return together, last

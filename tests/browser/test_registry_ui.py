@@ -58,7 +58,7 @@ def test_a_promotion_and_its_rollback_are_seen_on_the_pages_of_the_versions(alia
 
 def test_a_version_says_why_it_became_champion(page, small_address):
     page.goto(f"{small_address}/#/models/{NAME}/versions/2")
-    page.get_by_text("Decision").first.wait_for()
+    page.get_by_text("Became champion:").first.wait_for()
     page.get_by_text("better than champion version 1: 10 errors against 40 in 1,000 images").first.wait_for()
 
 

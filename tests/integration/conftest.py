@@ -28,12 +28,24 @@ def migrated_store(tmp_path_factory) -> Path:
     return home / "mlflow.db"
 
 
+@pytest.fixture(scope="session")
+def committed(tmp_path_factory) -> Path:
+    """A repository with one commit: of a project without one, each stage and `sync` say that its past is not known."""
+    folder = tmp_path_factory.mktemp("committed")
+    (folder / "dvc.yaml").write_text("stages: {}\n")
+    (folder / ".gitignore").write_text("/mlruns\n/mlflow.db*\n/artifacts\n/.dvc\n")
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "An empty project")
+    return folder
+
+
 @pytest.fixture
-def project(tmp_path, migrated_store) -> Paths:
-    """An empty project whose store is ready for use."""
+def project(tmp_path, migrated_store, committed) -> Paths:
+    """An empty project in git whose store is ready for use."""
+    shutil.copytree(committed, tmp_path, dirs_exist_ok=True)
     (tmp_path / "mlruns").mkdir()
     shutil.copy(migrated_store, tmp_path / "mlflow.db")
-    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
     return Paths(work=tmp_path, home=tmp_path)
 
 

@@ -116,7 +116,7 @@ def finished(params, paths) -> Paths:
     evaluate(params, paths, weights)
     register.run(params, paths)
     checkpoint(paths).save(STATE)
-    with stage_times.measured(paths.stage_times, "train"):
+    with stage_times.measured(paths.stage_times, "train", paths.training):
         pass
     return paths
 
@@ -247,7 +247,7 @@ def read_files(params: Params, paths: Paths, folder: Path) -> list[ReadFile]:
         ReadFile(report, lambda: records.read(report, PreprocessReport, stage="preprocess")),
         ReadFile(best, lambda: records.read(best, Best, stage="tune")),
         ReadFile(decision, lambda: records.read(decision, Decision, stage="register")),
-        ReadFile(paths.stage_times, lambda: stage_times.read(paths.stage_times)),
+        ReadFile(paths.stage_times, lambda: stage_times.seconds(paths.stage_times, "train", paths.training)),
         ReadFile(checkpoint(paths).path, lambda: arrays(checkpoint(paths).load([*SHAPES, *SHAPES]))),
     ]
     for stage in ("tune", "train", "evaluate"):

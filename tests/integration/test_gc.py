@@ -170,10 +170,13 @@ def test_a_copy_of_a_project_takes_nothing_of_the_first(cleaned, tmp_path_factor
     copy = tmp_path_factory.mktemp("copy") / "project"
     shutil.copytree(cleaned.project.home, copy, symlinks=True)
     before = all_files(cleaned.project.home)
-    uri = f"sqlite:///{copy / 'mlflow.db'}"
-    plan = cleaned.clean(keep=0, project=Paths(copy, copy), **{"tracking.uri": uri})
+    # Over the store of the first, whose files are not its own, and over its own, which leads to the files of the copy.
+    plan = cleaned.clean(keep=0, project=Paths(copy, copy))
     assert plan.runs == ()
     assert {folder.is_relative_to(cleaned.project.mlruns) for folder in plan.outside} == {True}
+    plan = cleaned.clean(keep=0, project=Paths(copy, copy), **{"tracking.uri": f"sqlite:///{copy / 'mlflow.db'}"})
+    assert len(plan.runs) == 1
+    assert plan.outside == ()
     assert all_files(cleaned.project.home) == before
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from glyphline import mlflow_client
 from glyphline.errors import DriverMissingError, ReadOnlyError, RegistryError, TrackingError
-from glyphline.mlflow_client import Failure, StoreFailedError, failures
+from glyphline.mlflow_client import Failure, StoreFailedError, StoreUri, failures
 
 URI = "postgresql://ann:swordfish@host/db"
 
@@ -209,5 +209,5 @@ def test_a_damaged_database_is_told_before_its_first_request(project):
     content[middle : middle + 8] = b"\xff" * 8
     database.write_bytes(content)
     with pytest.raises(TrackingError, match=r"mlflow\.db is damaged: ") as caught:
-        mlflow_client.client(f"sqlite:///{database}")
-    assert "move it away and run `glyphline sync`" in caught.value.fix
+        mlflow_client.check_store(StoreUri.parse(f"sqlite:///{database}"), 5.0)
+    assert "move it away so that a new one is made, then `glyphline sync`" in caught.value.fix

@@ -378,14 +378,14 @@ def test_a_champion_whose_version_is_deleted_leaves_the_others_alone(three):
 
 def test_tags_and_descriptions_edited_by_hand_decide_nothing_and_are_shown(three):
     three.client.set_model_version_tag("shapes", "3", "accuracy", "0.100000")
-    three.client.set_model_version_tag("shapes", "3", "test_digest", "bbbb")
+    three.client.set_model_version_tag("shapes", "3", "dataset", "bbbb")
     three.client.update_model_version("shapes", "3", description="the best")
     decision = three.register(960)
     assert decision.champion_accuracy == 0.99
     assert not decision.promoted
     with open_session(three.to) as session:
         found = models.rows(session.reconcile())
-    assert {row.version: row.edited for row in found}[3] == ("accuracy", "test_digest")
+    assert {row.version: row.edited for row in found}[3] == ("dataset", "accuracy")
 
 
 def test_the_log_cannot_be_rewritten_through_mlflow(three):

@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from contextlib import contextmanager
 
 import pytest
@@ -113,12 +112,11 @@ def with_a_large_file(ours, default_params, train_split):
     return ours
 
 
-def test_a_full_folder_for_temporary_files_is_named(with_a_large_file, small_disk, tmp_path, monkeypatch, capfd):
-    small_disk(tmp_path / "scratch")
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+def test_a_full_folder_for_temporary_files_is_named(with_a_large_file, small_disk, capfd):
+    small_disk(with_a_large_file.scratch)
     assert run(["sync"]) == terminal.FILE_REFUSED
     error, fix = capfd.readouterr().err.splitlines()
-    assert error.startswith(f"error: {tmp_path / 'scratch'}/glyphline-artifact-")
+    assert error.startswith(f"error: {with_a_large_file.scratch}/artifact-")
     assert error.endswith("history.csv: No space left on device")
     assert "free space" in fix
 

@@ -72,7 +72,7 @@ def test_mnist_reaches_99_in_100_and_is_tuned_and_trained_without_its_test_split
     project.set_params({"train.epochs": "2", "train.patience": "2", "tune.trials": "1", "tune.epochs": "1"})
     project.run("dvc", "exp", "run", "-S", "data.dataset=mnist", "evaluate")
     metrics = json.loads((project.folder / "artifacts/evaluate/metrics.json").read_text())
-    assert metrics["count"] == 10_000
+    assert metrics["test_count"] == 10_000
     assert metrics["test_accuracy"] >= 0.99
     # The stages that choose and fit run again with the test split out of the way, to the same weights.
     trained = (project.folder / "artifacts/train/training.json").read_text()

@@ -33,7 +33,7 @@ def committed(tmp_path_factory) -> Path:
     """A repository with one commit: of a project without one, each stage and `sync` say that its past is not known."""
     folder = tmp_path_factory.mktemp("committed")
     (folder / "dvc.yaml").write_text("stages: {}\n")
-    (folder / ".gitignore").write_text("/mlruns\n/mlflow.db*\n/artifacts\n/.dvc\n")
+    (folder / ".gitignore").write_text("/mlruns\n/mlflow.db*\n/artifacts\n/.dvc/cache\n/.dvc/tmp\n")
     git(folder, "init", "-q", "-b", "main")
     git(folder, "add", ".")
     git(folder, "commit", "-qm", "An empty project")

@@ -199,9 +199,9 @@ def registry_content(params: Params, paths: Paths, folder: Path) -> Any:
     sent = mlflow_sync.flush(params, paths).get(journal.last_key(paths.journal("train")))
     if sent is None or sent.model_location is None:
         raise RegistryError("the store holds no model of the run", fix="as the register stage says")
-    with integrity.fetched(params.tracking.uri, sent.model_location) as model:
-        trained_model = integrity.digests(model)
     location = replace(RegistryLocation.of(params, paths), lock=folder.parent / "machine.lock")
+    with integrity.fetched(location, sent.model_location) as model:
+        trained_model = integrity.digests(model)
     with open_session(location) as session:
         view = session.reconcile()
         events = session.updater.log.read().events

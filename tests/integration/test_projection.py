@@ -425,6 +425,15 @@ def test_the_projector_shows_a_run_while_the_stage_works_and_its_end_afterwards(
     assert rows(project) == before
 
 
+def test_a_stage_says_that_the_store_of_an_earlier_release_has_another_place(default_params, project, caplog):
+    project.store.rename(project.former_store)
+    with journal.record(default_params, project, stage="train", environ={}, launch=projector_launch.start) as recorder:
+        recorder.start("shapes")
+    assert "the store mlruns/mlflow.db is now mlflow.db" in caplog.text
+    wait_for_status(project, "FINISHED")
+    assert not project.former_store.exists()
+
+
 def test_nobody_who_reads_the_output_of_a_stage_waits_for_its_projector(project):
     script = """
 import sys

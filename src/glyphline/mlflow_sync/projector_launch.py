@@ -112,7 +112,8 @@ def start(params: Params, paths: Paths, stage: str) -> ProjectorHandle:
     if os.environ.get(JOB_VARIABLE) == NO_PROJECTOR:
         return ProjectorHandle()
     try:
-        uri = mlflow_client.store_uri(params, paths)
+        # Here, and not in the projector alone: that a store was moved is told where a person sees it.
+        uri = mlflow_client.project_store(params, paths)
         mlflow_client.check_address(uri)
     except TrackingError as error:
         # The stage works without a store; a command that needs one raises the same as an error.

@@ -11,7 +11,7 @@ import pytest
 
 from glyphline import scratch
 from glyphline.errors import TrackingError
-from glyphline.mlflow_client import StoreUri, project_store, store_uri
+from glyphline.mlflow_client import StoreUri, check_store, project_store, store_uri
 from glyphline.mlflow_client.local_store import prepared
 from glyphline.mlflow_sync import artifact_owners
 from glyphline.paths import Paths
@@ -227,6 +227,15 @@ def test_a_store_that_cannot_be_written_is_read_from_a_copy(project, tmp_path, d
     assert project_store(default_params, paths_of(target)) == uri
     scratch.remove_lasting()
     assert not copy.parent.exists()
+
+
+def test_a_name_in_a_store_that_is_no_text_any_more_is_damage(default_params, project):
+    content = (project / "mlflow.db").read_bytes()
+    assert content.count(b"CREATE TABLE runs") == 1
+    (project / "mlflow.db").write_bytes(content.replace(b"CREATE TABLE runs", b"CREATE TABLE r\xecns"))
+    uri = project_store(default_params, paths_of(project))
+    with pytest.raises(TrackingError, match="is damaged"):
+        check_store(uri, 1.0)
 
 
 def test_a_damaged_store_is_left_to_the_first_request(default_params, project):

@@ -66,7 +66,7 @@ def prepared(uri: StoreUri, paths: Paths) -> StoreUri:
             copy = quote(quote(str(_snapshot(file, roots, paths.home))))
             return StoreUri.parse(f"sqlite+pysqlite:///file:{copy}?mode=ro&uri=true")
         changed = file_locations.relocate(file, roots, paths.home)
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         # Damaged, locked, or not a store: the first request says so, with its own way out.
         log.debug("the locations in %s were not checked: %s", file, error)
         return uri
@@ -101,7 +101,7 @@ def _take_over(former: Path, file: Path, lock: Path) -> None:
                     # Not a rename: mlruns may be on another disk, and SQLite names its journals by the file.
                     files.write_bytes(file, database.serialize())
                 former.unlink()
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise TrackingError(
                 f"the store {name} cannot be moved to {file.name}: {error}",
                 fix="end the commands that use it and try again; if it is damaged, restore it or move it away",

@@ -84,5 +84,6 @@ def _check_file(uri: StoreUri, path: Path) -> None:
         if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_CANTOPEN:
             # SQLite does not say why; the system does.
             path.open("rb").close()
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        # The second: Python cannot show what SQLite says about a name that is no text any more.
         raise store_failed(uri.text, Failure.DAMAGED, str(error)) from None

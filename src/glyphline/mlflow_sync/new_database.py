@@ -77,7 +77,7 @@ def _is_half_made(database: Path) -> bool:
                 return False
             has_revision = "alembic_version" in tables
             revisions = [*connection.execute("SELECT version_num FROM alembic_version")] if has_revision else []
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):
         # In use or damaged: MLflow says what is the matter.
         return False
     from mlflow.store.db import utils

@@ -50,8 +50,8 @@ SHADOWS = ("random", "mlflow", "keras", "json")
 
 # Times, and what names a run or holds both. Of a model the digest of its weights counts: its archive has a date in it.
 MEASURED = {"journal.jsonl", "cost.json", "model_card.md", "model.keras", "training.json"}
-# Drawn by Optuna, in the style of a person's matplotlibrc.
-FOREIGN_STYLE = "artifacts/tune/figures"
+# They show when trials ran, and how long.
+TIMED_FIGURES = "artifacts/tune/figures"
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def outs(project):
         for path in sorted((project.folder / folder).rglob("*"))
         if path.is_file()
         and path.name not in {*MEASURED, ".gitignore", "decision.json", "study.html"}
-        and not path.is_relative_to(project.folder / FOREIGN_STYLE)
+        and not path.is_relative_to(project.folder / TIMED_FIGURES)
     }
 
 

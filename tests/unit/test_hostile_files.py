@@ -9,28 +9,12 @@ from glyphline import epoch_history, records, stage_times
 from glyphline.commands import summary
 from glyphline.errors import PipelineError
 from glyphline.paths import Paths
-from glyphline.records import Best, Decision, Evaluation, RawManifest
+from glyphline.records import Evaluation, RawManifest
 from glyphline.registry import log_events
 from tests.conftest import made_evaluation
+from tests.made_records import BEST, DECISION
 from tests.registered import training
 
-BEST = Best(values={"train.learning_rate": 0.003}, trial=4, val_loss=0.1, study="s", complete=3, pruned=2, failed=1)
-DECISION = Decision(
-    name="shapes",
-    version=2,
-    aliases=("challenger",),
-    promoted=False,
-    reasons=("because",),
-    accuracy=0.9,
-    test_digest="a" * 64,
-    weights_digest="b" * 64,
-    champion_version=1,
-    champion_accuracy=0.97,
-    rules=(),
-    comparison=1,
-    level=0.025,
-    p_value=0.01,
-)
 RECORDS = {
     "best": BEST,
     "training": training("f" * 64),

@@ -5,9 +5,9 @@ import socket
 import sqlite3
 import sys
 from collections.abc import Mapping
-from contextlib import closing, suppress
+from contextlib import suppress
 
-from glyphline import mlflow_client
+from glyphline import mlflow_client, sqlite_file
 from glyphline.errors import TrackingError
 from glyphline.mlflow_sync import experiment_view
 from glyphline.params import Params
@@ -93,7 +93,7 @@ def address(
     with suppress(TrackingError, sqlite3.Error):
         file = mlflow_client.store_uri(params, paths, environ).sqlite_file
         if file is not None and file.is_file():
-            with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=1.0)) as database:
+            with sqlite_file.opened(file, mode="ro", timeout_s=1.0) as database:
                 found = database.execute(_EXPERIMENT, (params.data.dataset, experiment_view.VIEW_TAG)).fetchone()
             if found is not None:
                 route = experiment_view.route(str(found[0]))

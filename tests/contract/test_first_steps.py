@@ -1,6 +1,7 @@
-"""What a person meets after the first run: who commits, what is committed, and what DVC does to params.yaml."""
+"""What a person meets at the first run: the environment, who commits, what is committed, what DVC does to params.yaml."""
 
 import os
+import re
 import shutil
 import subprocess
 
@@ -54,6 +55,57 @@ def test_the_environment_of_a_project_that_was_moved_is_made_again(root, tmp_pat
         (programs / "glyphline").write_text(f"#!{place}/python\n")
         plan = subprocess.run(["make", "-n", "setup"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
         assert ("rm -rf .venv" in plan and 'test "yes" != yes' in plan) == is_moved, plan
+
+
+PIP = """#!/bin/sh
+case "$*" in *requirements.lock*) ;; *) exit 0;; esac
+echo 'Collecting numpy==2.0 (from -r requirements.lock (line 3))'
+echo '  Downloading numpy-2.0-cp311-manylinux_2_28_x86_64.whl (16.9 MB)'
+echo '  Installing build dependencies: started'
+echo 'Collecting click==8.1 (from -r requirements.lock (line 9))'
+echo '  Using cached click-8.1-py3-none-any.whl (0.1 MB)'
+echo 'Installing collected packages: click, numpy'
+exit $PIP_ENDS_WITH
+"""
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_pip_says_how_far_it_is_and_what_became_of_it(root, tmp_path, status):
+    for name in ("Makefile", "pyproject.toml", "requirements.lock"):
+        shutil.copy(root / name, tmp_path)
+    programs = tmp_path / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    (programs / "python").write_text(PIP)
+    (programs / "python").chmod(0o755)
+    variables = {"PATH": "/usr/bin:/bin", "PIP_ENDS_WITH": str(status), "HOME": str(tmp_path)}
+    done = subprocess.run(
+        ["make", "setup", "PYTHON=python3"], cwd=tmp_path, env=variables, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.splitlines()[1:] == ["  numpy (16.9 MB)", "  installing 2 packages, a minute or two"]
+    assert (done.returncode == 0) == (status == 0)
+    assert (tmp_path / ".venv" / ".installed").exists() == (status == 0)
+
+
+def test_what_the_tests_need_is_installed_for_the_tests_alone(root, tmp_path):
+    for name in ("Makefile", "pyproject.toml", "requirements.lock", "requirements-dev.lock"):
+        shutil.copy(root / name, tmp_path)
+    for target, is_dev in (("run", False), ("setup", False), ("ui", False), ("test", True), ("lint", True)):
+        plan = subprocess.run(["make", "-n", target], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+        assert "-r requirements.lock" in plan, target
+        assert ("-r requirements-dev.lock" in plan) == is_dev, target
+
+
+def test_the_lock_files_agree(root):
+    def versions(name):
+        found = re.findall(r"(?m)^([a-z0-9][\w.-]*)(?:\[[^]]*\])?==([^\s;]+)( ; [^\\\n]*)?", (root / name).read_text())
+        return {(package, version) for package, version, _ in found}
+
+    users, everything = versions("requirements.lock"), versions("requirements-dev.lock")
+    assert users < everything
+    assert users <= versions("requirements-gpu.lock")
+    names = {package for package, _ in users}
+    assert {"tensorflow", "mlflow", "dvc", "optuna", "scikit-learn", "plotly"} <= names
+    assert not {"pytest", "ray", "jax", "playwright", "statsmodels", "mypy", "uv"} & names
 
 
 def test_make_run_says_nothing_to_a_person_with_an_identity(make_run):

@@ -80,7 +80,18 @@ def show_facts(to: Console, facts: Mapping[str, str]) -> None:
     table.add_column(overflow="fold")
     for label, value in facts.items():
         table.add_row(Text(label), Text(value))
-    to.print(table)
+    _print(to, table)
+
+
+def _print(to: Console, table: Table) -> None:
+    """Print it; in a pipe without the blanks that fill its last column."""
+    if to.is_terminal:
+        to.print(table)
+        return
+    with to.capture() as captured:
+        to.print(table)
+    for line in captured.get().splitlines():
+        to.out(line.rstrip(), highlight=False)
 
 
 def _that_fit(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[int]:
@@ -113,7 +124,7 @@ def _print_table(
     for place, row in enumerate(rows):
         # As text: a reason or a name may hold brackets, which rich would take for its markup.
         table.add_row(*map(Text, row), style=styles.get(place))
-    to.print(table)
+    _print(to, table)
 
 
 def _print_blocks(

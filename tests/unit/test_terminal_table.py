@@ -79,3 +79,12 @@ def test_facts_are_wrapped_between_words():
     console = Console(file=io.StringIO(), width=40, force_terminal=True, color_system=None)
     show_facts(console, {"accuracy": "0.9944 (95 % interval 0.9799 to 0.9985, n 359)"})
     assert {"0.9944", "0.9799", "0.9985,"} <= set(console.file.getvalue().split())
+
+
+def test_no_line_in_a_pipe_ends_in_blanks():
+    console = Console(file=io.StringIO(), width=10_000, highlight=False)
+    show_rows(console, COLUMNS, ROWS, title="trials", styles={1: "dim"})
+    show_facts(console, {"test": "accuracy 0.99", "seconds": "train 1.5, evaluate 20.25", "note": ""})
+    lines = console.file.getvalue().splitlines()
+    assert len(lines) == 7
+    assert [line for line in lines if line != line.rstrip()] == []

@@ -149,7 +149,11 @@ def measured(
         fit_context = training.prepare(base, *(data.load(paths.split(part)) for part in ("train", "val")))
         for trials, epochs in budgets:
             # Pruned trials leave epochs for others: as many trials as the epochs last.
-            length = {"tune.trials": trials if trials == FEW_TRIALS else 10 * trials, "tune.epochs": epochs}
+            length = {
+                "tune.trials": trials if trials == FEW_TRIALS else 10 * trials,
+                "tune.epochs": epochs,
+                "tune.launcher": "inline",
+            }
             for search_by, options in SEARCHES.items():
                 if search_by in FEW_TRIALS_ONLY and trials > FEW_TRIALS:
                     continue

@@ -193,6 +193,13 @@ def test_a_logarithmic_parameter_has_round_numbers_and_choices_are_in_order():
     assert [text for _, text in Scale.of("model.batch_norm", trials).ticks] == ["True", "False"]
 
 
+@pytest.mark.parametrize(("key", "is_on_tick"), [("three", True), ("hundreds", False)])
+def test_a_few_trials_stand_on_the_tick_of_their_choice_and_many_beside_one_another(key, is_on_tick):
+    (axes,) = [axes for axes in drawn("slice", key).axes if axes.get_xlabel() == "batch_size"]
+    places = {float(line.get_xdata()[0]) for line in axes.lines}
+    assert (places <= set(axes.get_xticks())) == is_on_tick
+
+
 def test_a_parameter_is_called_by_its_last_word_unless_two_have_the_same():
     names = short_names(["model.dropout", "train.epochs", "tune.epochs"])
     assert names == {"model.dropout": "dropout", "train.epochs": "train.epochs", "tune.epochs": "tune.epochs"}

@@ -9,8 +9,8 @@ from glyphline.tuning.figures.drawn_study import DrawnStudy
 from glyphline.tuning.figures.scale import Scale, short_names
 
 COLUMNS = 3
-SPREAD = 0.5
-"""Of the place of a choice: trials that chose the same lie beside one another, not on top."""
+SPREAD, FEW = 0.5, 12
+"""Of the place of a choice: trials that chose the same lie beside one another, not on top; a few stand on the tick."""
 
 
 def draw(drawn: DrawnStudy) -> Figure:
@@ -42,7 +42,7 @@ def _plot(axes: Axes, drawn: DrawnStudy, scale: Scale) -> None:
     best = drawn.best
     for order, trial in enumerate(shown):
         is_best = best is not None and trial.number == best.number
-        aside = SPREAD * ((order + 0.5) / len(shown) - 0.5) if scale.choices else 0.0
+        aside = SPREAD * ((order + 0.5) / len(shown) - 0.5) if scale.choices and len(shown) > FEW else 0.0
         axes.plot(
             scale.place(trial.params[scale.key]) + aside,
             trial.values[0],

@@ -23,7 +23,8 @@ PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3 py
 
 # pip as its users know it prints a line per package, or nothing for minutes: here a line per large one. As uv does, it
 # compiles no modules: most are never imported. An older pip takes a hashed requirement with an extra for an unpinned one.
-PIP := $(BIN)/python -m pip install --disable-pip-version-check
+# PYTHONUTF8: where the locale is another, pip would write the path of a folder such as é wrongly into its programs.
+PIP := env PYTHONUTF8=1 $(BIN)/python -m pip install --disable-pip-version-check
 define install
 	if command -v uv >/dev/null 2>&1; then \
 		uv pip install --python $(BIN)/python --require-hashes -r $(1) && \
@@ -103,7 +104,7 @@ $(STAMP): $(LOCK) pyproject.toml
 		echo "fix: install one (Debian: apt-get install python3-venv), or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3"; exit 1; } >&2
 	@test "$(MOVED)" != yes || { echo "the project was moved or copied here: $(VENV) is made again"; rm -rf $(VENV); }
 	@echo "setting up $(VENV) from $(LOCK) (some minutes on first use)"
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/python || env PYTHONUTF8=1 $(PYTHON) -m venv $(VENV)
 	@$(call install,$(LOCK))
 	@touch $@
 

@@ -58,6 +58,8 @@ def test_the_environment_of_a_project_that_was_moved_is_made_again(root, tmp_pat
 
 
 PIP = """#!/bin/sh
+# Else the path of a folder such as é is written wrongly where the locale is not UTF-8.
+test "$PYTHONUTF8" = 1 || exit 3
 case "$*" in *requirements.lock*) ;; *) exit 0;; esac
 echo 'Collecting numpy==2.0 (from -r requirements.lock (line 3))'
 echo '  Downloading numpy-2.0-cp311-manylinux_2_28_x86_64.whl (16.9 MB)'

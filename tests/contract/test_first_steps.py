@@ -1,4 +1,4 @@
-"""What a person meets at the first run: the environment, who commits, what is committed, what DVC does to params.yaml."""
+"""What a person meets at the first run: the environment, who commits, what is committed, what DVC does to params."""
 
 import os
 import re

@@ -76,7 +76,7 @@ def test_the_stages_are_the_commands_in_their_order(stages):
     assert list(stages) == list(STAGES)
     for name, stage in stages.items():
         # tests/integration/test_shadowed_modules.py: the code of the folder, and the libraries of the environment.
-        assert stage["cmd"] == f"env PYTHONPATH=src python -P -m glyphline {name}"
+        assert stage["cmd"] == f"env PYTHONUTF8=1 PYTHONPATH=src python -P -m glyphline {name}"
 
 
 @pytest.mark.parametrize("name", STAGES)

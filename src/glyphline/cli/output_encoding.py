@@ -1,6 +1,7 @@
 """What is printed where the terminal or the pipe is not UTF-8: a plainer character, and never an error."""
 
 import codecs
+import locale
 import os
 import sys
 import unicodedata
@@ -15,12 +16,26 @@ def degrade_output() -> None:
     """Let standard output and standard error of this process, and of those that it starts, print any text."""
     codecs.register_error(PLAIN, _substitute)
     codecs.register(_plain_codec)
-    # They do not know the handler.
-    os.environ["PYTHONIOENCODING"] = f"{sys.stdout.encoding}:backslashreplace"
+    is_chosen = sys.flags.utf8_mode == 0 or "PYTHONIOENCODING" in os.environ
     for stream in (sys.stdout, sys.stderr):
+        encoding = stream.encoding if is_chosen else shown_encoding(locale.getencoding())
         # To a stream that calls itself ASCII, click writes UTF-8.
-        is_ascii = codecs.lookup(stream.encoding).name == "ascii"
-        stream.reconfigure(encoding=PLAIN if is_ascii else None, errors=PLAIN)  # type: ignore[union-attr]
+        is_ascii = codecs.lookup(encoding).name == "ascii"
+        stream.reconfigure(encoding=PLAIN if is_ascii else encoding, errors=PLAIN)  # type: ignore[union-attr]
+    # They do not know the handler.
+    encoding = "ascii" if sys.stdout.encoding == PLAIN else sys.stdout.encoding
+    os.environ["PYTHONIOENCODING"] = f"{encoding}:backslashreplace"
+
+
+def shown_encoding(of_locale: str) -> str:
+    """The encoding of a terminal, for a Python that is told to take UTF-8 for the names of files, as the stages are.
+
+    >>> shown_encoding("ISO-8859-1"), shown_encoding("ANSI_X3.4-1968")
+    ('iso8859-1', 'utf-8')
+    """
+    name = codecs.lookup(of_locale).name
+    # The locale C says nothing about the terminal: Python itself takes it for UTF-8.
+    return "utf-8" if name == "ascii" else name
 
 
 def plain(character: str) -> str:

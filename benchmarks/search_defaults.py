@@ -109,11 +109,13 @@ def table(results: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
 @click.option("--photos", type=click.Path(path_type=Path), help=f"photos.tar, whose folder {PHOTOS} is used.")
 @click.option("--split", "splits", multiple=True, type=int, default=range(5), show_default=True, help="Split seed.")
 @click.option("--image-size", default=32, show_default=True, help="Of the photographs.")
+@click.option("--trials", default=20, show_default=True, help="Whole trials that the larger budget is worth.")
+@click.option("--epochs", default=8, show_default=True, help="Of a whole trial of the larger budget.")
 @measurement.quick_option
-def main(photos: Path | None, splits: Sequence[int], image_size: int, *, quick: bool) -> None:
+def main(photos: Path | None, splits: Sequence[int], image_size: int, trials: int, epochs: int, *, quick: bool) -> None:
     """Measure and publish."""
-    # Trials and epochs of a trial: the shipped ones, and 20 whole trials' worth.
-    budgets = ((FEW_TRIALS, 3),) if quick else ((FEW_TRIALS, 3), (20, 8))
+    # Trials and epochs of a trial: the shipped ones, and the larger ones.
+    budgets = ((FEW_TRIALS, 3),) if quick else ((FEW_TRIALS, 3), (trials, epochs))
     splits = (0,) if quick else splits
     results: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as scratch:

@@ -80,11 +80,11 @@ def changed(params: Params, values: Mapping[str, Any]) -> Params:
     return parameters.overlay(params, values)
 
 
-def made_split(name: str, count: int, *, seed: int = 0, side: int = 8, classes: int = 3) -> Split:
+def made_split(name: str, count: int, *, seed: int = 0, side: int = 8, classes: int = 3, channels: int = 1) -> Split:
     """Images that a small network learns in an epoch: a bright bar whose place is the class, under noise."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, classes, count).astype(np.int64)
-    images = rng.integers(0, 60, (count, side, side, 1), dtype=np.uint8)
+    images = rng.integers(0, 60, (count, side, side, channels), dtype=np.uint8)
     for image, label in zip(images, labels, strict=True):
         image[label * side // classes] = 255
     return Split(name, images, labels, tuple(f"bar-{n}" for n in range(classes)), digest=f"{name}-{count}-{seed}")

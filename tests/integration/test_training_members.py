@@ -75,7 +75,7 @@ def test_no_member_learns_from_what_the_others_say(params):
 
 
 def test_the_accuracy_of_training_is_that_of_the_mean():
-    metric = objective.accuracy()
+    metric = objective.accuracy(2)
     # One member is sure of the first class, two lean to the second: the mean of the probabilities says the first.
     logits = np.array([[[9.0, 0.0], [0.0, 0.5], [0.0, 0.5]]], dtype=np.float32)
     metric.update_state(np.array([0]), logits)

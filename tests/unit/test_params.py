@@ -52,6 +52,7 @@ train:
   schedule: cosine
   warmup: 0.25
   label_smoothing: 0.0
+  class_weight: none
   patience: 8
   augment:
     shift: 0.0
@@ -60,6 +61,13 @@ train:
     elastic: 0.0
     cutout: 0.0
     flip: none
+    crop: 0.0
+    brightness: 0.0
+    contrast: 0.0
+    saturation: 0.0
+    hue: 0.0
+    mix: none
+    mix_alpha: 1.0
   precision: auto
   xla: auto
   deterministic: true
@@ -101,6 +109,7 @@ registry:
   name: glyphline
   min_accuracy: 0.95
   gate:
+    min_balanced_accuracy: null
     min_class_recall: null
     max_calibration_error: null
     max_robustness_loss: null

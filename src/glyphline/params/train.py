@@ -23,11 +23,27 @@ class AugmentParams(Section):
     flip: Literal["none", "horizontal", "vertical", "both"] = Field(
         description="Mirror half of the images: only where a mirrored image keeps its label, so not for digits."
     )
-
-    @property
-    def active(self) -> bool:
-        """True when anything is varied."""
-        return any(value not in {0, "none"} for value in self.model_dump().values())
+    crop: float = Field(
+        ge=0, le=0.95, description="Largest part of the area that a random crop, resized to the whole, leaves out."
+    )
+    brightness: float = Field(ge=0, le=1, description="Most that is added to all pixels or taken off; 1 is white.")
+    contrast: float = Field(
+        ge=0, le=1, description="Largest change of each pixel's distance from the mean of its image, as a part of it."
+    )
+    saturation: float = Field(
+        ge=0, le=1, description="Largest change of the saturation of the colours, as a part of it; 0 for grey images."
+    )
+    hue: float = Field(
+        ge=0, le=0.5, description="Largest turn of the colours, as a part of the circle of hues; 0 for grey images."
+    )
+    mix: Literal["none", "mixup", "cutmix"] = Field(
+        description="Put a part of another image over each: mixup, both shine through; cutmix, a box. Labels mix alike."
+    )
+    mix_alpha: float = Field(
+        gt=0,
+        le=10,
+        description="How evenly images mix: the parts are drawn from Beta(alpha, alpha). 0.2 little, 1 more.",
+    )
 
 
 class TrainParams(Section):
@@ -48,6 +64,9 @@ class TrainParams(Section):
     warmup: float = Field(ge=0, lt=1, description="Part of all steps in which the step size rises to its peak.")
     label_smoothing: float = Field(
         ge=0, lt=1, description="Part of each label that is spread over all classes, in loss and val_loss."
+    )
+    class_weight: Literal["none", "balanced"] = Field(
+        description="balanced: in loss and val_loss each class counts as much as any other, however few images it has."
     )
     patience: int = Field(
         ge=1,

@@ -99,6 +99,7 @@ def made_evaluation(correct: int, count: int, **fields: Any) -> Evaluation:
     known: dict[str, Any] = {
         "dataset": "shapes", "test_digest": "t" * 64, "weights_digest": "w" * 64, "predictions_sha256": "p" * 64,
         "count": count, "correct": correct, "accuracy": accuracy, "accuracy_low": low, "accuracy_high": high,
+        "balanced_accuracy": accuracy, "balanced_accuracy_low": low, "balanced_accuracy_high": high,
         "top_k": None, "top_k_accuracy": None, "log_loss": 0.2, "log_loss_low": 0.1, "log_loss_high": 0.3,
         "brier_score": 0.1, "macro_f1": accuracy, "macro_f1_low": low, "macro_f1_high": high, "weighted_f1": accuracy,
         "calibration_error": 0.02, "adaptive_calibration_error": 0.01, "risk_coverage_area": 0.01,

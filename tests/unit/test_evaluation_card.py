@@ -63,6 +63,7 @@ def test_it_has_the_sections_that_people_look_for_in_their_order():
         f"misty-lake, key {'k' * 32}",
         f"{'c' * 40}, with uncommitted changes",
         "l" * 64,
+        "| balanced accuracy | 0.9000 | 0.8256 to 0.9448 |",
         "| macro F1 | 0.9000 | 0.8256 to 0.9448 |",
     ],
 )

@@ -13,6 +13,7 @@ def metrics(scores: Evaluation) -> str:
     """Metrics of all classes together, with the intervals that are known."""
     rows: list[tuple[str, float | None, tuple[float, float] | None]] = [
         ("accuracy", scores.accuracy, scores.accuracy_interval),
+        ("balanced accuracy", scores.balanced_accuracy, scores.balanced_accuracy_interval),
         ("macro F1", scores.macro_f1, scores.macro_f1_interval),
         ("weighted F1", scores.weighted_f1, None),
         ("log loss (nats)", scores.log_loss, scores.log_loss_interval),

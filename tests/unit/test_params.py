@@ -199,6 +199,9 @@ def test_the_file_of_the_project_is_valid_and_frozen(root):
         ("dropout: 0.3", "dropout: 1", "model.dropout: must be below 1 (got 1)"),
         ("    shift: 0.0", "    shift: 0.6", "train.augment.shift: must be at most 0.5 (got 0.6)"),
         ("    shift: 0.0", "    shfit: 0.0", "train.augment.shfit: unknown key, did you mean shift? (got 0.0)"),
+        ("    hue: 0.0", "    hue: 0.6", "train.augment.hue: must be at most 0.5 (got 0.6)"),
+        ("    mix: none", "    mix: both", "train.augment.mix: must be 'none', 'mixup' or 'cutmix'"),
+        ("    mix_alpha: 1.0", "    mix_alpha: 0.0", "train.augment.mix_alpha: must be above 0 (got 0.0)"),
         ("    flip: none", "    flip: maybe", "train.augment.flip: must be 'none', 'horizontal', 'vertical' or 'both'"),
         ("xla: auto", "xla: true", "train.xla: must be 'auto', 'on' or 'off' (got true)"),
         ("xla: auto", "xla: on", "train: xla=on needs deterministic=false"),
@@ -284,6 +287,11 @@ def test_the_file_of_the_project_is_valid_and_frozen(root):
             BATCH_ENTRY,
             "    train.precision: {choices: [float32, bfloat16]}\n",
             "tune.space.train.precision: cannot be searched, because all trials share it",
+        ),
+        (
+            BATCH_ENTRY,
+            "    train.class_weight: {choices: [none, balanced]}\n",
+            "tune.space.train.class_weight: cannot be searched, because val_loss counts every image the same",
         ),
         (
             BATCH_ENTRY,

@@ -1,5 +1,6 @@
 """The section `train` of params.yaml: how the network is fitted."""
 
+import math
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -66,7 +67,7 @@ class TrainParams(Section):
         ge=0, lt=1, description="Part of each label that is spread over all classes, in loss and val_loss."
     )
     class_weight: Literal["none", "balanced"] = Field(
-        description="balanced: in loss and val_loss each class counts as much as any other, however few images it has."
+        description="balanced: in the training loss, and only there, each class counts as much as any other."
     )
     patience: int = Field(
         ge=1,
@@ -83,6 +84,10 @@ class TrainParams(Section):
     deterministic: bool = Field(description="The same seed gives the same weights, bit by bit, on the same machine.")
     memory_mb: int = Field(ge=1, description="Megabytes of training images above which they stream from disk.")
     gpu_memory_mb: int | None = Field(ge=64, description="Most megabytes to take of each GPU. Null: what is needed.")
+
+    def steps_per_epoch(self, images: int) -> int:
+        """Batches that so many training images make."""
+        return math.ceil(images / self.batch_size)
 
     @model_validator(mode="after")
     def xla_is_possible(self) -> Self:

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -32,6 +31,8 @@ def run(params: Params, paths: Paths, launch: journal.Launch) -> None:
         fit_context = training.prepare(used, train, val, project=paths.work)
         log.info("training on %s", fit_context.device)
         log.info("%s", _steps(used, len(train)))
+        for shortcoming in training.shortcomings(used.train, train.class_counts):
+            log.warning("warning: %s\nfix: %s", shortcoming.problem, shortcoming.fix)
         tracked.tags(fit_context.device.tags())
         began = time.monotonic()
 
@@ -77,7 +78,7 @@ def _say_what_the_search_changed(given: Mapping[str, Any], best: Best) -> None:
 
 
 def _steps(used: Params, images: int) -> str:
-    epochs, steps = used.train.epochs, math.ceil(images / used.train.batch_size)
+    epochs, steps = used.train.epochs, used.train.steps_per_epoch(images)
     return f"{epochs * steps:,} steps in all (epochs {epochs:,}, steps of each {steps:,}, images {images:,})"
 
 
@@ -110,6 +111,7 @@ def _training(params: Params, fitted: Fitted, context: FitContext, *, model_sha2
         val_loss=fitted.best_metrics["val_loss"],
         val_accuracy=fitted.best_metrics["val_accuracy"],
         val_count=len(context.val),
+        class_counts={split.name: split.class_counts for split in (train, context.val)},
         train_digest=train.digest,
         val_digest=context.val.digest,
         device=device.name,

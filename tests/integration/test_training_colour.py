@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 
+from glyphline import training
 from glyphline.params.train import AugmentParams
 from glyphline.training.colour import vary_colours
 from glyphline.training.keras_import import import_keras
+from glyphline.values import Split
+from tests.conftest import changed
 
 FIELDS = ("brightness", "contrast", "saturation", "hue")
 GREY = np.array([0.299, 0.587, 0.114], np.float32)
@@ -112,3 +115,15 @@ def test_hue_is_turned_both_ways_and_nothing_else_changes(still, images):
 def test_grey_images_can_be_made_brighter_and_given_contrast(still):
     grey = np.random.default_rng(0).random((16, 8, 8, 1), dtype=np.float32)
     assert vary(still, grey, brightness=0.2, contrast=0.2).shape == grey.shape
+
+
+def test_black_white_and_grey_images_leave_finite_losses_and_weights(default_params):
+    greys = np.tile(np.array([0, 128, 255], np.uint8), 16)
+    images = np.broadcast_to(greys[:, None, None, None], (48, 8, 8, 3)).copy()
+    split = Split("train", images, np.arange(48) % 3, ("black", "grey", "white"), "digest")
+    amounts = {f"train.augment.{field}": 0.5 for field in (*FIELDS, "crop")}
+    values = {"train.augment.mix": "mixup", "train.epochs": 2, "train.batch_size": 16, "model.filters": (4,)}
+    params = changed(default_params, amounts | values)
+    fitted = training.fit(params, training.prepare(params, split, split), seed=0)
+    assert np.isfinite([row["train_loss"] for row in fitted.history]).all()
+    assert all(np.isfinite(weights).all() for weights in fitted.weights)

@@ -14,8 +14,10 @@ def positions_in_crop(part: float, y: Any, x: Any, size: tuple[int, int], seed: 
 
     A crop lies within its image; nothing beyond the border comes into it.
 
-    Source: Szegedy et al., "Going Deeper with Convolutions" (CVPR 2015), section 6; the ratio of its sides is drawn as
-    evenly between tall and wide, and no further from 1 than the area allows.
+    Its area is drawn evenly, and the logarithm of its sides' ratio too, no further from 0 than the area allows. As
+    positions it is composed with all other geometry, so that an image is resampled once.
+
+    Source: Szegedy et al., "Going Deeper with Convolutions" (CVPR 2015), section 6.
 
     Args:
         part: the largest part of the area that a crop leaves out, from 0 and below 1.

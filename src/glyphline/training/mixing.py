@@ -15,8 +15,8 @@ def mix(params: AugmentParams, images: Any, *, name: str = "mix") -> tuple[Any, 
     """Each image of a batch with a part of its partner while the network trains, else as it is.
 
     The partner of an image is the one at the same place from the other end of the batch, whose order is random anyway.
-    An image keeps at least half of itself, so that its own label stays the better answer. Keras' layers MixUp and CutMix
-    draw from a Beta distribution, which TensorFlow cannot compile with XLA, and CutMix rounds its boxes but not the parts.
+    An image keeps at least half of itself, so that its own label stays the better answer. Not Keras' layers: both draw
+    from a Beta distribution, which TensorFlow cannot compile with XLA, and CutMix rounds its boxes but not their parts.
 
     Source: Zhang et al., "mixup: Beyond Empirical Risk Minimization" (ICLR 2018); Yun et al., "CutMix: Regularization
     Strategy to Train Strong Classifiers with Localizable Features" (ICCV 2019).

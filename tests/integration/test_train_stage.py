@@ -125,6 +125,20 @@ def test_the_number_of_steps_is_said_before_the_fit_and_a_model_that_learned_too
     assert "\nfix: raise train.epochs or lower train.batch_size" in warning
 
 
+def test_a_model_that_weighs_the_classes_is_held_against_balanced_accuracies(project, caplog):
+    values = {
+        "train.epochs": 1,
+        "train.batch_size": 48,
+        "train.learning_rate": 0.00001,
+        "train.class_weight": "balanced",
+    }
+    set_params(project.work, values)
+    assert cli.run(["train"]) == 0
+    (warning,) = [line for line in caplog.messages if line.startswith("warning: the model has a balanced accuracy of")]
+    assert "on the validation images, and" in warning
+    assert "has 0.3333: the model has learned nothing" in warning or "under-trained" in warning
+
+
 def test_a_set_that_is_too_small_or_too_skewed_is_said_before_the_fit_and_its_counts_are_on_the_run(project, caplog):
     split = made_split("train", 400)
     rows = np.concatenate([np.flatnonzero(split.labels == label)[:count] for label, count in enumerate((90, 60, 15))])

@@ -245,9 +245,10 @@ def test_balanced_classes_are_answered_alike_however_few_images_one_has(small):
     for kind in ("none", "balanced"):
         values = {"train.class_weight": kind, "train.epochs": 6, "train.patience": 6, "train.learning_rate": 0.003}
         params = changed(small, values)
-        model = training.fit(params, training.prepare(params, train, val), seed=0).model
-        right = probabilities(model, val.images, 64).argmax(axis=1) == val.labels
+        fitted = training.fit(params, training.prepare(params, train, val), seed=0)
+        right = probabilities(fitted.model, val.images, 64).argmax(axis=1) == val.labels
         shares[kind] = [right[val.labels == label].mean() for label in (0, 1)]
+        assert fitted.balanced_accuracy(val) == pytest.approx(np.mean(shares[kind]))
     assert shares["none"][1] < 0.35
     assert shares["balanced"][1] > 0.55
     assert np.mean(shares["balanced"]) > np.mean(shares["none"]) + 0.05

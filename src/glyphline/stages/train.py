@@ -13,6 +13,7 @@ from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.records import Best, Training
 from glyphline.training import FitContext, Fitted
+from glyphline.values import Split
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ def run(params: Params, paths: Paths, launch: journal.Launch) -> None:
         )
         trained = _training(used, fitted, fit_context, model_sha256=files.sha256(paths.model))
         records.write(paths.training, trained)
-        _warn_of_a_weak_model(trained, training.weakness(train, val, trained.val_accuracy), _steps(used, len(train)))
+        _warn_of_a_weak_model(used, train, val, fitted)
         tracked.metrics({"best_val_loss": trained.val_loss, "best_val_accuracy": trained.val_accuracy}, step=0)
         tracked.metrics({"parameters": trained.parameters, "best_epoch": trained.best_epoch}, step=0)
         tracked.tags({WEIGHTS_TAG: trained.weights_digest[:WEIGHTS_TAG_CHARACTERS]})
@@ -82,14 +83,20 @@ def _steps(used: Params, images: int) -> str:
     return f"{epochs * steps:,} steps in all (epochs {epochs:,}, steps of each {steps:,}, images {images:,})"
 
 
-def _warn_of_a_weak_model(trained: Training, weakness: str | None, steps: str) -> None:
+def _warn_of_a_weak_model(used: Params, train: Split, val: Split, fitted: Fitted) -> None:
+    # A fit that weighs the classes gives up some of the largest class for the rest.
+    is_balanced = used.train.class_weight == "balanced"
+    score = fitted.balanced_accuracy(val) if is_balanced else fitted.best_metrics["val_accuracy"]
+    weakness = training.weakness(train, val, score, is_balanced=is_balanced)
     if weakness is not None:
         log.warning(
-            "warning: the model is right on %.4f of the validation images, and %s\n"
+            "warning: the model %s %.4f %s the validation images, and %s\n"
             "fix: raise train.epochs or lower train.batch_size (it had %s), or try another train.learning_rate",
-            trained.val_accuracy,
+            "has a balanced accuracy of" if is_balanced else "is right on",
+            score,
+            "on" if is_balanced else "of",
             weakness,
-            steps,
+            _steps(used, len(train)),
         )
 
 

@@ -609,3 +609,21 @@ def test_the_splits_have_a_seed_of_their_own_and_an_older_file_without_it_has_se
     assert (base.preprocess.split_seed, base.split_seed) == (None, 7)
     other = parameters.overlay(base, {"preprocess.split_seed": 3, "seed": 9})
     assert (other.seed, other.split_seed) == (9, 3)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "crop: {low: 0.0, high: 0.8}",
+        "brightness: {low: 0.0, high: 0.4}",
+        "contrast: {low: 0.0, high: 0.4}",
+        "saturation: {choices: [0.0, 0.5]}",
+        "hue: {low: 0.0, high: 0.1}",
+        "mix: {choices: [none, mixup, cutmix]}",
+        "mix_alpha: {low: 0.1, high: 2.0, log: true}",
+    ],
+)
+def test_every_variation_of_photographs_can_be_searched(entry, tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(TEXT.replace(BATCH_ENTRY, f"    train.augment.{entry}\n"))
+    assert f"train.augment.{entry.partition(':')[0]}" in parameters.read(path).tune.space

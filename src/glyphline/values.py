@@ -48,6 +48,12 @@ class Split:
         height, width, channels = self.images.shape[1:]
         return height, width, channels
 
+    @property
+    def class_counts(self) -> dict[str, int]:
+        """Class -> number of its images, in the order of the classes."""
+        counts = np.bincount(self.labels, minlength=len(self.classes))
+        return dict(zip(self.classes, counts.tolist(), strict=True))
+
     def __len__(self) -> int:
         return len(self.labels)
 

@@ -39,7 +39,7 @@ def facts(params: Params, paths: Paths) -> dict[str, str]:
             fix="make it again with `dvc repro train`",
         )
     return {
-        "test": f"accuracy {_with_interval(scores.accuracy, scores.count)}",
+        "test": f"accuracy {_with_interval(scores.accuracy, scores.count)}{_balanced(scores)}",
         "validation": f"accuracy {_with_interval(training.val_accuracy, training.val_count)}",
         "network": f"{training.parameters:,} parameters, best epoch {training.best_epoch} of {training.epochs}",
         "data set": f"{training.dataset}, {training.val_count:,} validation and {scores.count:,} test images",
@@ -49,6 +49,11 @@ def facts(params: Params, paths: Paths) -> dict[str, str]:
         "registry": _registered(paths, decision),
         "look at it": f"make ui   (MLflow on {ui_server.address(params, paths)}, experiment {params.data.dataset})",
     }
+
+
+def _balanced(scores: Evaluation) -> str:
+    # An evaluation of an earlier release has none.
+    return "" if scores.balanced_accuracy is None else f", balanced accuracy {scores.balanced_accuracy:.4f}"
 
 
 def _seconds(paths: Paths, stage: str) -> str:

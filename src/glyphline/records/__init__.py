@@ -118,6 +118,8 @@ class Training(Record):
     val_loss: float
     val_accuracy: Fraction
     val_count: int = Field(ge=1, lt=2**63)
+    # With a default: the record of a version that was registered earlier has no counts.
+    class_counts: dict[str, dict[str, Count]] = Field(default={}, description="train, val -> class -> images.")
     train_digest: str
     val_digest: str
     device: str

@@ -38,7 +38,9 @@ def run(params: Params, paths: Paths, launch: journal.Launch) -> None:
 
 def _write(params: Params, paths: Paths, results: EvaluationResults, cost: Cost) -> Evaluation:
     trained, history = records.read(paths.training, Training, stage="train"), epoch_history.read(paths.history)
-    scores = evaluation.write_report(paths, results, params, history=history, best_epoch=trained.best_epoch)
+    scores = evaluation.write_report(
+        paths, results, params, history=history, best_epoch=trained.best_epoch, class_counts=trained.class_counts
+    )
     records.write(paths.cost, cost)
     licence, citation = catalogue.licence_and_citation(params.data.dataset, params.data.path)
     origin = journal.origin(paths.journal("train"))

@@ -53,8 +53,13 @@ class RawManifest(Record):
     citation: str
     reader: str = Field(description="What reads the files: bundled, idx, npz or folder.")
     files: dict[Annotated[str, AfterValidator(_file_name)], RawFile]
-    counts: dict[str, int] = Field(description="Images per official split, `train` and, where there is one, `test`.")
+    counts: dict[str, int] = Field(description="Images per official split: `train`, and `val` and `test` if given.")
     classes: tuple[str, ...]
+    bad_files: Count = Field(
+        default=0,
+        exclude_if=lambda count: count == 0,
+        description="Files that were left out because they are no images; not written when there are none.",
+    )
 
 
 class SplitManifest(Record):

@@ -19,7 +19,13 @@ def run(params: Params, paths: Paths) -> None:
     manifest = raw.verified(paths.raw)
     dataset, classes = manifest.dataset, manifest.classes
     with scratch_folder(paths.scratch, "decoded") as scratch:
-        official = readers.read(paths.raw, manifest, size=params.preprocess.image_size, scratch=scratch)
+        official = readers.read(
+            paths.raw,
+            manifest,
+            size=params.preprocess.image_size,
+            scratch=scratch,
+            group=params.preprocess.group,
+        )
         checks.check(official, classes)
         splits = split.divide(
             official,

@@ -51,7 +51,11 @@ def test_a_test_part_colour_and_column_labels_are_understood(tmp_path):
         ({"x_train": GREY * 1j, "y_train": LABELS}, "x_train .* holds complex", "numpy.savez"),
         ({"x_train": GREY / 150, "y_train": LABELS}, "x_train .* holds float64 from 0 to 1.27", "(255 * x).round()"),
         ({"x_train": GREY * 1.5, "y_train": LABELS}, "x_train .* holds float64 from 0 to 286.5", "shift and scale"),
-        ({"x_train": np.where(GREY > 3, np.nan, 0.5), "y_train": LABELS}, "x_train .* holds float64 from nan", "without NaN"),
+        (
+            {"x_train": np.where(GREY > 3, np.nan, 0.5), "y_train": LABELS},
+            "x_train .* holds float64 from nan",
+            "without NaN",
+        ),
         ({"x_train": GREY / 2, "y_train": LABELS}, "x_train .* holds float64 from 0 to 95.5", "`x.round()"),
         ({"x_train": GREY / 2 - 1, "y_train": LABELS}, "x_train .* holds float64 from -1", "shift and scale"),
         ({"x_train": GREY.astype(int) + 200, "y_train": LABELS}, "values from 200 to 391", "(x >> 1)"),

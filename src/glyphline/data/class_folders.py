@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from glyphline.data import pictures
-from glyphline.data.listing import SPLITS, ListedImage, Listing
+from glyphline.data.listing import SPLITS, ListedImage, Listing, is_plain
 from glyphline.errors import DataError
 
 _LAYOUT = (
@@ -126,9 +126,8 @@ def _below(root: Path, path: str) -> str:
 
 def _check_name(path: str) -> None:
     """Refuse a name that is no text: Linux allows any bytes, archives and records do not."""
-    try:
-        path.encode()
-    except UnicodeEncodeError:
+    if not is_plain(path):
         raise DataError(
-            f"{path!r}: the name is not UTF-8", fix="rename it, or all at once with `convmv -r -f latin1 -t utf8`"
-        ) from None
+            f"{path!r}: the name is not UTF-8, or it holds a line break",
+            fix="rename it, or all at once with `convmv -r -f latin1 -t utf8`",
+        )

@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Mapping
 
+from glyphline.data.listing import is_plain
 from glyphline.errors import DataError
 
 MAX_CLASSES = 10_000
@@ -30,8 +31,11 @@ def class_names(counts: Mapping[str, int], *, where: str, normalise: bool) -> di
         )
     spellings: dict[str, list[str]] = {}
     for label in sorted(counts):
-        if not label.strip():
-            raise DataError(f"{where}: a label is empty", fix="give each image a label, or take it out")
+        if not label.strip() or not is_plain(label):
+            raise DataError(
+                f"{where}: {label[:80]!r} is no label: it is empty, or holds a line break",
+                fix="give each image a label of one line, or take the image out",
+            )
         if len(label) > MAX_CHARACTERS:
             raise DataError(
                 f"{where}: the label {label[:40]!r}... has {len(label):,} characters; {MAX_CHARACTERS} at most",

@@ -2,6 +2,7 @@
 
 import csv
 import sys
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -58,6 +59,16 @@ class Listing:
     left_out: list[str]
 
 
+def is_plain(text: str) -> bool:
+    r"""Whether a name is UTF-8 without line breaks and other control characters, which lists and terminals cannot hold.
+
+    >>> [is_plain(name) for name in ("two words", "caf\udce9", "a\r", "\x1b[2J")]
+    [True, False, False, False]
+    """
+    # Nearly all names are printable, which is known in a hundredth of the time.
+    return text.isprintable() or not any(unicodedata.category(character) in {"Cc", "Cs"} for character in text)
+
+
 def classes(images: Iterable[ListedImage]) -> tuple[str, ...]:
     """The names of the classes, in the order of their numbers."""
     return tuple(sorted({image.label for image in images}))
@@ -110,11 +121,14 @@ def read(path: Path) -> list[ListedImage]:
     """
     try:
         with path.open(encoding="utf-8", newline="") as stream:
-            rows = csv.DictReader(stream, strict=True)
-            # A few labels name a million images: one string each.
-            return [ListedImage(row["file"], *(sys.intern(row[name]) for name in COLUMNS[1:])) for row in rows]
-    except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read: {error!r}", fix=f"fetch it again with `{FETCH_AGAIN}`") from None
+            heading, *rows = csv.reader(stream, strict=True)
+            if tuple(heading) == COLUMNS:
+                # A few labels name a million images: one string each.
+                return [ListedImage(file, *map(sys.intern, rest)) for file, *rest in rows]
+            problem = f"its columns are {', '.join(heading)}"
+    except (OSError, ValueError, TypeError, csv.Error) as error:
+        problem = str(error)
+    raise DataError(f"{path} cannot be read: {problem}", fix=f"fetch it again with `{FETCH_AGAIN}`")
 
 
 def _shown(names: list[str]) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from glyphline.data.class_folders import is_folder, visible
-from glyphline.data.listing import SPLITS, ListedImage, Listing
+from glyphline.data.listing import SPLITS, ListedImage, Listing, is_plain
 from glyphline.errors import DataError
 from glyphline.params.schema import ColumnParams
 from glyphline.paths import is_inside
@@ -159,10 +159,11 @@ def _text(where: str, what: str, value: Any) -> str:
             fix=f"save the images as files and their paths in the table; data.columns.{what} names the column",
         )
     text = str(value)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise DataError(f"{where}: the {what} {text!r} is no text", fix="write it in UTF-8") from None
+    if not is_plain(text):
+        raise DataError(
+            f"{where}: the {what} {text[:80]!r} is no UTF-8, or it holds a line break",
+            fix="write it as one line of text",
+        )
     return text
 
 

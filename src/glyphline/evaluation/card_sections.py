@@ -86,14 +86,15 @@ def limits(scores: Evaluation, explanations: Sequence[Explanations]) -> str:
     return "\n".join(lines)
 
 
-def data(trained: Training, scores: Evaluation, licence: str, citation: str) -> str:
-    """Where the images come from, under which licence, and by which digests they are known."""
+def data(trained: Training, scores: Evaluation, licence: str, citation: str, bad_files: int) -> str:
+    """Where the images come from, under which licence, by which digests they are known, and what was left out."""
     cited = f"\n- cite: {citation}" if citation else ""
+    left_out = f"\n- left out: {bad_files:,} files that could not be read as images" if bad_files else ""
     train, val, test = (digest[:12] for digest in (trained.train_digest, trained.val_digest, scores.test_digest))
     return (
         f"- {scores.dataset}; licence: {licence}{cited}\n"
         f"- training split `{train}`, validation split `{val}`"
-        f" ({trained.val_count:,} images), test split `{test}` ({scores.count:,} images)\n"
+        f" ({trained.val_count:,} images), test split `{test}` ({scores.count:,} images){left_out}\n"
         "- chosen on the validation split: the parameters, where they were searched, and the epoch of the weights; the"
         " gate decides on the test split which version becomes champion, and counts its comparisons there"
     )

@@ -37,8 +37,16 @@ def run(params: Params, paths: Paths) -> None:
         report = checks.report(dataset, classes, splits)
         with files.atomic_folder(paths.preprocess) as artifacts, files.atomic_folder(paths.processed) as processed:
             for name, chosen in splits.items():
-                images, labels = chosen.source.images, chosen.source.labels
-                store.save(processed / name, name, images, labels, classes=classes, dataset=dataset, rows=chosen.rows)
+                store.save(
+                    processed / name,
+                    name,
+                    chosen.source.images,
+                    chosen.source.labels,
+                    classes=classes,
+                    dataset=dataset,
+                    rows=chosen.rows,
+                    bad_files=manifest.bad_files,
+                )
             records.write(artifacts / paths.preprocess_report.name, report)
             samples.write(artifacts / paths.samples.name, dataset, classes, splits["train"])
     if (peak := report.pixel_range[1]) < HALF_WHITE:

@@ -137,7 +137,7 @@ def test_metadata_of_hugging_face_at_the_top_or_in_each_split(tmp_path):
         ("t.jsonl", "[1, 2]\n", r"line 1: '\[1, 2\]\\n' is no JSON object", "save it again"),
         ("t.jsonl", "{'image': 1}\n", "cannot be read: Expecting property name", "save it again"),
         ("t.jsonl", "[" * 100_000, "cannot be read: ", "save it again"),
-        ("t.jsonl", '{"image": {"bytes": "x"}, "label": 1}\n', "the image is no text but dict", "save the images as files"),
+        ("t.jsonl", '{"image": {"bytes": "x"}, "label": 1}\n', "image is no text but dict", "as files"),
         ("t.jsonl", '{"image": "\\ud800.png", "label": 1}\n', "is no UTF-8", "one line"),
         ("t.jsonl", '{"image": "1.png", "label": "a"}\n{"image": "2.png"}\n', "line 2: the label is empty", "a label"),
         ("t.parquet", "no parquet", "is no Parquet file", "save it again"),
@@ -162,7 +162,9 @@ def test_bytes_that_are_no_utf8_are_refused(tmp_path):
 
 
 def test_a_column_that_params_names_and_the_table_lacks_is_refused(tmp_path):
-    with pytest.raises(DataError, match="no column 'art', which data.columns.label names; it has file_name") as caught:
+    with pytest.raises(
+        DataError, match=r"no column 'art', which data\.columns\.label names; it has file_name"
+    ) as caught:
         listed(written(tmp_path / "mine.csv"), label="art")
     assert "data.columns.label" in caught.value.fix
 

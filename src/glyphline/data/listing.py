@@ -82,7 +82,7 @@ def check(root: Path, images: Iterable[ListedImage]) -> None:
         images: all of them.
 
     Raises:
-        DataError: there are fewer than two classes, a given split lacks one, or a class has too few images to give one
+        DataError: there are fewer than two classes or no training images, a given split lacks one, or a class has too few images to give one
             to each split that has to be drawn.
     """
     counts = Counter((image.split, image.label) for image in images)
@@ -90,6 +90,11 @@ def check(root: Path, images: Iterable[ListedImage]) -> None:
     names = sorted({label for _, label in counts})
     if len(names) < 2:
         raise DataError(f"{root}: all images have one label, {names}", fix="give images of two or more classes")
+    if "train" not in splits:
+        raise DataError(
+            f"{root}: no image is of the train split, only of {' and '.join(splits)}",
+            fix="name train for the images to learn from",
+        )
     for split in splits:
         if odd := [name for name in names if not counts[split, name]]:
             raise DataError(

@@ -106,6 +106,62 @@ def test_a_folder_that_could_not_be_fetched_any_more_says_why(since_fetch, fetch
     assert "holds no images" in since_fetch(path, raw)
 
 
+ROWS = [f"{number}.bmp,{'ab'[number % 2]},g{number}" for number in range(6)]
+
+
+@pytest.fixture
+def table(default_params, paths, tmp_path):
+    """A table of six images that was fetched."""
+    for number in range(6):
+        Image.new("L", (8, 8), number).save(tmp_path / f"{number}.bmp")
+    table = tmp_path / "labels.csv"
+    table.write_text("\n".join(["image,label,group", *ROWS]))
+    fetch.run(changed(default_params, {"data.path": str(table), "data.dataset": "scans"}), paths)
+    return table
+
+
+@pytest.mark.parametrize(
+    ("rows", "difference"),
+    [
+        (ROWS, None),
+        (ROWS[::-1], None),
+        (ROWS[1:], "1 removed"),
+        ([*ROWS[:5], "5.bmp,a,g5"], "1 changed"),
+        ([*ROWS[:5], "5.bmp,b,g0"], "1 changed"),
+        ([*ROWS, "6.bmp,b,g5"], "1 new"),
+        ([*ROWS, "6.bmp,,g5"], "line 8: the label is empty"),
+    ],
+)
+def test_a_table_that_says_something_else_is_noticed(since_fetch, paths, table, rows, difference):
+    table.write_text("\n".join(["image,label,group", *rows]))
+    told = since_fetch(table, paths.raw)
+    assert told is None if difference is None else difference in told
+
+
+def test_an_image_of_a_table_that_changed_or_is_gone_is_noticed(since_fetch, paths, table):
+    Image.new("L", (8, 8), 99).save(table.parent / "0.bmp")
+    (table.parent / "1.bmp").unlink()
+    assert since_fetch(table, paths.raw) == "1 changed, 1 removed"
+
+
+def test_files_that_were_skipped_are_no_news_until_they_are_mended(since_fetch, default_params, paths, pets):
+    (pets / "cat" / "bad.bmp").write_bytes(b"")
+    (pets / "cat" / "gone.bmp").symlink_to(pets / "gone.bmp")
+    values = {"data.path": "pets", "data.dataset": "pets", "data.bad_files": "skip", "data.max_bad_share": 0.5}
+    fetch.run(changed(default_params, values), paths)
+    assert since_fetch(pets, paths.raw) is None
+    shutil.copy(pets / "cat" / "0.bmp", pets / "cat" / "bad.bmp")
+    assert since_fetch(pets, paths.raw) == "1 new"
+
+
+def test_a_damaged_list_is_an_error_with_a_fix(since_fetch, fetched):
+    path, raw = fetched
+    (raw / "images.csv").write_text("x")
+    with pytest.raises(DataError, match=r"images\.csv cannot be read") as caught:
+        since_fetch(path, raw)
+    assert "dvc repro --force fetch" in caught.value.fix
+
+
 def test_a_changed_npz_is_noticed(since_fetch, default_params, paths, tmp_path):
     mine = tmp_path / "mine.npz"
     np.savez(mine, x_train=np.zeros((4, 8, 8), np.uint8), y_train=np.array([0, 1, 0, 1]))

@@ -11,8 +11,8 @@ from glyphline.data import class_folders
 from glyphline.data.listing import ListedImage
 from glyphline.errors import DataError
 from tests.conftest import environment
-from tests.integration.test_storage_refused import POWERLESS
 from tests.made_images import painted
+from tests.powerless import POWERLESS
 
 
 def made(root, *names):
@@ -129,9 +129,8 @@ def test_a_folder_that_cannot_be_read_is_two_lines(tmp_path, name):
     )
     folder.chmod(0)
     try:
-        prefix = POWERLESS if os.geteuid() == 0 else []
         done = subprocess.run(
-            [*prefix, sys.executable, "-c", code, tmp_path / "pets"],
+            [*POWERLESS, sys.executable, "-c", code, tmp_path / "pets"],
             env=environment(), capture_output=True, text=True, check=True,
         )  # fmt: skip
     finally:

@@ -1,6 +1,7 @@
 """What has changed at data.path since fetch: DVC compares the text of `data.path`, not the images there."""
 
 import logging
+import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -61,8 +62,10 @@ def since_fetch(path: Path, raw: Path, data: DataParams) -> str | None:
 
 
 def _npz(path: Path, copy: Path, fetched: RawFile) -> str | None:
-    is_same_size = path.stat().st_size == fetched.size_bytes
-    if is_same_size and (not _changed_since(path, copy) or files.sha256(path) == fetched.sha256):
+    status = path.stat()
+    if status.st_size == fetched.size_bytes and (
+        not _changed_since(status, copy.stat()) or files.sha256(path) == fetched.sha256
+    ):
         return None
     return "another file"
 
@@ -81,26 +84,35 @@ def _images(path: Path, raw: Path, data: DataParams) -> str | None:
     fetched = {image.file: image for image in listing.read(raw / listing.NAME)}
     skipped = bad_files.read(raw / bad_files.NAME)
     counts = dict.fromkeys(("new", "changed", "removed"), 0)
+    packed = copy.stat()
     for image in given.images:
-        before = fetched.pop(image.file, None)
+        file = given.root / image.file
+        before, status = fetched.pop(image.file, None), _status(file)
         if before is None:
             # A file that could not be read counts when it was touched since.
-            file = given.root / image.file
-            counts["new"] += image.file not in skipped or (file.exists() and _changed_since(file, copy))
-        elif not (given.root / image.file).exists():
+            is_known = image.file in skipped and (status is None or not _changed_since(status, packed))
+            counts["new"] += not is_known
+        elif status is None:
             counts["removed"] += 1
-        elif image != before or _differs(given.root / image.file, members[image.file], copy):
+        elif image != before or _differs(file, status, members[image.file], packed):
             counts["changed"] += 1
     counts["removed"] += len(fetched)
     return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or None
 
 
-def _differs(path: Path, member: zipfile.ZipInfo, copy: Path) -> bool:
-    if path.stat().st_size != member.file_size:
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:
+        return None
+
+
+def _differs(path: Path, status: os.stat_result, member: zipfile.ZipInfo, packed: os.stat_result) -> bool:
+    if status.st_size != member.file_size:
         return True
-    return _changed_since(path, copy) and zlib.crc32(path.read_bytes()) != member.CRC
+    return _changed_since(status, packed) and zlib.crc32(path.read_bytes()) != member.CRC
 
 
-def _changed_since(path: Path, copy: Path) -> bool:
+def _changed_since(status: os.stat_result, copied: os.stat_result) -> bool:
     # The inode's time: the file's own may have been copied with it from elsewhere.
-    return path.stat().st_ctime >= copy.stat().st_mtime
+    return status.st_ctime >= copied.st_mtime

@@ -13,7 +13,7 @@ from glyphline.errors import DataError
 
 _LAYOUT = (
     "put the images in one folder per class, those folders in data.path or in `train`, `val` and `test` under it "
-    "(`val` and `test` may be missing)"
+    "(`val` and `test` may be missing); or let data.path lead to a table of images and labels"
 )
 
 

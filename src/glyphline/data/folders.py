@@ -4,6 +4,7 @@ One file, because DVC is slow with tens of thousands of small ones. Sorted names
 archives.
 """
 
+import io
 import stat
 import zipfile
 from pathlib import Path
@@ -115,22 +116,23 @@ def _decoded(
 
 
 def _checked(path: Path, name: str) -> bytes:
-    """The content of a file that was decoded once; nothing is opened that is no image by its name or its kind."""
+    """The content of a file, which was decoded once; what is no image by its name or by its kind is not opened."""
+    if path.suffix.lower() not in pictures.SUFFIXES:
+        known = " ".join(sorted(pictures.SUFFIXES))
+        raise DataError(f"{name} is no image by its name", fix=f"name images only, whose names end in {known}")
     try:
-        kind = path.stat().st_mode
-        if path.suffix.lower() not in pictures.SUFFIXES:
-            known = " ".join(sorted(pictures.SUFFIXES))
-            raise DataError(f"{name} is no image by its name", fix=f"name images only, whose names end in {known}")
         # A pipe would be waited for without end.
-        if not stat.S_ISREG(kind):
+        if not stat.S_ISREG(path.stat().st_mode):
             raise DataError(f"{name} is no file", fix="put an image there, or take it out")
-        with path.open("rb") as stream:
-            pictures.upright(stream, name)
-        return path.read_bytes()
+        content = path.read_bytes()
     except FileNotFoundError:
-        raise DataError(f"{name} does not exist", fix="put the file there (paths in a table begin at its folder), or take it out") from None
+        raise DataError(
+            f"{name} does not exist", fix="put the file there (paths in a table begin at its folder), or take it out"
+        ) from None
     except OSError as error:
         raise DataError(f"{name} cannot be read: {error.strerror}", fix="make it readable, or remove it") from None
+    pictures.upright(io.BytesIO(content), name)
+    return content
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:

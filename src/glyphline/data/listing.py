@@ -82,14 +82,17 @@ def check(root: Path, images: Iterable[ListedImage]) -> None:
         images: all of them.
 
     Raises:
-        DataError: there are fewer than two classes or no training images, a given split lacks one, or a class has too few images to give one
-            to each split that has to be drawn.
+        DataError: there are fewer than two classes or no training images, a given split lacks a class, or a class has
+            too few images to give one to each split that has to be drawn.
     """
     counts = Counter((image.split, image.label) for image in images)
     splits = dict.fromkeys(split for split, _ in counts)
     names = sorted({label for _, label in counts})
     if len(names) < 2:
-        raise DataError(f"{root}: all images have one label, {names}", fix="give images of two or more classes")
+        raise DataError(
+            f"{root}: all images have one label, {names}",
+            fix="give images of two or more classes; where a table has the labels, data.path must lead to the table",
+        )
     if "train" not in splits:
         raise DataError(
             f"{root}: no image is of the train split, only of {' and '.join(splits)}",

@@ -96,7 +96,7 @@ def listed(path: Path, columns: ColumnParams, *, root: Path, split: str = "") ->
         table = _opened(path)
         chosen = _chosen(path, table.columns, columns)
         images = _images(path, table, chosen, path.parent.relative_to(root), split)
-    except (OSError, ValueError, RecursionError, csv.Error) as error:
+    except (ValueError, RecursionError, csv.Error) as error:
         raise DataError(f"{path} cannot be read: {error}", fix=_SAVE) from None
     if not images:
         raise DataError(f"{path} holds no rows", fix=f"give it {_CLASSES}")
@@ -198,7 +198,8 @@ def _chosen(path: Path, names: Sequence[str], columns: ColumnParams) -> dict[str
             looked_for = f"{wanted!r}, which data.columns.{what} names" if wanted else f"for the {what}"
             raise DataError(
                 f"{path} has no column {looked_for}; it has {', '.join(names[:20]) or 'none'}",
-                fix=f"name the column in data.columns.{what}; without it, one of: {', '.join(USUAL[what])}",
+                fix=f"name the column in data.columns.{what}, or call it {' or '.join(USUAL[what][:3])}"
+                + (f"; or rename {path.name}, to use class folders" if path.name in METADATA else ""),
             )
     return chosen
 
@@ -267,8 +268,9 @@ def _parquet(path: Path) -> _Table:
     from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
 
+    stream = path.open("rb")
     try:
-        file = ParquetFile(path)
+        file = ParquetFile(stream)
     except (ArrowException, OSError) as error:
         raise DataError(f"{path} is no Parquet file: {error}", fix=_SAVE) from None
 
@@ -279,7 +281,7 @@ def _parquet(path: Path) -> _Table:
                 for values in zip(*(batch.column(name).to_pylist() for name in chosen), strict=True):
                     number += 1
                     yield f"row {number}", [*values]
-        except ArrowException as error:
+        except (ArrowException, OSError) as error:
             raise DataError(f"{path} is damaged: {error}", fix=_SAVE) from None
 
     return _Table(tuple(file.schema_arrow.names), rows)

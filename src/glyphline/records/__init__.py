@@ -55,7 +55,7 @@ class RawManifest(Record):
     dataset: str
     licence: str
     citation: str
-    reader: str = Field(description="What reads the files: bundled, idx, npz or folder.")
+    reader: str = Field(description="What reads the files: bundled, idx, npz or folder, also for a table.")
     files: dict[Annotated[str, AfterValidator(_file_name)], RawFile]
     counts: dict[str, int] = Field(description="Images per official split: `train`, and `val` and `test` if given.")
     classes: tuple[str, ...]

@@ -7,10 +7,11 @@ not trusted: no file outside its folder is named.
 import csv
 import json
 import logging
+import posixpath
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from glyphline.data.class_folders import is_folder, visible
@@ -141,7 +142,7 @@ def _image(where: str, row: Mapping[str, str], folder: Path, split: str) -> List
                 f"{where}: {row['split']!r} is no split",
                 fix="name train, val or test there; data.columns.split names the column",
             )
-    file = (PurePosixPath(folder.as_posix()) / row["image"]).as_posix()
+    file = posixpath.normpath(f"{folder.as_posix()}/{row['image']}")
     return ListedImage(file, split or "train", sys.intern(row["label"]), sys.intern(row.get("group", "")))
 
 
@@ -169,7 +170,7 @@ def _text(where: str, what: str, value: Any) -> str:
 
 def _split_by_folders(path: Path, images: list[ListedImage]) -> list[ListedImage]:
     """As Hugging Face reads it: without a column for the split, folders with the names of splits say it."""
-    splits = [SPLITS.get(PurePosixPath(image.file).parts[0].casefold(), "") for image in images]
+    splits = [SPLITS.get(image.file.split("/")[0].casefold(), "") for image in images]
     if "train" not in splits or not all(splits) or len(set(splits)) < 2:
         return images
     log.info("%s names no splits: they are taken from the folders of the images", path.name)

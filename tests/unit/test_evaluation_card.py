@@ -72,7 +72,9 @@ def test_every_fact_is_in_it(fact):
 
 def test_files_that_were_left_out_are_counted_and_none_are_not_mentioned():
     facts = (TRAINED, made_evaluation(90, 100), COST, "CC BY 4.0", "", ORIGIN, ())
-    assert "- left out: 1,234 files that could not be read as images\n" in card.markdown(CardFacts(*facts, 1234))
+    assert "- files left out because they could not be read as images: 1,234\n" in card.markdown(
+        CardFacts(*facts, 1234)
+    )
     assert "left out" not in card.markdown(CardFacts(*facts))
 
 

@@ -89,7 +89,7 @@ def limits(scores: Evaluation, explanations: Sequence[Explanations]) -> str:
 def data(trained: Training, scores: Evaluation, licence: str, citation: str, bad_files: int) -> str:
     """Where the images come from, under which licence, by which digests they are known, and what was left out."""
     cited = f"\n- cite: {citation}" if citation else ""
-    left_out = f"\n- left out: {bad_files:,} files that could not be read as images" if bad_files else ""
+    left_out = f"\n- files left out because they could not be read as images: {bad_files:,}" if bad_files else ""
     train, val, test = (digest[:12] for digest in (trained.train_digest, trained.val_digest, scores.test_digest))
     return (
         f"- {scores.dataset}; licence: {licence}{cited}\n"

@@ -71,6 +71,14 @@ def test_every_fact_is_in_it(fact):
     assert fact in written()
 
 
+def test_files_that_were_left_out_are_counted_and_none_are_not_mentioned():
+    facts = (TRAINED, made_evaluation(90, 100), COST, "CC BY 4.0", "", ORIGIN, ())
+    assert "- files left out because they could not be read as images: 1,234\n" in card.markdown(
+        CardFacts(*facts, 1234)
+    )
+    assert "left out" not in card.markdown(CardFacts(*facts))
+
+
 def test_what_is_not_known_is_named_and_not_left_out():
     text = written(origin=RunOrigin(key="k", name="n", experiment="e", seconds=None, facts={}))
     assert "training run: unknown on CPU" in text

@@ -67,7 +67,12 @@ def test_a_class_folder_becomes_one_file(default_params, paths, tmp_path):
             Image.new("L", (8, 8), number).save(path)
     fetch.run(own(default_params, "pets"), paths)
     manifest = raw.verified(paths.raw)
-    assert sorted(path.name for path in paths.raw.iterdir()) == ["images.zip", "manifest.json"]
+    assert sorted(path.name for path in paths.raw.iterdir()) == [
+        "bad_files.csv",
+        "images.csv",
+        "images.zip",
+        "manifest.json",
+    ]
     assert (manifest.dataset, manifest.counts, manifest.classes) == ("pets", {"train": 10}, ("cat", "dog"))
     assert str(tmp_path) not in (paths.raw / raw.MANIFEST).read_text()
 
@@ -88,7 +93,7 @@ def test_own_images_under_a_name_of_the_catalogue_are_mentioned(default_params, 
 
 
 @pytest.mark.parametrize(
-    ("name", "problem"), [("nothing", "does not exist"), ("notes.txt", "neither a folder nor an .npz file")]
+    ("name", "problem"), [("nothing", "does not exist"), ("notes.txt", "neither a folder nor a file in .csv")]
 )
 def test_a_path_that_leads_nowhere_is_named(name, problem, default_params, paths, tmp_path):
     (tmp_path / "notes.txt").write_text("x")

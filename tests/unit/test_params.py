@@ -22,6 +22,10 @@ seed: 7
 data:
   dataset: digits
   path: null
+  columns: {image: null, label: null, split: null, group: null}
+  normalise_labels: false
+  bad_files: stop
+  max_bad_share: 0.05
   mirror: null
   timeout_s: 30.0
 
@@ -29,6 +33,7 @@ preprocess:
   val_fraction: 0.15
   test_fraction: 0.2
   image_size: null
+  group: null
 
 model:
   kind: cnn

@@ -129,6 +129,53 @@ def test_an_official_test_part_is_kept_as_it_is(default_params, paths, tmp_path)
     np.testing.assert_array_equal(test.images[..., 0], images[50:])
 
 
+def test_a_given_validation_split_is_used_as_it_is_and_none_is_drawn_from_train(default_params, paths, tmp_path):
+    images, labels = made(90)
+    parts = {"train": slice(0, 50), "val": slice(50, 70), "test": slice(70, 90)}
+    arrays = {f"{axis}_{name}": array[part] for name, part in parts.items()
+              for axis, array in (("x", images), ("y", labels))}  # fmt: skip
+    splits = fetched(own_npz(default_params, tmp_path, **arrays), paths)
+    for name, part in parts.items():
+        np.testing.assert_array_equal(splits[name].images[..., 0], images[part])
+    del arrays["x_test"], arrays["y_test"]
+    splits = fetched(own_npz(default_params, tmp_path, **arrays), paths)
+    np.testing.assert_array_equal(splits["val"].images[..., 0], images[parts["val"]])
+    assert (len(splits["train"]), len(splits["test"])) == (40, 10)
+    with pytest.raises(DataError, match="class '1' has 0 images, too few to be in the val split"):
+        fetched(own_npz(default_params, tmp_path, **arrays | {"y_val": labels[50:70] * 0}), paths)
+
+
+@pytest.mark.parametrize("layout", ["folders", "csv", "metadata"])
+def test_every_layout_gives_the_same_splits_of_the_same_images(default_params, paths, tmp_path, layout):
+    images, labels = made(60)
+    given = {0: "train", 1: "train", 2: "val", 3: "test"}
+    rows = ["file_name,label,split"]
+    for number, (image, label) in enumerate(zip(images, labels, strict=True)):
+        split = given[number // 2 % 4]
+        file = f"{split}/{label}/deep/{number}.png" if layout == "folders" else f"pixels/{number}.png"
+        (tmp_path / "mine" / file).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(tmp_path / "mine" / file)
+        rows.append(f"{file},{label},{split}")
+    path = tmp_path / "mine"
+    if layout != "folders":
+        path = tmp_path / "mine" / ("metadata.csv" if layout == "metadata" else "labels.csv")
+        path.write_text("\n".join(rows))
+    params = changed(
+        default_params,
+        {"data.path": str(path.parent if layout == "metadata" else path), "data.dataset": "mine"},
+    )
+    splits = fetched(params, paths)
+    found = {
+        (image.tobytes(), name, split.classes[label])
+        for name, split in splits.items()
+        for image, label in zip(split.images, split.labels, strict=True)
+    }
+    assert found == {
+        (image.tobytes(), given[number // 2 % 4], str(label))
+        for number, (image, label) in enumerate(zip(images, labels, strict=True))
+    }
+
+
 @pytest.mark.parametrize("shape", [(8, 8), (40, 20, 3), (300, 7, 3)])
 def test_image_size_resizes_any_shape(shape, default_params, paths, tmp_path):
     images, labels = made(20, shape)

@@ -1,98 +1,95 @@
-"""The user's own images as folders, one per class, with or without `train` and `test` above them.
+"""The user's own images as one zip of the encoded files, unchanged, beside the list of them.
 
-Fetch writes the encoded files unchanged into one zip, always as `<split>/<class>/<file>`: DVC is slow with tens of
-thousands of small files. Sorted names and fixed dates make equal folders equal archives.
+One file, because DVC is slow with tens of thousands of small ones. Sorted names and fixed dates make equal images equal
+archives.
 """
 
-import logging
+import io
+import stat
 import zipfile
-from collections import Counter
-from collections.abc import Collection
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
 from glyphline import files, progress
-from glyphline.data import pictures
+from glyphline.data import groups, listing, pictures
+from glyphline.data.bad_files import BadFiles
+from glyphline.data.listing import ListedImage, Listing
 from glyphline.data.raw import LabeledImages
 from glyphline.errors import DataError
 from glyphline.values import Images
 
-log = logging.getLogger(__name__)
-
 NAME = "images.zip"
-_LAYOUT = "put the images in one folder per class, those folders in data.path or in `train` and `test` under it"
 
 
-def write_zip(root: Path, target: Path) -> tuple[dict[str, int], tuple[str, ...]]:
-    """Write a folder of class folders as the zip `target`; every image is decoded once, to be sure that it can be.
+def write_zip(images: Listing, target: Path, bad_files: BadFiles) -> list[ListedImage]:
+    """Write the listed images as the zip `target`; every one is decoded once, to be sure that it can be.
 
     Returns:
-        Images per split, and the class names in the order of the labels.
+        The images that are in the zip: all but the bad ones.
 
     Raises:
-        DataError: as `members` does, or a file is no image.
+        DataError: a file is no image, and `bad_files` does not take it in.
     """
-    paths = image_files(root)
-    _warn_of_other_files(set(paths.values()))
+    packed = []
     with (
         files.atomic_file(target) as partial,
         zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive,
-        progress.bar(f"packing {root.name}", len(paths), "images") as advance,
+        progress.bar(f"packing {images.root.name}", len(images.images), "images") as advance,
     ):
-        for name, path in sorted(paths.items()):
-            _add(archive, name, path)
+        for image in sorted(images.images, key=lambda image: image.file):
+            try:
+                content = _checked(images.root / image.file, image.file)
+            except DataError as error:
+                bad_files.add(image.file, error)
+            else:
+                _add(archive, image.file, content)
+                packed.append(image)
             advance()
-    parts = [PurePosixPath(name).parts for name in paths]
-    return dict(Counter(split for split, _, _ in parts)), tuple(sorted({label for _, label, _ in parts}))
+    return packed
 
 
-def image_files(root: Path) -> dict[str, Path]:
-    """`<split>/<class>/<file>` -> the path of the image, for each image of a folder of class folders.
-
-    Raises:
-        DataError: there are no class folders, one is empty, train and test have other classes, or a name is no text.
-    """
-    splits = {name: _classes(folder) for name, folder in _splits(root).items()}
-    classes = splits["train"].keys()
-    for name, folders in splits.items():
-        if folders.keys() != classes:
-            odd = ", ".join(sorted(folders.keys() ^ classes))
-            raise DataError(f"{root}: train and {name} do not have the same classes: {odd}", fix=_LAYOUT)
-    paths_by_name = {
-        f"{split}/{label}/{path.name}": path
-        for split, folders in splits.items()
-        for label, paths in folders.items()
-        for path in paths
-    }
-    for path in paths_by_name.values():
-        _check_name(path)
-    return paths_by_name
-
-
-def read(path: Path, classes: tuple[str, ...], size: tuple[int, int] | None, scratch: Path) -> dict[str, LabeledImages]:
+def read(
+    folder: Path, classes: tuple[str, ...], size: tuple[int, int] | None, scratch: Path, *, group: str | None = None
+) -> dict[str, LabeledImages]:
     """Decode the zip into memory-mapped arrays under `scratch`: one channel if no image has colour, else three.
 
+    Args:
+        folder: data/raw.
+        classes: the class names.
+        size: height and width to resize to; None leaves the images as they are.
+        scratch: where the arrays go.
+        group: the pattern that finds an image's group in its path; None for the groups of the table.
+
     Raises:
-        DataError: the images have more than one size and `size` is None, or one cannot be decoded.
+        DataError: the images have more than one size and `size` is None, one cannot be decoded, or the pattern does not
+            fit the paths.
     """
-    with zipfile.ZipFile(path) as archive:
-        members: dict[str, list[str]] = {}
-        for name in archive.namelist():
-            members.setdefault(PurePosixPath(name).parts[0], []).append(name)
-        grey = True
-        for name in archive.namelist():
-            with archive.open(name) as stream:
-                grey = pictures.is_grey(stream, name)
-            if not grey:
-                break
-        return {
-            split: LabeledImages(
-                _decoded(archive, members[split], scratch / f"{split}.npy", grey=grey, size=size),
-                np.array([classes.index(PurePosixPath(name).parts[1]) for name in members[split]], dtype=np.int64),
+    images = listing.read(folder / listing.NAME)
+    group_numbers = groups.numbers(images, group)
+    label_numbers = {name: number for number, name in enumerate(classes)}
+    labels = np.array([label_numbers[image.label] for image in images], dtype=np.int64)
+    splits = np.array([image.split for image in images])
+    with zipfile.ZipFile(folder / NAME) as archive:
+        grey = _all_grey(archive)
+        official = {}
+        for split in dict.fromkeys(("train", *sorted(set(splits.tolist())))):
+            rows = np.flatnonzero(splits == split)
+            names = [images[row].file for row in rows]
+            official[split] = LabeledImages(
+                _decoded(archive, names, scratch / f"{split}.npy", grey=grey, size=size),
+                labels[rows],
+                None if group_numbers is None else group_numbers[rows],
             )
-            for split in sorted(members, reverse=True)
-        }
+        return official
+
+
+def _all_grey(archive: zipfile.ZipFile) -> bool:
+    for name in archive.namelist():
+        with archive.open(name) as stream:
+            if not pictures.is_grey(stream, name):
+                return False
+    return True
 
 
 def _decoded(
@@ -118,59 +115,27 @@ def _decoded(
     return images
 
 
-def _splits(root: Path) -> dict[str, Path]:
-    train = root / "train"
-    # A folder `train` with images in it is a class: the classes may be train and bus.
-    if not train.is_dir() or not any(child.is_dir() for child in _visible(train)):
-        return {"train": root}
-    odd = [child.name for child in _visible(root) if child.is_dir() and child.name not in {"train", "test"}]
-    if odd:
-        raise DataError(f"{root} holds {', '.join(odd)} beside train; only test may be there", fix=_LAYOUT)
-    return {name: root / name for name in ("train", "test") if (root / name).is_dir()}
-
-
-def _classes(folder: Path) -> dict[str, list[Path]]:
-    images = {child.name: _images(child) for child in _visible(folder) if child.is_dir()}
-    if not images:
-        raise DataError(f"{folder} holds no class folders", fix=_LAYOUT)
-    for label, paths in images.items():
-        if not paths:
-            known = " ".join(sorted(pictures.SUFFIXES))
-            raise DataError(f"{folder / label} holds no images", fix=f"put images there ({known}) or remove it")
-    return images
-
-
-def _images(folder: Path) -> list[Path]:
-    return [child for child in _visible(folder) if child.is_file() and child.suffix.lower() in pictures.SUFFIXES]
-
-
-def _warn_of_other_files(images: Collection[Path]) -> None:
-    for folder in dict.fromkeys(image.parent for image in images):
-        if left_out := [child.name for child in _visible(folder) if child not in images]:
-            log.warning("%s: left out %d that are no images, the first of them %s", folder, len(left_out), left_out[0])
-
-
-def _check_name(path: Path) -> None:
-    """Refuse a name that is no text: Linux allows any bytes, archives and records do not."""
+def _checked(path: Path, name: str) -> bytes:
+    """The content of a file, which was decoded once; what is no image by its name or by its kind is not opened."""
+    if path.suffix.lower() not in pictures.SUFFIXES:
+        known = " ".join(sorted(pictures.SUFFIXES))
+        raise DataError(f"{name} is no image by its name", fix=f"name images only, whose names end in {known}")
     try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        raise DataError(
-            f"{str(path)!r}: the name is not UTF-8", fix="rename it, or all at once with `convmv -r -f latin1 -t utf8`"
-        ) from None
-
-
-def _visible(folder: Path) -> list[Path]:
-    return sorted(child for child in folder.iterdir() if not child.name.startswith("."))
-
-
-def _add(archive: zipfile.ZipFile, name: str, path: Path) -> None:
-    try:
-        with path.open("rb") as stream:
-            pictures.upright(stream, str(path))
+        # A pipe would be waited for without end.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise DataError(f"{name} is no file", fix="put an image there, or take it out")
         content = path.read_bytes()
+    except FileNotFoundError:
+        raise DataError(
+            f"{name} does not exist", fix="put the file there (paths in a table begin at its folder), or take it out"
+        ) from None
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}", fix="make it readable, or remove it") from None
+        raise DataError(f"{name} cannot be read: {error.strerror}", fix="make it readable, or remove it") from None
+    pictures.upright(io.BytesIO(content), name)
+    return content
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
     info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
     # Both differ between operating systems, and equal folders must make equal archives.
     info.create_system, info.external_attr = 3, 0o644 << 16

@@ -8,12 +8,16 @@ from typing import IO
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from glyphline.data import heic
 from glyphline.errors import DataError
 from glyphline.values import Images
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm"})
+SUFFIXES = (
+    frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm", ".avif"})
+    | heic.SUFFIXES
+)
 # A closed list: Pillow would hand a PostScript file to Ghostscript.
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "AVIF")
 GREY_MODES = frozenset({"1", "L", "LA", "I;16", "I;16B", "I;16L", "I;16N"})
 COLOUR_MODES = frozenset({"P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"})
 
@@ -75,11 +79,12 @@ def resized(images: Images, size: tuple[int, int], target: Path) -> Images:
 
 
 def _opened(stream: IO[bytes], name: str) -> Image.Image:
+    formats = (*FORMATS, *heic.formats(Path(name).suffix.lower()))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             # Buffered whole: the archive that the stream reads from is closed before Pillow decodes.
-            image = Image.open(io.BytesIO(stream.read()), formats=FORMATS)
+            image = Image.open(io.BytesIO(stream.read()), formats=formats)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise DataError(f"{name} has too many pixels to be safe: {error}", fix=_FIX) from None
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError) as error:

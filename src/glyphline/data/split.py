@@ -34,27 +34,30 @@ def divide(
 ) -> Mapping[str, SplitRows]:
     """Divide a data set into `train`, `val` and `test`.
 
-    An official test split stays as it is; without one, `test_fraction` of all images become it. The validation split is
-    `val_fraction` of what remains for training.
+    An official validation or test split stays as it is. Without one, `test_fraction` of the training images become the
+    test split, and `val_fraction` of what then remains the validation split.
 
     Raises:
         DataError: a class has too few images to have one in each split.
     """
     source = official["train"]
     rest: Rows = np.arange(len(source.labels), dtype=np.int64)
-    if "test" in official:
-        official_test = official["test"]
-        missing = np.flatnonzero(np.bincount(official_test.labels, minlength=len(classes)) == 0)
-        if len(missing):
-            raise _too_few(classes[missing[0]], 0, "the test split")
-        test = SplitRows(official_test, np.arange(len(official_test.labels), dtype=np.int64))
-    else:
-        test_seed = np.random.SeedSequence(seed, spawn_key=(_TEST,))
-        rest, test_rows = stratified(source.labels, classes, test_fraction, test_seed)
-        test = SplitRows(source, test_rows)
-    val_seed = np.random.SeedSequence(seed, spawn_key=(_VAL,))
-    train_rows, val_rows = stratified(source.labels[rest], classes, val_fraction, val_seed)
-    return {"train": SplitRows(source, rest[train_rows]), "val": SplitRows(source, rest[val_rows]), "test": test}
+    drawn: dict[str, SplitRows] = {}
+    for name, fraction, stream in (("test", test_fraction, _TEST), ("val", val_fraction, _VAL)):
+        if name in official:
+            drawn[name] = _whole(name, official[name], classes)
+        else:
+            seed_of_split = np.random.SeedSequence(seed, spawn_key=(stream,))
+            kept, held_out = stratified(source.labels[rest], classes, fraction, seed_of_split)
+            rest, drawn[name] = rest[kept], SplitRows(source, rest[held_out])
+    return {"train": SplitRows(source, rest), "val": drawn["val"], "test": drawn["test"]}
+
+
+def _whole(name: str, given: LabeledImages, classes: tuple[str, ...]) -> SplitRows:
+    missing = np.flatnonzero(np.bincount(given.labels, minlength=len(classes)) == 0)
+    if len(missing):
+        raise _too_few(classes[missing[0]], 0, f"the {name} split")
+    return SplitRows(given, np.arange(len(given.labels), dtype=np.int64))
 
 
 def stratified(

@@ -27,6 +27,7 @@ def save(
     classes: tuple[str, ...],
     dataset: str,
     rows: npt.NDArray[np.int64] | None = None,
+    bad_files: int = 0,
 ) -> SplitManifest:
     """Write one split; the caller makes `folder` appear atomically.
 
@@ -38,6 +39,7 @@ def save(
         classes: the class names.
         dataset: the name of the data set.
         rows: the rows to write, when it is not all of them; never more than a few thousand are in memory.
+        bad_files: how many files of the data set were left out because they are no images.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rows = np.arange(len(labels), dtype=np.int64) if rows is None else rows
@@ -55,6 +57,7 @@ def save(
         images_sha256=images_sha256,
         labels_sha256=labels_sha256,
         digest=_digest(images_sha256, labels_sha256, classes),
+        bad_files=bad_files,
     )
     records.write(folder / MANIFEST, manifest)
     return manifest

@@ -31,6 +31,10 @@ __all__ = [
 ]
 
 
+# Not written when there are none, so that what was made without bad files stays as it was, byte for byte.
+BadFileCount = Annotated[Count, Field(exclude_if=lambda count: count == 0)]
+
+
 def _file_name(name: str) -> str:
     if not is_inside(name) or "/" in name:
         raise ValueError(f"{name!r} is no name of a file")
@@ -51,10 +55,11 @@ class RawManifest(Record):
     dataset: str
     licence: str
     citation: str
-    reader: str = Field(description="What reads the files: bundled, idx, npz or folder.")
+    reader: str = Field(description="What reads the files: bundled, idx, npz or folder, also for a table.")
     files: dict[Annotated[str, AfterValidator(_file_name)], RawFile]
-    counts: dict[str, int] = Field(description="Images per official split, `train` and, where there is one, `test`.")
+    counts: dict[str, int] = Field(description="Images per official split: `train`, and `val` and `test` if given.")
     classes: tuple[str, ...]
+    bad_files: BadFileCount = Field(default=0, description="Files that were left out because they are no images.")
 
 
 class SplitManifest(Record):
@@ -68,6 +73,7 @@ class SplitManifest(Record):
     images_sha256: str
     labels_sha256: str
     digest: str = Field(description="SHA-256 over images, labels and class names: the identity of the split.")
+    bad_files: BadFileCount = Field(default=0, description="Files of all splits that were left out as no images.")
 
 
 class PreprocessReport(Record):

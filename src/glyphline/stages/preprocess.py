@@ -19,7 +19,13 @@ def run(params: Params, paths: Paths) -> None:
     manifest = raw.verified(paths.raw)
     dataset, classes = manifest.dataset, manifest.classes
     with scratch_folder(paths.scratch, "decoded") as scratch:
-        official = readers.read(paths.raw, manifest, size=params.preprocess.image_size, scratch=scratch)
+        official = readers.read(
+            paths.raw,
+            manifest,
+            size=params.preprocess.image_size,
+            scratch=scratch,
+            group=params.preprocess.group,
+        )
         checks.check(official, classes)
         splits = split.divide(
             official,
@@ -31,8 +37,16 @@ def run(params: Params, paths: Paths) -> None:
         report = checks.report(dataset, classes, splits)
         with files.atomic_folder(paths.preprocess) as artifacts, files.atomic_folder(paths.processed) as processed:
             for name, chosen in splits.items():
-                images, labels = chosen.source.images, chosen.source.labels
-                store.save(processed / name, name, images, labels, classes=classes, dataset=dataset, rows=chosen.rows)
+                store.save(
+                    processed / name,
+                    name,
+                    chosen.source.images,
+                    chosen.source.labels,
+                    classes=classes,
+                    dataset=dataset,
+                    rows=chosen.rows,
+                    bad_files=manifest.bad_files,
+                )
             records.write(artifacts / paths.preprocess_report.name, report)
             samples.write(artifacts / paths.samples.name, dataset, classes, splits["train"])
     if (peak := report.pixel_range[1]) < HALF_WHITE:

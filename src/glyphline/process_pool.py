@@ -2,7 +2,7 @@
 
 import multiprocessing
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
@@ -19,7 +19,7 @@ class ProcessLostError(Exception):
     """A child process was killed or crashed, or none could be started. It is not known which call was its last."""
 
 
-def in_order(function: Callable[..., T], calls: Iterable[tuple[Any, ...]], processes: int) -> Iterator[T]:
+def in_order(function: Callable[..., T], calls: Iterable[tuple[Any, ...]], processes: int) -> Generator[T]:
     """Yield `function(*call)` for each call.
 
     The first error of a call, in the order of the calls, is raised here, whatever the number of processes. When the

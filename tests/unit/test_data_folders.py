@@ -12,6 +12,7 @@ from PIL import Image
 
 from glyphline.data import folders
 from glyphline.errors import DataError
+from glyphline.pictures import Resizing
 
 
 def painted(path, colour=0, size=(8, 8), mode="L", **options):
@@ -27,9 +28,9 @@ def two_classes(root):
     return root
 
 
-def packed(root, tmp_path, size=None):
+def packed(root, tmp_path, resizing=None):
     counts, classes = folders.write_zip(root, tmp_path / "images.zip")
-    return counts, classes, folders.read(tmp_path / "images.zip", classes, size, tmp_path)
+    return counts, classes, folders.read(tmp_path / "images.zip", classes, resizing, tmp_path)
 
 
 def test_folders_become_classes_and_pixels_come_through(tmp_path):
@@ -113,7 +114,7 @@ def test_sizes_that_differ_need_image_size_and_both_images_are_named(tmp_path):
     with pytest.raises(DataError, match=r"cat/0.png is 8 x 8, .*dog/large.png is 10 x 20") as caught:
         packed(root, tmp_path)
     assert "preprocess.image_size" in caught.value.fix
-    assert packed(root, tmp_path, size=(9, 12))[2]["train"].images.shape == (7, 9, 12, 1)
+    assert packed(root, tmp_path, resizing=Resizing(9, 12, "stretch"))[2]["train"].images.shape == (7, 9, 12, 1)
 
 
 def png_that_claims(width, height):

@@ -141,8 +141,8 @@ def test_image_size_resizes_any_shape(shape, default_params, paths, tmp_path):
 
 
 def test_images_too_large_to_be_meant_say_how_to_resize_them(default_params, paths, tmp_path):
-    images, labels = made(10, (8, 300))
-    with pytest.raises(DataError, match="8 x 300") as caught:
+    images, labels = made(10, (8, 1100))
+    with pytest.raises(DataError, match="8 x 1100") as caught:
         fetched(own_npz(default_params, tmp_path, x_train=images, y_train=labels), paths)
     assert "preprocess.image_size" in caught.value.fix
 

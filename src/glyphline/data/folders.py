@@ -13,10 +13,10 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from glyphline import files, progress
-from glyphline.data import pictures
+from glyphline.data import decoding
 from glyphline.data.raw import LabeledImages
 from glyphline.errors import DataError
-from glyphline.values import Images
+from glyphline.pictures import SUFFIXES, Resizing
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +35,8 @@ def write_zip(root: Path, target: Path) -> tuple[dict[str, int], tuple[str, ...]
     """
     paths = image_files(root)
     _warn_of_other_files(set(paths.values()))
+    for error in decoding.unreadable([path for _, path in sorted(paths.items())], f"checking {root.name}"):
+        raise error
     with (
         files.atomic_file(target) as partial,
         zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive,
@@ -70,52 +72,31 @@ def image_files(root: Path) -> dict[str, Path]:
     return paths_by_name
 
 
-def read(path: Path, classes: tuple[str, ...], size: tuple[int, int] | None, scratch: Path) -> dict[str, LabeledImages]:
+def read(path: Path, classes: tuple[str, ...], resizing: Resizing | None, scratch: Path) -> dict[str, LabeledImages]:
     """Decode the zip into memory-mapped arrays under `scratch`: one channel if no image has colour, else three.
 
     Raises:
-        DataError: the images have more than one size and `size` is None, or one cannot be decoded.
+        DataError: the images have more than one size and `resizing` is None, or one cannot be decoded.
     """
+    splits = members(path)
+    images = decoding.decode(path, splits, scratch, resizing)
+    number = {name: label for label, name in enumerate(classes)}
+    return {
+        split: LabeledImages(
+            images[split],
+            np.array([number[PurePosixPath(member.filename).parts[1]] for member in of_split], dtype=np.int64),
+        )
+        for split, of_split in splits.items()
+    }
+
+
+def members(path: Path) -> dict[str, list[zipfile.ZipInfo]]:
+    """Split -> its members of the zip, in the order of the rows of its array."""
+    splits: dict[str, list[zipfile.ZipInfo]] = {}
     with zipfile.ZipFile(path) as archive:
-        members: dict[str, list[str]] = {}
-        for name in archive.namelist():
-            members.setdefault(PurePosixPath(name).parts[0], []).append(name)
-        grey = True
-        for name in archive.namelist():
-            with archive.open(name) as stream:
-                grey = pictures.is_grey(stream, name)
-            if not grey:
-                break
-        return {
-            split: LabeledImages(
-                _decoded(archive, members[split], scratch / f"{split}.npy", grey=grey, size=size),
-                np.array([classes.index(PurePosixPath(name).parts[1]) for name in members[split]], dtype=np.int64),
-            )
-            for split in sorted(members, reverse=True)
-        }
-
-
-def _decoded(
-    archive: zipfile.ZipFile, names: list[str], target: Path, *, grey: bool, size: tuple[int, int] | None
-) -> Images:
-    images: Images | None = None
-    with progress.bar(f"decoding {target.stem}", len(names), "images") as advance:
-        for row, name in enumerate(names):
-            with archive.open(name) as stream:
-                image = pictures.as_array(pictures.upright(stream, name), grey=grey, size=size)
-            if images is None:
-                shape = (len(names), *image.shape)
-                images = np.lib.format.open_memmap(target, mode="w+", dtype=np.uint8, shape=shape)
-            if image.shape != images.shape[1:]:
-                one, other = (f"{height} x {width}" for height, width in (images.shape[1:3], image.shape[:2]))
-                raise DataError(
-                    f"the images have more than one size: {names[0]} is {one}, {name} is {other}",
-                    fix="set preprocess.image_size, for example [64, 64]",
-                )
-            images[row] = image
-            advance()
-    assert images is not None
-    return images
+        for member in archive.infolist():
+            splits.setdefault(PurePosixPath(member.filename).parts[0], []).append(member)
+    return {split: splits[split] for split in sorted(splits, reverse=True)}
 
 
 def _splits(root: Path) -> dict[str, Path]:
@@ -135,13 +116,13 @@ def _classes(folder: Path) -> dict[str, list[Path]]:
         raise DataError(f"{folder} holds no class folders", fix=_LAYOUT)
     for label, paths in images.items():
         if not paths:
-            known = " ".join(sorted(pictures.SUFFIXES))
+            known = " ".join(sorted(SUFFIXES))
             raise DataError(f"{folder / label} holds no images", fix=f"put images there ({known}) or remove it")
     return images
 
 
 def _images(folder: Path) -> list[Path]:
-    return [child for child in _visible(folder) if child.is_file() and child.suffix.lower() in pictures.SUFFIXES]
+    return [child for child in _visible(folder) if child.is_file() and child.suffix.lower() in SUFFIXES]
 
 
 def _warn_of_other_files(images: Collection[Path]) -> None:
@@ -165,13 +146,7 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def _add(archive: zipfile.ZipFile, name: str, path: Path) -> None:
-    try:
-        with path.open("rb") as stream:
-            pictures.upright(stream, str(path))
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}", fix="make it readable, or remove it") from None
     info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
     # Both differ between operating systems, and equal folders must make equal archives.
     info.create_system, info.external_attr = 3, 0o644 << 16
-    archive.writestr(info, content)
+    archive.writestr(info, path.read_bytes())

@@ -6,6 +6,7 @@ from glyphline import files, records
 from glyphline.data import checks, raw, readers, samples, split, store
 from glyphline.params import Params
 from glyphline.paths import Paths
+from glyphline.pictures import Resizing
 from glyphline.scratch import scratch_folder
 
 log = logging.getLogger(__name__)
@@ -18,8 +19,10 @@ def run(params: Params, paths: Paths) -> None:
     """Leave the splits under data/processed, a report about the images, and a picture of some images per class."""
     manifest = raw.verified(paths.raw)
     dataset, classes = manifest.dataset, manifest.classes
+    size = params.preprocess.image_size
+    resizing = Resizing(*size, params.preprocess.fit) if size else None
     with scratch_folder(paths.scratch, "decoded") as scratch:
-        official = readers.read(paths.raw, manifest, size=params.preprocess.image_size, scratch=scratch)
+        official = readers.read(paths.raw, manifest, resizing=resizing, scratch=scratch)
         checks.check(official, classes)
         splits = split.divide(
             official,

@@ -6,6 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
+from glyphline.data import store
 from glyphline.data.raw import LabeledImages, OfficialSplits
 from glyphline.data.split import SplitRows
 from glyphline.errors import DataError
@@ -13,7 +14,6 @@ from glyphline.records import PreprocessReport
 from glyphline.values import LARGEST_SIDE, SMALLEST_SIDE, Images
 
 CHANNELS = (1, 3)
-ROWS_AT_ONCE = 4096
 
 
 def check(official: OfficialSplits, classes: tuple[str, ...]) -> None:
@@ -93,8 +93,8 @@ def _is_one_colour(images: Images) -> bool:
 
 def _pieces(images: Images) -> Iterator[Images]:
     # The minimum of a memory-mapped array would otherwise hold all of it in memory.
-    for start in range(0, len(images), ROWS_AT_ONCE):
-        yield images[start : start + ROWS_AT_ONCE]
+    for rows in store.pieces(images, len(images)):
+        yield images[rows]
 
 
 def _row_digests(split: SplitRows) -> list[bytes]:

@@ -84,7 +84,7 @@ def read(path: Path, classes: tuple[str, ...], resizing: Resizing | None, scratc
     return {
         split: LabeledImages(
             images[split],
-            np.array([number[PurePosixPath(member.filename).parts[1]] for member in of_split], dtype=np.int64),
+            np.array([number[member.filename.split("/")[1]] for member in of_split], dtype=np.int64),
         )
         for split, of_split in splits.items()
     }
@@ -95,7 +95,7 @@ def members(path: Path) -> dict[str, list[zipfile.ZipInfo]]:
     splits: dict[str, list[zipfile.ZipInfo]] = {}
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
-            splits.setdefault(PurePosixPath(member.filename).parts[0], []).append(member)
+            splits.setdefault(member.filename.split("/")[0], []).append(member)
     return {split: splits[split] for split in sorted(splits, reverse=True)}
 
 

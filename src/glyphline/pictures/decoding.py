@@ -1,7 +1,6 @@
 """Decode an image into an array: upright, in one definition of colour, in the size that is wanted."""
 
 import math
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -97,8 +96,6 @@ def _reduce(image: Image.Image, resizing: Resizing) -> Box:
 def _refused(name: str) -> Iterator[None]:
     """In the block any error is the image's: damaged bytes make Pillow raise TypeError, struct.error and others."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
+        yield
     except Exception as error:
         raise PictureError(name, f"cannot be decoded: {error or type(error).__name__}", fix=FIX) from None

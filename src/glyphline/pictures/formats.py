@@ -29,8 +29,6 @@ def opened(content: bytes, name: str) -> Image.Image:
     """
     try:
         with warnings.catch_warnings():
-            # Of damaged metadata, which no pixel depends on.
-            warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image = Image.open(io.BytesIO(content), formats=FORMATS)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:

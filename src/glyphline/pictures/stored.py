@@ -1,8 +1,11 @@
 """Encoded images that lie in files, decoded in pieces: what a process that decodes for another one runs."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,8 +15,7 @@ from glyphline.pictures.fitting import Resizing
 from glyphline.pictures.formats import is_grey, opened
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """An encoded image within a file.
 
     Attributes:
@@ -62,7 +64,7 @@ def decode_piece(source: Path, images: Sequence[Stored], target: Target, first: 
     """
     array = np.load(target.array, mmap_mode="r+")
     grey = array.shape[3] == 1
-    with source.open("rb") as stream:
+    with source.open("rb") as stream, _without_warnings():
         for row, stored in enumerate(images, first):
             stream.seek(stored.offset)
             image = opened(stream.read(stored.size_bytes), stored.name)
@@ -81,12 +83,21 @@ def decode_piece(source: Path, images: Sequence[Stored], target: Target, first: 
 def unreadable(paths: Sequence[Path]) -> list[PictureError]:
     """Decode files, to be sure that each can be; the errors of those that cannot, in their order."""
     errors = []
-    for path in paths:
-        try:
-            verify(path.read_bytes(), str(path))
-        except PictureError as error:
-            errors.append(error)
-        except OSError as error:
-            reason = f"cannot be read: {error.strerror}"
-            errors.append(PictureError(str(path), reason, fix="make it readable, or remove it"))
+    with _without_warnings():
+        for path in paths:
+            try:
+                verify(path.read_bytes(), str(path))
+            except PictureError as error:
+                errors.append(error)
+            except OSError as error:
+                reason = f"cannot be read: {error.strerror}"
+                errors.append(PictureError(str(path), reason, fix="make it readable, or remove it"))
     return errors
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """In the block, Pillow is silent about damaged metadata, which no pixel depends on."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

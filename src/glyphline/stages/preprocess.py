@@ -3,7 +3,7 @@
 import logging
 
 from glyphline import files, records
-from glyphline.data import checks, raw, readers, samples, split, store
+from glyphline.data import checks, fit_samples, folders, raw, readers, samples, split, store
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.pictures import Resizing
@@ -38,6 +38,9 @@ def run(params: Params, paths: Paths) -> None:
                 store.save(processed / name, name, images, labels, classes=classes, dataset=dataset, rows=chosen.rows)
             records.write(artifacts / paths.preprocess_report.name, report)
             samples.write(artifacts / paths.samples.name, dataset, classes, splits["train"])
+            if resizing and manifest.reader == "folder":
+                archive = paths.raw / folders.NAME
+                fit_samples.write(artifacts / paths.fit_samples.name, archive, classes, splits["train"], resizing)
     if (peak := report.pixel_range[1]) < HALF_WHITE:
         log.warning("the brightest pixel is %d, and white is 255: were the images scaled to 8 bits?", peak)
     counts = ", ".join(f"{name} {count:,}" for name, count in report.counts.items())

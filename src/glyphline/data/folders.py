@@ -35,7 +35,8 @@ def write_zip(root: Path, target: Path) -> tuple[dict[str, int], tuple[str, ...]
     """
     paths = image_files(root)
     _warn_of_other_files(set(paths.values()))
-    for error in decoding.unreadable([path for _, path in sorted(paths.items())], f"checking {root.name}"):
+    in_order = [path for _, path in sorted(paths.items())]
+    if error := next(decoding.unreadable(in_order, f"checking {root.name}"), None):
         raise error
     with (
         files.atomic_file(target) as partial,

@@ -140,9 +140,10 @@ class _Table:
 
     def _change(self, group: int, over: list[int], sign: int) -> float:
         """What the distance gains when the group changes sides."""
-        return sum(
-            count * (count + 2 * sign * over[label]) / self._totals[label] for label, count in self.contents[group]
-        )
+        changes = [
+            count * (count + 2 * sign * over[label]) * self._weights[label] for label, count in self.contents[group]
+        ]
+        return sum(changes)
 
     def _move(self, group: int, held_out: npt.NDArray[np.bool_], over: list[int]) -> None:
         sign = -1 if held_out[group] else 1

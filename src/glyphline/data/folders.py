@@ -128,7 +128,9 @@ def _checked(path: Path, name: str) -> bytes:
             pictures.upright(stream, name)
         return path.read_bytes()
     except FileNotFoundError:
-        raise DataError(f"{name} does not exist", fix="put the file there (paths in a table begin at its folder), or take it out") from None
+        raise DataError(
+            f"{name} does not exist", fix="put the file there (paths in a table begin at its folder), or take it out"
+        ) from None
     except OSError as error:
         raise DataError(f"{name} cannot be read: {error.strerror}", fix="make it readable, or remove it") from None
 

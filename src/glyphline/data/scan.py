@@ -117,10 +117,11 @@ def _indexed(root: Path, names: Sequence[str], before: Index | None, digest_of: 
         same = (rows >= 0) & (before.status[rows] == status).all(axis=1) & (status[:, 0] >= 0)
         digests[same] = before.digests[rows[same]]
     new = np.flatnonzero(~same)
-    with progress.bar(f"looking at {root.name}", len(new), "files") as advance:
-        for row in new:
-            digests[row] = np.frombuffer(digest_of(root / names[row]), dtype=np.uint8)
-            advance()
+    if len(new):
+        with progress.bar(f"looking at {root.name}", len(new), "files") as advance:
+            for row in new:
+                digests[row] = np.frombuffer(digest_of(root / names[row]), dtype=np.uint8)
+                advance()
     if len(new):
         log.info("%s: %d new or changed of %d files", root.name, len(new), len(names))
     return Index(tuple(names), status, digests)

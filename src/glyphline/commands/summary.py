@@ -12,16 +12,12 @@ from glyphline.scoring.intervals import wilson
 
 
 def show(params: Params, paths: Paths, console: Console | None = None) -> None:
-    """Print the summary; warn when the images at data.path are no longer those that were fetched.
+    """Print the summary.
 
     Raises:
         ArtifactError: a stage has not run yet.
     """
     terminal_table.show_facts(console or terminal_table.console(), facts(params, paths))
-    if params.data.path is not None:
-        from glyphline.data import changes
-
-        changes.warn(params, paths)
 
 
 def facts(params: Params, paths: Paths) -> dict[str, str]:

@@ -22,6 +22,7 @@ __all__ = [
     "Record",
     "RecordT",
     "RuleResult",
+    "Scan",
     "SliceScore",
     "SplitManifest",
     "Training",
@@ -39,6 +40,14 @@ def _file_name(name: str) -> str:
     if not is_inside(name) or "/" in name:
         raise ValueError(f"{name!r} is no name of a file")
     return name
+
+
+class Scan(Record):
+    """data/scan.json: what lies at `data.path`."""
+
+    source: str = Field(description="Name of the folder or file; `catalogue` without `data.path`.")
+    images: Count
+    digest: Digest | None = Field(description="Over names, labels, splits, groups and content of all images.")
 
 
 class RawFile(Record):

@@ -1,0 +1,44 @@
+"""Choose parameters for a person's images and write them into params.yaml."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from glyphline.commands.use.choices import Choice, chosen, doubts
+from glyphline.data.survey import survey
+from glyphline.errors import DataError
+from glyphline.params import Params, yaml_writer
+from glyphline.paths import Paths
+
+__all__ = ["Choice", "choose", "write"]
+
+
+def choose(params: Params, paths: Paths, path: Path) -> tuple[list[Choice], list[str]]:
+    """What fits the images, with reasons, and what speaks against learning from them; nothing is written.
+
+    Args:
+        params: the project's, for names of columns and parts of splits.
+        paths: the project.
+        path: a folder, a table or an .npz file, from the folder of the call.
+
+    Raises:
+        DataError: there are no images, or they lie in no order that can be read.
+    """
+    path = path.absolute()
+    found = survey(params.data, path, paths.scratch)
+    if not found.sizes:
+        raise DataError(
+            f"none of {len(found.bad)} files in {path} that were opened is an image: {found.bad[0]}",
+            fix="look at the files; docs/images.md lists what is read",
+        )
+    shown = path.relative_to(paths.home) if path.is_relative_to(paths.home) else path
+    return chosen(params, found, shown), doubts(params, found)
+
+
+def write(paths: Paths, choices: list[Choice]) -> Mapping[str, tuple[Any, Any]]:
+    """Put the choices into params.yaml; comments and all else stay.
+
+    Returns:
+        Dotted key -> the value before and after, of those that changed.
+    """
+    return yaml_writer.write(paths.params, {choice.key: choice.value for choice in choices})

@@ -1,13 +1,17 @@
 """Small files of images, in the layouts that people have them in."""
 
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from glyphline.data import folders, own_images
+from glyphline.data import folders, listing, own_images
+from glyphline.data.listing import ListedImage
 from glyphline.data.raw import LabeledImages
 from glyphline.params import Params
+from glyphline.pictures import Resizing
 from glyphline.records import RawManifest
 from tests.conftest import changed
 
@@ -27,6 +31,15 @@ def two_classes(root: Path, count: int = 3) -> Path:
     return root
 
 
+def packed(folder: Path, contents: Mapping[str, bytes]) -> Path:
+    """Encoded images as fetch leaves them; their names are `<split>/<label>/<file>`."""
+    with zipfile.ZipFile(folder / folders.NAME, "w") as target:
+        for name, content in contents.items():
+            target.writestr(name, content)
+    listing.write(folder / listing.NAME, [ListedImage(name, *name.split("/")[:2]) for name in contents])
+    return folder
+
+
 def fetched(params: Params, path: Path, folder: Path, **data: Any) -> RawManifest:
     """What fetch leaves of `path` in `folder`; `data` holds values of that section of params.yaml."""
     values = {f"data.{name.replace('__', '.')}": value for name, value in {"dataset": "mine", **data}.items()}
@@ -35,7 +48,7 @@ def fetched(params: Params, path: Path, folder: Path, **data: Any) -> RawManifes
 
 
 def decoded(
-    folder: Path, manifest: RawManifest, size: tuple[int, int] | None = None, group: str | None = None
+    folder: Path, manifest: RawManifest, resizing: Resizing | None = None, group: str | None = None
 ) -> dict[str, LabeledImages]:
     """The arrays that preprocess reads from `folder`."""
-    return folders.read(folder, manifest.classes, size, folder.parent, group=group)
+    return folders.read(folder, manifest.classes, resizing, folder.parent, group=group)

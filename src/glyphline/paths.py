@@ -91,6 +91,11 @@ class Paths:
         return self.preprocess / "samples.png"
 
     @property
+    def fit_samples(self) -> Path:
+        """Only where images from files were resized."""
+        return self.preprocess / "fit.png"
+
+    @property
     def preprocess_report(self) -> Path:
         return self.preprocess / "report.json"
 

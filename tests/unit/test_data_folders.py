@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from glyphline.errors import DataError
+from glyphline.pictures import Resizing
 from tests.made_images import decoded, fetched, painted, two_classes
 
 
@@ -18,9 +19,9 @@ from tests.made_images import decoded, fetched, painted, two_classes
 def packed(tmp_path, default_params):
     """Fetches a folder and decodes it again: `packed(root)` gives counts, classes and the arrays of each split."""
 
-    def run(root, size=None):
+    def run(root, resizing=None):
         manifest = fetched(default_params, root, tmp_path / "raw")
-        return manifest.counts, manifest.classes, decoded(tmp_path / "raw", manifest, size)
+        return manifest.counts, manifest.classes, decoded(tmp_path / "raw", manifest, resizing)
 
     return run
 
@@ -103,7 +104,7 @@ def test_sizes_that_differ_need_image_size_and_both_images_are_named(tmp_path, p
     with pytest.raises(DataError, match=r"cat/0.png is 8 x 8, .*dog/large.png is 10 x 20") as caught:
         packed(root)
     assert "preprocess.image_size" in caught.value.fix
-    assert packed(root, size=(9, 12))[2]["train"].images.shape == (7, 9, 12, 1)
+    assert packed(root, resizing=Resizing(9, 12, "stretch"))[2]["train"].images.shape == (7, 9, 12, 1)
 
 
 def png_that_claims(width, height):

@@ -15,6 +15,7 @@ from glyphline.errors import ArtifactError, DataError
 from glyphline.paths import Paths
 from glyphline.records import PreprocessReport, RawManifest
 from glyphline.stages import fetch, preprocess
+from tests import odd_pictures
 from tests.conftest import changed
 
 NAMES = ("train", "val", "test")
@@ -188,8 +189,8 @@ def test_image_size_resizes_any_shape(shape, default_params, paths, tmp_path):
 
 
 def test_images_too_large_to_be_meant_say_how_to_resize_them(default_params, paths, tmp_path):
-    images, labels = made(10, (8, 300))
-    with pytest.raises(DataError, match="8 x 300") as caught:
+    images, labels = made(10, (8, 1100))
+    with pytest.raises(DataError, match="8 x 1100") as caught:
         fetched(own_npz(default_params, tmp_path, x_train=images, y_train=labels), paths)
     assert "preprocess.image_size" in caught.value.fix
 
@@ -231,3 +232,55 @@ def test_duplicates_are_reported(default_params, paths, tmp_path):
     fetched(own_npz(default_params, tmp_path, x_train=images, y_train=labels), paths)
     report = records.read(paths.preprocess_report, PreprocessReport, stage="preprocess")
     assert sum(report.duplicates_within.values()) + sum(report.duplicates_across.values()) == 20
+
+
+def own_folder(params, tmp_path, **values):
+    """Two classes of photographs of two sizes, one of them turned, with the place where it was taken."""
+    for number in range(20):
+        path = tmp_path / "photos" / "ab"[number % 2] / f"{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        exif = odd_pictures.exif(6, with_place=True)
+        Image.effect_noise((60, 30 + number % 4), 90).convert("RGB").save(path, exif=exif)
+    return changed(params, {"data.path": str(tmp_path / "photos"), "data.dataset": "photos", **values})
+
+
+@pytest.mark.parametrize("fit", ["stretch", "crop", "pad"])
+def test_a_picture_shows_what_became_of_resized_files(fit, default_params, paths, tmp_path):
+    params = own_folder(default_params, tmp_path, **{"preprocess.image_size": (16, 12), "preprocess.fit": fit})
+    assert fetched(params, paths)["train"].image_shape == (16, 12, 3)
+    with Image.open(paths.fit_samples) as picture:
+        assert picture.format == "PNG"
+
+
+def test_no_such_picture_where_no_file_was_resized(default_params, paths, tmp_path):
+    images, labels = made(40, (30, 20))
+    fetched(
+        own_npz(changed(default_params, {"preprocess.image_size": (8, 8)}), tmp_path, x_train=images, y_train=labels),
+        paths,
+    )
+    assert not paths.fit_samples.exists()
+
+
+def test_nothing_of_exif_is_in_anything_after_data_raw(default_params, paths, tmp_path):
+    fetched(own_folder(default_params, tmp_path, **{"preprocess.image_size": (16, 12)}), paths)
+    place = odd_pictures.PLACE.encode()
+    assert any(place in content for content in contents(paths.raw).values())
+    after = contents(paths.processed) | contents(paths.preprocess)
+    assert len(after) >= 12
+    assert not [name for name, content in after.items() if place in content or b"Exif" in content]
+    for picture in (paths.samples, paths.fit_samples):
+        with Image.open(picture) as opened:
+            assert not opened.info
+            assert not opened.getexif()
+
+
+def test_arrays_are_cropped_and_padded_like_files(default_params, paths, tmp_path):
+    images = np.zeros((40, 10, 30), np.uint8)
+    images[:, :, 10:20] = np.arange(100, 140)[:, None, None]
+    images[:, :, :10] = 7
+    params = own_npz(default_params, tmp_path, x_train=images, y_train=np.arange(40) % 2)
+    sized = {"preprocess.image_size": (10, 10)}
+    cropped = fetched(changed(params, sized | {"preprocess.fit": "crop"}), paths)["train"].images
+    assert (cropped.min(axis=(1, 2, 3)) == cropped.max(axis=(1, 2, 3))).all()
+    padded = fetched(changed(params, sized | {"preprocess.fit": "pad"}), paths)["train"].images
+    assert len(np.unique(padded[:, 0])) <= 2

@@ -6,15 +6,14 @@ from itertools import combinations
 
 import numpy as np
 
+from glyphline.data import store
 from glyphline.data.raw import LabeledImages, OfficialSplits
 from glyphline.data.split import SplitRows
 from glyphline.errors import DataError
 from glyphline.records import PreprocessReport
-from glyphline.values import Images
+from glyphline.values import LARGEST_SIDE, SMALLEST_SIDE, Images
 
-MIN_SIDE, MAX_SIDE = 8, 256
 CHANNELS = (1, 3)
-ROWS_AT_ONCE = 4096
 
 
 def check(official: OfficialSplits, classes: tuple[str, ...]) -> None:
@@ -67,9 +66,9 @@ def _check_split(name: str, labeled: LabeledImages, classes: tuple[str, ...]) ->
             fix="give uint8 images (n, h, w, c) and as many labels",
         )
     height, width, channels = images.shape[1:]
-    if not (MIN_SIDE <= height <= MAX_SIDE and MIN_SIDE <= width <= MAX_SIDE):
+    if not (SMALLEST_SIDE <= height <= LARGEST_SIDE and SMALLEST_SIDE <= width <= LARGEST_SIDE):
         raise DataError(
-            f"{name}: images are {height} x {width}; sides from {MIN_SIDE} to {MAX_SIDE} pixels are allowed",
+            f"{name}: images are {height} x {width}; sides from {SMALLEST_SIDE} to {LARGEST_SIDE} pixels are allowed",
             fix="set preprocess.image_size, for example [64, 64]",
         )
     if channels not in CHANNELS:
@@ -94,8 +93,8 @@ def _is_one_colour(images: Images) -> bool:
 
 def _pieces(images: Images) -> Iterator[Images]:
     # The minimum of a memory-mapped array would otherwise hold all of it in memory.
-    for start in range(0, len(images), ROWS_AT_ONCE):
-        yield images[start : start + ROWS_AT_ONCE]
+    for rows in store.pieces(images, len(images)):
+        yield images[rows]
 
 
 def _row_digests(split: SplitRows) -> list[bytes]:

@@ -7,9 +7,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from glyphline.data import pictures
 from glyphline.data.listing import SPLITS, ListedImage, Listing, is_plain
 from glyphline.errors import DataError
+from glyphline.pictures import SUFFIXES
 
 _LAYOUT = (
     "put the images in one folder per class, those folders in data.path or in `train`, `val` and `test` under it "
@@ -90,12 +90,12 @@ def _add_class(listing: Listing, split: str, entry: os.DirEntry[str], folders: d
     for path in _files(entry.path, folders):
         _check_name(path)
         file = _below(listing.root, path)
-        if path[path.rfind(".") :].lower() in pictures.SUFFIXES:
+        if path[path.rfind(".") :].lower() in SUFFIXES:
             listing.images.append(ListedImage(file, split, entry.name))
         else:
             listing.left_out.append(file)
     if len(listing.images) == before:
-        known = " ".join(sorted(pictures.SUFFIXES))
+        known = " ".join(sorted(SUFFIXES))
         raise DataError(f"{entry.path} holds no images", fix=f"put images there ({known}) or remove it")
 
 

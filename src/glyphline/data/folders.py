@@ -4,20 +4,20 @@ One file, because DVC is slow with tens of thousands of small ones. Sorted names
 archives.
 """
 
-import io
 import stat
 import zipfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from glyphline import files, progress
-from glyphline.data import groups, listing, pictures
+from glyphline.data import decoding, groups, listing
 from glyphline.data.bad_files import BadFiles
 from glyphline.data.listing import ListedImage, Listing
 from glyphline.data.raw import LabeledImages
-from glyphline.errors import DataError
-from glyphline.values import Images
+from glyphline.errors import PictureError
+from glyphline.pictures import SUFFIXES, Resizing
 
 NAME = "images.zip"
 
@@ -31,112 +31,87 @@ def write_zip(images: Listing, target: Path, bad_files: BadFiles) -> list[Listed
     Raises:
         DataError: a file is no image, and `bad_files` does not take it in.
     """
-    packed = []
+    in_order = sorted(images.images, key=lambda image: image.file)
+    for error in _bad([images.root / image.file for image in in_order], f"checking {images.root.name}"):
+        bad_files.add(error)
+    packed = [image for image in in_order if image.file not in bad_files.reasons]
     with (
         files.atomic_file(target) as partial,
         zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive,
-        progress.bar(f"packing {images.root.name}", len(images.images), "images") as advance,
+        progress.bar(f"packing {images.root.name}", len(packed), "images") as advance,
     ):
-        for image in sorted(images.images, key=lambda image: image.file):
-            try:
-                content = _checked(images.root / image.file, image.file)
-            except DataError as error:
-                bad_files.add(image.file, error)
-            else:
-                _add(archive, image.file, content)
-                packed.append(image)
+        for image in packed:
+            _add(archive, image.file, images.root / image.file)
             advance()
     return packed
 
 
 def read(
-    folder: Path, classes: tuple[str, ...], size: tuple[int, int] | None, scratch: Path, *, group: str | None = None
+    folder: Path, classes: tuple[str, ...], resizing: Resizing | None, scratch: Path, *, group: str | None = None
 ) -> dict[str, LabeledImages]:
     """Decode the zip into memory-mapped arrays under `scratch`: one channel if no image has colour, else three.
 
     Args:
         folder: data/raw.
         classes: the class names.
-        size: height and width to resize to; None leaves the images as they are.
+        resizing: None leaves the images as they are.
         scratch: where the arrays go.
         group: the pattern that finds an image's group in its path; None for the groups of the table.
 
     Raises:
-        DataError: the images have more than one size and `size` is None, one cannot be decoded, or the pattern does not
-            fit the paths.
+        DataError: the images have more than one size and `resizing` is None, one cannot be decoded, or the pattern does
+            not fit the paths.
     """
     images = listing.read(folder / listing.NAME)
     group_numbers = groups.numbers(images, group)
     label_numbers = {name: number for number, name in enumerate(classes)}
     labels = np.array([label_numbers[image.label] for image in images], dtype=np.int64)
     splits = np.array([image.split for image in images])
+    rows = {split: np.flatnonzero(splits == split) for split in dict.fromkeys(("train", *sorted(set(splits.tolist()))))}
     with zipfile.ZipFile(folder / NAME) as archive:
-        grey = _all_grey(archive)
-        official = {}
-        for split in dict.fromkeys(("train", *sorted(set(splits.tolist())))):
-            rows = np.flatnonzero(splits == split)
-            names = [images[row].file for row in rows]
-            official[split] = LabeledImages(
-                _decoded(archive, names, scratch / f"{split}.npy", grey=grey, size=size),
-                labels[rows],
-                None if group_numbers is None else group_numbers[rows],
-            )
-        return official
+        members = {split: [archive.getinfo(images[row].file) for row in of_split] for split, of_split in rows.items()}
+    arrays = decoding.decode(folder / NAME, members, scratch, resizing)
+    return {
+        split: LabeledImages(
+            arrays[split], labels[of_split], None if group_numbers is None else group_numbers[of_split]
+        )
+        for split, of_split in rows.items()
+    }
 
 
-def _all_grey(archive: zipfile.ZipFile) -> bool:
-    for name in archive.namelist():
-        with archive.open(name) as stream:
-            if not pictures.is_grey(stream, name):
-                return False
-    return True
+def _bad(paths: Sequence[Path], description: str) -> Iterator[PictureError]:
+    """The errors of the files that cannot be read as images; what is none by its name or its kind is not opened."""
+    regular = []
+    for path in paths:
+        if (error := _no_image_file(path)) is None:
+            regular.append(path)
+        else:
+            yield error
+    yield from decoding.unreadable(regular, description)
 
 
-def _decoded(
-    archive: zipfile.ZipFile, names: list[str], target: Path, *, grey: bool, size: tuple[int, int] | None
-) -> Images:
-    images: Images | None = None
-    with progress.bar(f"decoding {target.stem}", len(names), "images") as advance:
-        for row, name in enumerate(names):
-            with archive.open(name) as stream:
-                image = pictures.as_array(pictures.upright(stream, name), grey=grey, size=size)
-            if images is None:
-                shape = (len(names), *image.shape)
-                images = np.lib.format.open_memmap(target, mode="w+", dtype=np.uint8, shape=shape)
-            if image.shape != images.shape[1:]:
-                one, other = (f"{height} x {width}" for height, width in (images.shape[1:3], image.shape[:2]))
-                raise DataError(
-                    f"the images have more than one size: {names[0]} is {one}, {name} is {other}",
-                    fix="set preprocess.image_size, for example [64, 64]",
-                )
-            images[row] = image
-            advance()
-    assert images is not None
-    return images
-
-
-def _checked(path: Path, name: str) -> bytes:
-    """The content of a file, which was decoded once; what is no image by its name or by its kind is not opened."""
-    if path.suffix.lower() not in pictures.SUFFIXES:
-        known = " ".join(sorted(pictures.SUFFIXES))
-        raise DataError(f"{name} is no image by its name", fix=f"name images only, whose names end in {known}")
+def _no_image_file(path: Path) -> PictureError | None:
+    if path.suffix.lower() not in SUFFIXES:
+        known = " ".join(sorted(SUFFIXES))
+        return PictureError(str(path), "is no image by its name", fix=f"name images only, whose names end in {known}")
     try:
-        # A pipe would be waited for without end.
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise DataError(f"{name} is no file", fix="put an image there, or take it out")
-        content = path.read_bytes()
+        mode = path.stat().st_mode
     except FileNotFoundError:
-        raise DataError(
-            f"{name} does not exist", fix="put the file there (paths in a table begin at its folder), or take it out"
-        ) from None
+        return PictureError(
+            str(path),
+            "does not exist",
+            fix="put the file there (paths in a table begin at its folder), or take it out",
+        )
     except OSError as error:
-        raise DataError(f"{name} cannot be read: {error.strerror}", fix="make it readable, or remove it") from None
-    pictures.upright(io.BytesIO(content), name)
-    return content
+        return PictureError(str(path), f"cannot be read: {error.strerror}", fix="make it readable, or remove it")
+    # A pipe would be waited for without end.
+    return (
+        None if stat.S_ISREG(mode) else PictureError(str(path), "is no file", fix="put an image there, or take it out")
+    )
 
 
-def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+def _add(archive: zipfile.ZipFile, name: str, path: Path) -> None:
     info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
     # Both differ between operating systems, and equal folders must make equal archives.
     info.create_system, info.external_attr = 3, 0o644 << 16
-    archive.writestr(info, content)
+    archive.writestr(info, path.read_bytes())

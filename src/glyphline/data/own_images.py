@@ -6,10 +6,11 @@ from collections import Counter
 from pathlib import Path
 
 from glyphline import files
-from glyphline.data import bad_files, class_folders, folders, heic, labels, listing, npz, table
+from glyphline.data import bad_files, class_folders, folders, labels, listing, npz, table
 from glyphline.data.listing import ListedImage, Listing
 from glyphline.errors import DataError
 from glyphline.params.schema import DataParams
+from glyphline.pictures import heic
 from glyphline.records import RawFile, RawManifest
 from glyphline.scratch import scratch_folder
 

@@ -14,10 +14,10 @@ from glyphline.params.registry import RegistryParams
 from glyphline.params.section import LIST_AS_TUPLE, Section
 from glyphline.params.train import TrainParams
 from glyphline.params.tune import TuneParams
-from glyphline.values import flatten
+from glyphline.values import LARGEST_SIDE, SMALLEST_SIDE, Fit, flatten
 
 Slice = Literal["contrast", "intensity", "size", "thickness"]
-Side = Annotated[int, Field(ge=8, le=256)]
+Side = Annotated[int, Field(ge=SMALLEST_SIDE, le=LARGEST_SIDE)]
 
 
 class ColumnParams(Section):
@@ -79,6 +79,10 @@ class PreprocessParams(Section):
     )
     image_size: Annotated[tuple[Side, Side], LIST_AS_TUPLE] | None = Field(
         description="Height and width in pixels to resize to. Null: as they are; all must then have one size.",
+    )
+    fit: Fit = Field(
+        description="How images get `image_size`: stretch changes their proportions, crop takes the middle, pad takes "
+        "the whole image and fills the rest with the median colour of its border.",
     )
     group: str | None = Field(
         description="Pattern with one group, searched in a file's path: what it finds there is the image's group, "

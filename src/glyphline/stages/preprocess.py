@@ -3,9 +3,10 @@
 import logging
 
 from glyphline import files, records
-from glyphline.data import checks, raw, readers, samples, split, store
+from glyphline.data import checks, fit_samples, raw, readers, samples, split, store
 from glyphline.params import Params
 from glyphline.paths import Paths
+from glyphline.pictures import Resizing
 from glyphline.scratch import scratch_folder
 
 log = logging.getLogger(__name__)
@@ -18,14 +19,11 @@ def run(params: Params, paths: Paths) -> None:
     """Leave the splits under data/processed, a report about the images, and a picture of some images per class."""
     manifest = raw.verified(paths.raw)
     dataset, classes = manifest.dataset, manifest.classes
+    size = params.preprocess.image_size
+    resizing = Resizing(*size, params.preprocess.fit) if size else None
     with scratch_folder(paths.scratch, "decoded") as scratch:
-        official = readers.read(
-            paths.raw,
-            manifest,
-            size=params.preprocess.image_size,
-            scratch=scratch,
-            group=params.preprocess.group,
-        )
+        group = params.preprocess.group
+        official = readers.read(paths.raw, manifest, resizing=resizing, scratch=scratch, group=group)
         checks.check(official, classes)
         splits = split.divide(
             official,
@@ -49,6 +47,8 @@ def run(params: Params, paths: Paths) -> None:
                 )
             records.write(artifacts / paths.preprocess_report.name, report)
             samples.write(artifacts / paths.samples.name, dataset, classes, splits["train"])
+            if resizing and manifest.reader == "folder":
+                fit_samples.write(artifacts / paths.fit_samples.name, paths.raw, classes, splits["train"], resizing)
     if (peak := report.pixel_range[1]) < HALF_WHITE:
         log.warning("the brightest pixel is %d, and white is 255: were the images scaled to 8 bits?", peak)
     counts = ", ".join(f"{name} {count:,}" for name, count in report.counts.items())

@@ -8,9 +8,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from glyphline import cores
 from glyphline.errors import TrainingError
 from glyphline.params import Params
-from glyphline.training import archive, hardware
+from glyphline.training import archive
 from glyphline.training.checkpoint import Arrays, Checkpoint, FitState
 from glyphline.training.checks import check_data
 from glyphline.training.code_digest import code_digest
@@ -166,7 +167,7 @@ def _identity(params: Params, context: FitContext, seed: int, epochs: int) -> An
         "seed": seed,
         "epochs": epochs,
         "data": [context.train.split.digest, context.val.digest],
-        "device": [context.device.name, context.device.precision, context.device.xla, hardware.usable_cores()],
+        "device": [context.device.name, context.device.precision, context.device.xla, cores.visible()],
         "code": code_digest(params.model.kind, context.project),
         "versions": [version("keras"), backend, version(backend)],
     }

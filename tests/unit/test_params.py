@@ -33,6 +33,7 @@ preprocess:
   val_fraction: 0.15
   test_fraction: 0.2
   image_size: null
+  fit: stretch
   group: null
 
 model:
@@ -217,6 +218,8 @@ def test_the_file_of_the_project_is_valid_and_frozen(root):
         (SIZE, "image_size: [28]", "preprocess.image_size.1: this value is missing"),
         (SIZE, "image_size: [28, 28, 1]", "preprocess.image_size: must hold no more than 2 values (got [28, 28, 1])"),
         (SIZE, "image_size: [2, 28]", "preprocess.image_size.0: must be at least 8 (got 2)"),
+        (SIZE, "image_size: [28, 1025]", "preprocess.image_size.1: must be at most 1024 (got 1025)"),
+        ("fit: stretch", "fit: squash", "preprocess.fit: must be"),
         ("dataset: digits", "dataset: ../x", "data.dataset: must match"),
         ("dataset: digits", 'dataset: ""', "data.dataset: must have at least 1 characters"),
         ("name: glyphline", "name: a/b", "registry.name: must match"),

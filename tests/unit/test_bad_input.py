@@ -70,9 +70,9 @@ def test_a_table_that_cannot_be_meant(told, tmp_path, name):
 @pytest.mark.parametrize(
     ("pattern", "problem"),
     [
-        (r"(x)\.png", "finds no group in 6 of 6 paths"),
-        (r"([0-3])\.png", "finds no group in 2 of 6 paths"),
-        (r"(png)", "all 6 images are of one group"),
+        (r"(x)\.png", "finds no group for 6 of 6 images"),
+        (r"([0-3])\.png", "finds no group for 2 of 6 images"),
+        (r"(png)", "finds one group for all 6 images"),
     ],
 )
 def test_a_pattern_for_groups_that_does_not_fit_is_told_before_an_image_is_decoded(told, tmp_path, pattern, problem):
@@ -84,7 +84,7 @@ def test_a_pattern_for_groups_that_does_not_fit_is_told_before_an_image_is_decod
 
 def test_one_group_in_the_whole_table(told, tmp_path):
     a_table(tmp_path, "image,label,group", *(f"{row},p1" for row in ROWS))
-    assert "of one group, 'p1', by the table" in told(3, stages=("fetch", "preprocess"))[0]
+    assert "the table finds one group for all 6 images, 'p1'" in told(3, stages=("fetch", "preprocess"))[0]
 
 
 def test_a_pattern_for_images_that_are_no_files(told, tmp_path):

@@ -33,11 +33,11 @@ def test_without_a_column_and_a_pattern_there_are_no_groups():
 @pytest.mark.parametrize(
     ("pattern", "problem"),
     [
-        (r"(q\d+)_", "finds no group in 3 of 3 paths: cat/p1_a.png, cat/p2_a.png, dog/p1_b.png"),
-        (r"(p2)_", "finds no group in 2 of 3 paths: cat/p1_a.png, dog/p1_b.png"),
-        (r"p\d+_(b?)", "finds no group in 2 of 3"),
-        (r"p\d(x)?", "finds no group in 3 of 3"),
-        (r"(p)", "all 3 images are of one group, 'p', by preprocess.group"),
+        (r"(q\d+)_", "finds no group for 3 of 3 images: cat/p1_a.png, cat/p2_a.png, dog/p1_b.png"),
+        (r"(p2)_", "finds no group for 2 of 3 images: cat/p1_a.png, dog/p1_b.png"),
+        (r"p\d+_(b?)", "finds no group for 2 of 3"),
+        (r"p\d(x)?", "finds no group for 3 of 3"),
+        (r"(p)", "finds one group for all 3 images, 'p'"),
     ],
 )
 def test_a_pattern_that_does_not_fit_is_refused_with_the_paths(pattern, problem):
@@ -47,9 +47,15 @@ def test_a_pattern_that_does_not_fit_is_refused_with_the_paths(pattern, problem)
 
 
 def test_one_group_for_all_of_a_table_is_refused():
-    with pytest.raises(DataError, match="of one group, 'x', by the table") as caught:
+    with pytest.raises(DataError, match="the table finds one group for all 2 images, 'x'") as caught:
         groups.numbers([IMAGES[0], IMAGES[2]], None)
     assert "data.columns.group" in caught.value.fix
+
+
+def test_a_table_that_names_the_group_of_some_images_alone_is_refused():
+    """Hugging Face has a table for each split, and one of them may lack the column."""
+    with pytest.raises(DataError, match=r"the table finds no group for 1 of 4 images: a\.png"):
+        groups.numbers([*IMAGES, ListedImage("a.png", "val", "cat")], None)
 
 
 @pytest.mark.parametrize(

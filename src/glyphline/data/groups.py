@@ -23,31 +23,30 @@ def numbers(images: Sequence[ListedImage], pattern: str | None) -> Labels | None
         pattern: a regular expression with one group, searched in each path; None for the groups of the table.
 
     Raises:
-        DataError: the pattern does not match all paths, or all images are of one group.
+        DataError: some images are of no group, or all are of one.
     """
-    names = [image.group for image in images] if pattern is None else _matched(images, pattern)
-    if not any(names):
+    source = "the table" if pattern is None else f"preprocess.group {pattern!r}"
+    names = [image.group for image in images] if pattern is None else _found(images, pattern)
+    missing = [image.file for image, name in zip(images, names, strict=True) if not name]
+    if pattern is None and len(missing) == len(images):
         return None
+    if missing:
+        raise DataError(
+            f"{source} finds no group for {len(missing):,} of {len(images):,} images: {', '.join(missing[:SHOWN])}",
+            fix="correct preprocess.group, which must find a group in every path in data/raw/images.csv, or the table",
+        )
     places: dict[str, int] = {}
-    found = np.array([places.setdefault(name, len(places)) for name in names], dtype=np.int64)
-    source = "the table" if pattern is None else "preprocess.group"
+    group_numbers = np.array([places.setdefault(name, len(places)) for name in names], dtype=np.int64)
     if len(places) == 1:
         raise DataError(
-            f"all {len(images):,} images are of one group, {names[0]!r}, by {source}",
+            f"{source} finds one group for all {len(images):,} images, {names[0]!r}",
             fix="correct preprocess.group, or the column that data.columns.group names",
         )
-    log.info("%d groups of images by %s, the largest of %d", len(places), source, np.bincount(found).max())
-    return found
+    log.info("%d groups of images by %s, the largest of %d", len(places), source, np.bincount(group_numbers).max())
+    return group_numbers
 
 
-def _matched(images: Sequence[ListedImage], pattern: str) -> list[str]:
-    compiled = re.compile(pattern)
-    matches = [compiled.search(image.file) for image in images]
-    names = [match[1] or "" if match else "" for match in matches]
-    if unmatched := [image.file for image, name in zip(images, names, strict=True) if not name]:
-        raise DataError(
-            f"preprocess.group: {pattern!r} finds no group in {len(unmatched):,} of {len(images):,} paths:"
-            f" {', '.join(unmatched[:SHOWN])}",
-            fix="correct preprocess.group: it must find a group in every path that data/raw/images.csv holds",
-        )
-    return names
+def _found(images: Sequence[ListedImage], pattern: str) -> list[str]:
+    matches = [re.search(pattern, image.file) for image in images]
+    # A group that took no part in the match is None.
+    return [(match[1] or "") if match else "" for match in matches]

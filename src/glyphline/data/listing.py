@@ -129,7 +129,8 @@ def read(path: Path) -> list[ListedImage]:
     """
     try:
         with path.open(encoding="utf-8", newline="") as stream:
-            heading, *rows = csv.reader(stream, strict=True)
+            rows = csv.reader(stream, strict=True)
+            heading = next(rows, [])
             if tuple(heading) == COLUMNS:
                 # A few labels name a million images: one string each.
                 return [ListedImage(file, *map(sys.intern, rest)) for file, *rest in rows]

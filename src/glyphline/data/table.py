@@ -7,6 +7,7 @@ not trusted: no file outside its folder is named.
 import csv
 import json
 import logging
+import math
 import posixpath
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -107,10 +108,13 @@ def listed(path: Path, columns: ColumnParams, *, root: Path, split: str = "") ->
 
 
 def _metadata_in(folder: Path) -> Path | None:
-    tables = [entry.path for entry in visible(folder) if entry.name in METADATA]
+    tables = [folder / entry.name for entry in visible(folder) if entry.name in METADATA]
+    # A folder of that name is none, and a pipe would be waited for without end.
+    tables = [path for path in tables if path.is_file()]
     if len(tables) > 1:
-        raise DataError(f"{folder} holds {len(tables)} metadata tables: {', '.join(tables)}", fix="keep one of them")
-    return Path(tables[0]) if tables else None
+        names = " and ".join(path.name for path in tables)
+        raise DataError(f"{folder} holds more than one metadata table: {names}", fix="keep one of them")
+    return tables[0] if tables else None
 
 
 def _images(path: Path, table: _Table, chosen: Mapping[str, str], folder: Path, split: str) -> list[ListedImage]:
@@ -147,7 +151,7 @@ def _image(where: str, row: Mapping[str, str], folder: Path, split: str) -> List
 
 
 def _text(where: str, what: str, value: Any) -> str:
-    if value is None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, bool):
         return str(value).lower()

@@ -29,6 +29,7 @@ SIZE = 224
 # The last commit that decoded with one thread.
 BEFORE = "74292fe"
 SECONDS_BETWEEN_LOOKS = 0.1
+MADE = 40
 
 # Both read the same zip, each in a process of its own; the clock stands while Python starts and imports.
 PLAIN = f"""
@@ -70,16 +71,19 @@ def photographs(archive: Path, scratch: Path) -> list[Path]:
 
 
 def pictures(sources: list[Path], count: int, size: tuple[int, int]) -> Iterator[Image.Image]:
-    """Pictures of one size, each another one."""
-    rng = np.random.default_rng(0)
+    """Pictures of one size: some are made, the others are these, shifted."""
+    made = [np.asarray(_picture(source, size)) for source in (sources or [None])[:MADE]]
     for number in range(count):
-        # What a photograph gained in size it lacks in detail.
-        noise = Image.effect_noise(size, 40).convert("RGB")
-        if sources:
-            with Image.open(sources[number % len(sources)]) as source:
-                noise = Image.blend(source.convert("RGB").resize(size, Image.Resampling.BICUBIC), noise, 0.1)
-        shift = int(rng.integers(0, size[0]))
-        yield Image.fromarray(np.roll(np.asarray(noise), shift, axis=1))
+        yield Image.fromarray(np.roll(made[number % len(made)], 7 * (number // len(made)), axis=1))
+
+
+def _picture(source: Path | None, size: tuple[int, int]) -> Image.Image:
+    # What a photograph gained in size it lacks in detail.
+    noise = Image.effect_noise(size, 40).convert("RGB")
+    if source is None:
+        return noise
+    with Image.open(source) as photograph:
+        return Image.blend(photograph.convert("RGB").resize(size, Image.Resampling.BICUBIC), noise, 0.1)
 
 
 def write_folder(folder: Path, sources: list[Path], count: int, size: tuple[int, int]) -> None:

@@ -85,12 +85,24 @@ SWAPPED = ((0.3851, 0.7169, 0.0971), (0.4361, 0.2225, 0.0139), (0.1431, 0.0606, 
 WIDE = ((0.6097, 0.3111, 0.0195), (0.2053, 0.6257, 0.0609), (0.1492, 0.0632, 0.7446))
 
 
-def png_that_claims(width: int, height: int) -> bytes:
+def png(width: int, height: int, content: bytes, depth: int = 8, colour_type: int = 0) -> bytes:
+    """A PNG that Pillow does not write, or whose rows are not what its header says."""
+
     def chunk(kind, body):
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(content)) + chunk(b"IEND", b"")
+
+
+def deep_png(channels: int) -> bytes:
+    """16 bits per channel: grey with transparency, RGB or RGBA."""
+    values = np.random.default_rng(1).integers(0, 65536, (16, 24 * channels)).astype(">u2")
+    return png(24, 16, b"".join(b"\0" + row.tobytes() for row in values), 16, {2: 4, 3: 2, 4: 6}[channels])
+
+
+def png_that_claims(width: int, height: int) -> bytes:
+    return png(width, height, b"\0")
 
 
 def bmp_that_claims(width: int, height: int) -> bytes:
@@ -141,6 +153,10 @@ def right() -> dict[str, bytes]:
         "jpeg_inside.png": jpeg,
         "transparent_colour.png": encoded(in_mode("RGB"), "PNG", transparency=(0, 0, 0)),
         "transparent_index.png": encoded(in_mode("P"), "PNG", transparency=0),
+        "several_frames.jpg": _frames("MPO"),
+        "16_bits_LA.png": deep_png(2),
+        "16_bits_RGB.png": deep_png(3),
+        "16_bits_RGBA.png": deep_png(4),
         "one_pixel.png": encoded(Image.new("RGB", (1, 1), "red"), "PNG"),
         "one_pixel.jpg": encoded(Image.new("L", (1, 1), 9), "JPEG"),
         "one_row.png": encoded(coloured((3000, 1)), "PNG"),
@@ -157,7 +173,7 @@ def right() -> dict[str, bytes]:
 
 def wrong() -> dict[str, tuple[bytes, str]]:
     """Files that must be refused: name -> content and what the error says of it."""
-    png, jpeg = encoded(coloured((64, 64)), "PNG"), encoded(coloured((64, 64)), "JPEG", quality=95)
+    whole, jpeg = encoded(coloured((64, 64)), "PNG"), encoded(coloured((64, 64)), "JPEG", quality=95)
     unknown, large, undecodable = (
         "no known image format|no image that can be read",
         "too many pixels",
@@ -174,15 +190,15 @@ def wrong() -> dict[str, tuple[bytes, str]]:
         "icon.png": (encoded(coloured(), "ICO"), unknown),
         "jpeg_2000.jpg": (encoded(coloured(), "JPEG2000"), unknown),
         "magic_only.jpg": (b"\xff\xd8\xff\xe0", unknown),
-        "header_only.png": (png[:33], f"{unknown}|{undecodable}"),
-        "half.png": (png[: len(png) // 2], undecodable),
+        "header_only.png": (whole[:33], f"{unknown}|{undecodable}"),
+        "half.png": (whole[: len(whole) // 2], undecodable),
         "half.jpg": (jpeg[: len(jpeg) // 2], undecodable),
         "half.gif": (_frames("GIF")[:400], f"{undecodable}|{unknown}"),
         "half.webp": (encoded(coloured((64, 64)), "WEBP")[:60], f"{undecodable}|{unknown}"),
         "half.tif": (encoded(coloured((64, 64)), "TIFF", compression="tiff_lzw")[:300], f"{undecodable}|{unknown}"),
         "half.avif": (encoded(coloured((64, 64)), "AVIF")[:200], f"{undecodable}|{unknown}"),
         "half.ppm": (encoded(coloured((64, 64)), "PPM")[:200], undecodable),
-        "flipped.png": (png[:60] + bytes([png[60] ^ 255]) + png[61:], undecodable),
+        "flipped.png": (whole[:60] + bytes([whole[60] ^ 255]) + whole[61:], undecodable),
         "claims_nothing.png": (png_that_claims(8, 8), undecodable),
         "claims_60000.png": (png_that_claims(60_000, 60_000), large),
         "claims_60000.bmp": (bmp_that_claims(60_000, 60_000), large),

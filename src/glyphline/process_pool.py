@@ -11,6 +11,7 @@ from glyphline import child_process
 
 # Per process: one call that it runs, and one that waits, so that no process waits for the parent.
 CALLS_AHEAD = 2
+KILLED = "it was killed, or it crashed"
 
 T = TypeVar("T")
 
@@ -57,12 +58,14 @@ def _submitted(executor: ProcessPoolExecutor, function: Callable[..., T], call: 
         # This may start a process, which inherits the blocked signal until it ignores it.
         with child_process.interrupts_blocked():
             return executor.submit(function, *call)
-    except (BrokenProcessPool, OSError) as error:
-        raise ProcessLostError(str(error)) from None
+    except BrokenProcessPool:
+        raise ProcessLostError(KILLED) from None
+    except OSError as error:
+        raise ProcessLostError(f"none could be started: {error}") from None
 
 
 def _result(future: "Future[T]") -> T:
     try:
         return future.result()
-    except BrokenProcessPool as error:
-        raise ProcessLostError(str(error)) from None
+    except BrokenProcessPool:
+        raise ProcessLostError(KILLED) from None

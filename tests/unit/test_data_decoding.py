@@ -1,6 +1,7 @@
 """Many images: the same arrays whatever the number of processes, and errors that name the file."""
 
 import os
+import resource
 import subprocess
 import sys
 import zipfile
@@ -105,3 +106,33 @@ def test_pieces_are_of_about_one_size_and_leave_out_no_row():
     assert [row for piece in pieces for row in piece] == list(range(len(sizes)))
     assert max(map(len, pieces)) == decoding.PIECE_BYTES // decoding.LEAST_BYTES
     assert pieces[0] == range(2)
+
+
+def test_a_disk_without_room_is_told_before_anything_is_decoded(tmp_path):
+    path = archive(tmp_path / "images.zip", [noise(n, side=64) for n in range(40)])
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as refused:
+            folders.read(path, CLASSES, Resizing(64, 64, "stretch"), tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert refused.value.filename == str(tmp_path / "train.npy")
+
+
+def test_what_cannot_even_be_opened_is_named_among_the_bad_files(tmp_path):
+    for name, content in (("good.png", noise(0, side=9)), ("bad.png", b"?")):
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "folder.png").mkdir()
+    paths = [tmp_path / name for name in ("bad.png", "folder.png", "good.png", "gone.png")]
+    errors = list(decoding.unreadable(paths, "checking"))
+    assert [error.name for error in errors] == [str(tmp_path / name) for name in ("bad.png", "folder.png", "gone.png")]
+    assert "cannot be read: Is a directory" in errors[1].problem
+    assert "readable" in errors[1].fix
+
+
+def test_a_small_set_starts_no_process(tmp_path):
+    path = archive(tmp_path / "images.zip", [odd_pictures.encoded(odd_pictures.coloured(), "PNG")] * 400)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert len(folders.read(path, CLASSES, None, tmp_path)["train"].images) == 400
+    assert resource.getrusage(resource.RUSAGE_CHILDREN) == before

@@ -51,16 +51,13 @@ def decode(path: Path, members: Mapping[str, Members], folder: Path, resizing: R
     with path.open("rb") as stream:
         archive = _Archive(path, stream.fileno())
         probes = everything[:: max(1, len(everything) // PROBES)]
-        is_done = False
-        if all(pictures.is_grey(archive.opened(member)) for member in probes):
-            # Tried, not known: to look at the header of each image first would read every file twice.
+        seem_grey = all(pictures.is_grey(archive.opened(member)) for member in probes)
+        # One channel is tried, not known: to look at the header of each image first would read every file twice.
+        for channels in (1, 3) if seem_grey else (3,):
             with suppress(ColourFoundError):
                 for split, array in arrays.items():
-                    _fill(array, archive, members[split], channels=1, resizing=resizing)
-                is_done = True
-        if not is_done:
-            for split, array in arrays.items():
-                _fill(array, archive, members[split], channels=3, resizing=resizing)
+                    _fill(array, archive, members[split], channels=channels, resizing=resizing)
+                break
     return {split: np.load(array, mmap_mode="r") for split, array in arrays.items()}
 
 
@@ -135,10 +132,11 @@ def _fill(array: Path, archive: _Archive, members: Members, *, channels: int, re
 
 def _allocate(path: Path, shape: tuple[int, ...]) -> None:
     """Make a .npy file of zeros that has its place on the disk: a full one is told here, and kills no process later."""
-    size_bytes = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape).nbytes
-    if hasattr(os, "posix_fallocate"):
-        with files.named(path), path.open("r+b") as stream:
-            os.posix_fallocate(stream.fileno(), 0, size_bytes)
+    with files.named(path):
+        np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+        if hasattr(os, "posix_fallocate"):
+            with path.open("r+b") as stream:
+                os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
 
 
 def _results(

@@ -6,7 +6,8 @@ archives.
 
 import stat
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -32,8 +33,10 @@ def write_zip(images: Listing, target: Path, bad_files: BadFiles) -> list[Listed
         DataError: a file is no image, and `bad_files` does not take it in.
     """
     in_order = sorted(images.images, key=lambda image: image.file)
-    for error in _bad([images.root / image.file for image in in_order], f"checking {images.root.name}"):
-        bad_files.add(error)
+    # Closed, so that no process goes on decoding after the first bad file has stopped all.
+    with closing(_bad([images.root / image.file for image in in_order], f"checking {images.root.name}")) as errors:
+        for error in errors:
+            bad_files.add(error)
     packed = [image for image in in_order if image.file not in bad_files.reasons]
     with (
         files.atomic_file(target) as partial,
@@ -79,7 +82,7 @@ def read(
     }
 
 
-def _bad(paths: Sequence[Path], description: str) -> Iterator[PictureError]:
+def _bad(paths: Sequence[Path], description: str) -> Generator[PictureError]:
     """The errors of the files that cannot be read as images; what is none by its name or its kind is not opened."""
     regular = []
     for path in paths:

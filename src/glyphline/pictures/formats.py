@@ -1,7 +1,6 @@
 """Which files are opened as images, and which of them have no colour; only the header of a file is read here."""
 
 import io
-import warnings
 from pathlib import PurePath
 
 from PIL import Image, UnidentifiedImageError
@@ -15,11 +14,14 @@ SUFFIXES = (
 )
 # A closed list: Pillow would hand a PostScript file to Ghostscript.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "AVIF")
+# Pillow's own limit: a quarter of a gigabyte of RGB.
+MAX_PIXELS = (1 << 30) // 4 // 3
 DEEP_GREY_MODES = frozenset({"I;16", "I;16B", "I;16L", "I;16N"})
 GREY_MODES = frozenset({"1", "L", "LA"}) | DEEP_GREY_MODES
 COLOUR_MODES = frozenset({"P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"})
 
 FIX = "take the file out, or save it again as an 8-bit PNG or JPEG"
+SMALLER = "take the file out, or save it again with fewer pixels"
 
 
 def opened(content: bytes, name: str) -> Image.Image:
@@ -30,20 +32,22 @@ def opened(content: bytes, name: str) -> Image.Image:
         name: of the file, for the error.
 
     Raises:
-        PictureError: it is no image that can be read, or it has more pixels than Pillow considers safe.
+        PictureError: it is no image that can be read, or it has more than 89 million pixels.
     """
     formats = (*FORMATS, *heic.formats(PurePath(name).suffix.lower()))
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(content), formats=formats)
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise PictureError(name, f"has too many pixels to be safe: {error}", fix=FIX) from None
+        image = Image.open(io.BytesIO(content), formats=formats)
+    # At twice the limit; below that it only warns.
+    except Image.DecompressionBombError as error:
+        raise PictureError(name, f"has too many pixels to be safe: {error}", fix=SMALLER) from None
     except UnidentifiedImageError:
         raise PictureError(name, "is no image that can be read: no known image format", fix=FIX) from None
     # Any error: what Pillow raises for damaged bytes is as varied as they are.
     except Exception as error:
         raise PictureError(name, f"is no image that can be read: {error}", fix=FIX) from None
+    if image.width * image.height > MAX_PIXELS:
+        size = f"{image.width:,} x {image.height:,}"
+        raise PictureError(name, f"has too many pixels to be safe: {size}, and {MAX_PIXELS:,} are allowed", fix=SMALLER)
     if not (is_grey(image) or image.mode in COLOUR_MODES):
         raise PictureError(name, f"has pixels of mode {image.mode}, which do not fit in 8 bits", fix=FIX)
     return image

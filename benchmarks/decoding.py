@@ -22,6 +22,8 @@ import psutil
 from PIL import Image
 
 import measurement
+from glyphline.data import folders, listing
+from glyphline.data.listing import ListedImage
 
 SIZE = 224
 # The last commit that decoded with one thread.
@@ -51,9 +53,11 @@ if __name__ == "__main__":
         from glyphline.pictures import Resizing
         resizing = Resizing(int(sys.argv[3]), int(sys.argv[3]), "stretch")
     began = time.perf_counter()
-    folders.read(Path(sys.argv[1]), ("a", "b"), resizing, Path(sys.argv[2]))
+    folders.read(Path(sys.argv[1]).parent, ("a", "b"), resizing, Path(sys.argv[2]))
     print(time.perf_counter() - began)
 """
+# The commit before has no list of images beside the zip.
+READ_BEFORE = READ.replace("Path(sys.argv[1]).parent", "Path(sys.argv[1])")
 
 
 def photographs(archive: Path, scratch: Path) -> list[Path]:
@@ -90,13 +94,16 @@ def write_folder(folder: Path, sources: list[Path], count: int, size: tuple[int,
         picture.save(path, quality=85)
 
 
-def write_zip(path: Path, sources: list[Path], count: int, size: tuple[int, int]) -> Path:
-    """The same as fetch packs it."""
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder, zipfile.ZipFile(path, "w") as archive:
+def write_zip(raw: Path, sources: list[Path], count: int, size: tuple[int, int]) -> Path:
+    """The same in a zip in the folder `raw`, as fetch packs it, under names that the commit before reads too."""
+    raw.mkdir()
+    with tempfile.TemporaryDirectory(dir=raw) as folder, zipfile.ZipFile(raw / folders.NAME, "w") as archive:
         write_folder(Path(folder), sources, count, size)
         for image in sorted(Path(folder).rglob("*.jpg")):
             archive.write(image, f"train/{image.relative_to(folder)}")
-    return path
+        names = archive.namelist()
+    listing.write(raw / listing.NAME, [ListedImage(name, *name.split("/")[:2]) for name in names])
+    return raw / folders.NAME
 
 
 def alternating(
@@ -181,11 +188,13 @@ def main(*, large: int, small: int, kept: int, rounds: int, before: str, photos:
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         sources = photographs(photos, scratch / "photos")
-        archive = write_zip(scratch / "large.zip", sources, large, (1600, 1200))
+        archive = write_zip(scratch / "large", sources, large, (1600, 1200))
         of_large = alternating([READ, archive, scratch, SIZE], [PLAIN, archive], {}, rounds)
-        archive = write_zip(scratch / "small.zip", sources, small, (32, 32))
+        archive = write_zip(scratch / "small", sources, small, (32, 32))
         code = earlier_code(before, scratch)
-        of_small = alternating([READ, archive, scratch], [READ, archive, scratch], {"PYTHONPATH": str(code)}, rounds)
+        of_small = alternating(
+            [READ, archive, scratch], [READ_BEFORE, archive, scratch], {"PYTHONPATH": str(code)}, rounds
+        )
         (scratch / "project").mkdir()
         memory = stage_memory(scratch / "project", sources, kept)
     ratios = {

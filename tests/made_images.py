@@ -31,12 +31,12 @@ def two_classes(root: Path, count: int = 3) -> Path:
     return root
 
 
-def packed(folder: Path, contents: Mapping[str, bytes], compression: int = zipfile.ZIP_STORED) -> Path:
-    """A zip of encoded images and the list of them, as fetch writes them; a name is `<split>/<class>/<file>`."""
-    with zipfile.ZipFile(folder / folders.NAME, "w", compression) as target:
-        for name, content in sorted(contents.items()):
+def packed(folder: Path, contents: Mapping[str, bytes]) -> Path:
+    """Encoded images as fetch leaves them; their names are `<split>/<label>/<file>`."""
+    with zipfile.ZipFile(folder / folders.NAME, "w") as target:
+        for name, content in contents.items():
             target.writestr(name, content)
-    listing.write(folder / listing.NAME, (ListedImage(name, *name.split("/")[:2]) for name in contents))
+    listing.write(folder / listing.NAME, [ListedImage(name, *name.split("/")[:2]) for name in contents])
     return folder
 
 

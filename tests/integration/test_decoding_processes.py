@@ -75,7 +75,7 @@ def test_a_killed_process_is_told_in_two_lines(fetched, running):
     _, said = process.communicate(timeout=PATIENCE_S)
     error, fix = said.rstrip().split("\n")[-2:]
     assert process.returncode == 3
-    assert error.startswith("error: a process that decodes images was lost at train/")
+    assert error.startswith("error: a process that decodes images was lost at a/")
     assert "free memory" in fix
     assert "Traceback" not in said
     assert left(fetched) == []

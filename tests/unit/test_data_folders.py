@@ -104,7 +104,7 @@ def test_sizes_that_differ_need_image_size_and_both_images_are_named(tmp_path, p
     with pytest.raises(DataError, match=r"cat/0.png is 8 x 8, .*dog/large.png is 10 x 20") as caught:
         packed(root)
     assert "preprocess.image_size" in caught.value.fix
-    assert packed(root, Resizing(9, 12, "stretch"))[2]["train"].images.shape == (7, 9, 12, 1)
+    assert packed(root, resizing=Resizing(9, 12, "stretch"))[2]["train"].images.shape == (7, 9, 12, 1)
 
 
 def png_that_claims(width, height):

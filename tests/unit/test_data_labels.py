@@ -20,6 +20,11 @@ def test_labels_are_names_of_classes_as_they_are():
     assert names("a", "b", "1", "01", "New York") == {name: name for name in ("a", "b", "1", "01", "New York")}
 
 
+def test_as_many_classes_as_are_allowed_are_allowed():
+    assert len(names(*map(str, range(labels.MAX_CLASSES)))) == labels.MAX_CLASSES
+    assert names("x" * labels.MAX_CHARACTERS, "y")
+
+
 def test_spellings_that_differ_in_case_or_blanks_are_refused_with_the_list():
     with pytest.raises(DataError, match="differ only in case or blanks") as caught:
         names("happiness", "HAPPINESS", "HAPPINESS", "anger", "An ger")

@@ -7,7 +7,7 @@ from typing import Literal
 
 from glyphline import files
 from glyphline.csv_text import csv_text
-from glyphline.errors import DataError
+from glyphline.errors import DataError, PictureError
 
 log = logging.getLogger(__name__)
 
@@ -34,22 +34,18 @@ class BadFiles:
         self.reasons: dict[str, str] = {}
         """File, as in the listing -> why it cannot be read."""
 
-    def add(self, file: str, error: DataError) -> None:
+    def add(self, error: PictureError) -> None:
         """Take a bad file in.
 
         Args:
-            file: its path below the root.
-            error: what is wrong with it; its problem may begin with the file.
+            error: what is wrong with it; its name is the whole path.
 
         Raises:
             DataError: bad files are not to be left out, or there are too many of them.
         """
-        reason = error.problem.removeprefix(f"{file} ")
         if self._policy == "stop":
-            raise DataError(
-                f"{self._root / file} {reason}", fix=f"{error.fix}; or set data.bad_files to skip, to leave such out"
-            )
-        self.reasons[file] = reason
+            raise DataError(error.problem, fix=f"{error.fix}; or set data.bad_files to skip, to leave such out")
+        self.reasons[error.name.removeprefix(f"{self._root}/")] = error.reason
         if len(self.reasons) > self._max_share * self._total:
             shown = "; ".join(f"{name} {why}" for name, why in list(self.reasons.items())[:SHOWN])
             raise DataError(

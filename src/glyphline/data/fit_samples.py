@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from glyphline import pictures
-from glyphline.data import folders
+from glyphline.data import folders, listing
 from glyphline.data.sheet import FAINT, GAP, INK, LINE, MARGIN, PAPER, fonts, shortened, tile
 from glyphline.data.split import SplitRows
 from glyphline.pictures import Resizing
@@ -65,9 +65,9 @@ def draw(
 
 
 def write(path: Path, raw: Path, classes: tuple[str, ...], split: SplitRows, resizing: Resizing) -> None:
-    """Draw the picture of the training split, from the files in data/raw, into the PNG file `path`."""
-    members = folders.members(raw)["train"]
+    """Draw the picture of the training images in data/raw into the PNG file `path`."""
     with zipfile.ZipFile(raw / folders.NAME) as opened:
+        members = [opened.getinfo(image.file) for image in listing.read(raw / listing.NAME) if image.split == "train"]
         draw(opened, members, classes, split, resizing).save(path, format="PNG", optimize=True)
 
 

@@ -6,7 +6,8 @@ archives.
 
 import stat
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -31,18 +32,21 @@ def write_zip(images: Listing, target: Path, bad_files: BadFiles) -> list[Listed
     Raises:
         DataError: a file is no image, and `bad_files` does not take it in.
     """
-    good = _good(images, bad_files)
+    in_order = sorted(images.images, key=lambda image: image.file)
+    # Closed, so that no process goes on decoding after the first bad file has stopped all.
+    with closing(_bad([images.root / image.file for image in in_order], f"checking {images.root.name}")) as errors:
+        for error in errors:
+            bad_files.add(error)
+    packed = [image for image in in_order if image.file not in bad_files.reasons]
     with (
         files.atomic_file(target) as partial,
         zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive,
-        progress.bar(f"packing {images.root.name}", len(good), "images") as advance,
+        progress.bar(f"packing {images.root.name}", len(packed), "images") as advance,
     ):
-        for image in good:
-            with files.named(images.root / image.file):
-                content = (images.root / image.file).read_bytes()
-            _add(archive, image.file, content)
+        for image in packed:
+            _add(archive, image.file, images.root / image.file)
             advance()
-    return good
+    return packed
 
 
 def read(
@@ -65,8 +69,11 @@ def read(
     group_numbers = groups.numbers(images, group)
     label_numbers = {name: number for number, name in enumerate(classes)}
     labels = np.array([label_numbers[image.label] for image in images], dtype=np.int64)
-    rows = _rows(images)
-    arrays = decoding.decode(folder / NAME, _members(folder, images), scratch, resizing)
+    splits = np.array([image.split for image in images])
+    rows = {split: np.flatnonzero(splits == split) for split in dict.fromkeys(("train", *sorted(set(splits.tolist()))))}
+    with zipfile.ZipFile(folder / NAME) as archive:
+        members = {split: [archive.getinfo(images[row].file) for row in of_split] for split, of_split in rows.items()}
+    arrays = decoding.decode(folder / NAME, members, scratch, resizing)
     return {
         split: LabeledImages(
             arrays[split], labels[of_split], None if group_numbers is None else group_numbers[of_split]
@@ -75,60 +82,39 @@ def read(
     }
 
 
-def members(folder: Path) -> dict[str, list[zipfile.ZipInfo]]:
-    """Split -> its members of the zip in data/raw, in the order of the rows of its array."""
-    return _members(folder, listing.read(folder / listing.NAME))
-
-
-def _members(folder: Path, images: Sequence[ListedImage]) -> dict[str, list[zipfile.ZipInfo]]:
-    with zipfile.ZipFile(folder / NAME) as archive:
-        return {
-            split: [archive.getinfo(images[row].file) for row in of_split] for split, of_split in _rows(images).items()
-        }
-
-
-def _rows(images: Sequence[ListedImage]) -> dict[str, list[int]]:
-    """Split -> the places of its images in the list; training first."""
-    rows: dict[str, list[int]] = {"train": []}
-    for row, image in enumerate(images):
-        rows.setdefault(image.split, []).append(row)
-    return {split: rows[split] for split in ("train", *sorted(rows.keys() - {"train"}))}
-
-
-def _good(images: Listing, bad_files: BadFiles) -> list[ListedImage]:
-    """The images that can be decoded, by their names; the others are handed to `bad_files`."""
-    openable = []
-    for image in sorted(images.images, key=lambda image: image.file):
-        if (error := _no_file(images.root / image.file, image.file)) is not None:
-            bad_files.add(image.file, error)
+def _bad(paths: Sequence[Path], description: str) -> Generator[PictureError]:
+    """The errors of the files that cannot be read as images; what is none by its name or its kind is not opened."""
+    regular = []
+    for path in paths:
+        if (error := _no_image_file(path)) is None:
+            regular.append(path)
         else:
-            openable.append(image)
-    paths = {str(images.root / image.file): image.file for image in openable}
-    for error in decoding.unreadable([*map(Path, paths)], f"checking {images.root.name}"):
-        bad_files.add(paths[error.name], error)
-    return [image for image in openable if image.file not in bad_files.reasons]
+            yield error
+    yield from decoding.unreadable(regular, description)
 
 
-def _no_file(path: Path, name: str) -> PictureError | None:
-    """Why a file is not to be opened: it is no image by its name, or no file; None when it may be."""
+def _no_image_file(path: Path) -> PictureError | None:
     if path.suffix.lower() not in SUFFIXES:
         known = " ".join(sorted(SUFFIXES))
-        return PictureError(name, "is no image by its name", fix=f"name images only, whose names end in {known}")
+        return PictureError(str(path), "is no image by its name", fix=f"name images only, whose names end in {known}")
     try:
-        # A pipe would be waited for without end.
-        if not stat.S_ISREG(path.stat().st_mode):
-            return PictureError(name, "is no file", fix="put an image there, or take it out")
+        mode = path.stat().st_mode
     except FileNotFoundError:
         return PictureError(
-            name, "does not exist", fix="put the file there (paths in a table begin at its folder), or take it out"
+            str(path),
+            "does not exist",
+            fix="put the file there (paths in a table begin at its folder), or take it out",
         )
     except OSError as error:
-        return PictureError(name, f"cannot be read: {error.strerror}", fix="make it readable, or remove it")
-    return None
+        return PictureError(str(path), f"cannot be read: {error.strerror}", fix="make it readable, or remove it")
+    # A pipe would be waited for without end.
+    return (
+        None if stat.S_ISREG(mode) else PictureError(str(path), "is no file", fix="put an image there, or take it out")
+    )
 
 
-def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+def _add(archive: zipfile.ZipFile, name: str, path: Path) -> None:
     info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
     # Both differ between operating systems, and equal folders must make equal archives.
     info.create_system, info.external_attr = 3, 0o644 << 16
-    archive.writestr(info, content)
+    archive.writestr(info, path.read_bytes())

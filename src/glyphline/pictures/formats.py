@@ -1,7 +1,7 @@
 """Which files are opened as images, and which of them have no colour; only the header of a file is read here."""
 
 import io
-from pathlib import Path
+from pathlib import PurePath
 
 from PIL import Image, UnidentifiedImageError
 
@@ -34,7 +34,7 @@ def opened(content: bytes, name: str) -> Image.Image:
     Raises:
         PictureError: it is no image that can be read, or it has more than 89 million pixels.
     """
-    formats = (*FORMATS, *heic.formats(Path(name).suffix.lower()))
+    formats = (*FORMATS, *heic.formats(PurePath(name).suffix.lower()))
     try:
         image = Image.open(io.BytesIO(content), formats=formats)
     # At twice the limit; below that it only warns.

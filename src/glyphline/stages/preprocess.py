@@ -22,7 +22,8 @@ def run(params: Params, paths: Paths) -> None:
     size = params.preprocess.image_size
     resizing = Resizing(*size, params.preprocess.fit) if size else None
     with scratch_folder(paths.scratch, "decoded") as scratch:
-        official = readers.read(paths.raw, manifest, resizing=resizing, scratch=scratch, group=params.preprocess.group)
+        group = params.preprocess.group
+        official = readers.read(paths.raw, manifest, resizing=resizing, scratch=scratch, group=group)
         checks.check(official, classes)
         splits = split.divide(
             official,

@@ -95,6 +95,10 @@ class Paths:
         return self.preprocess / "samples.png"
 
     @property
+    def near_duplicates(self) -> Path:
+        return self.preprocess / "near_duplicates.png"
+
+    @property
     def fit_samples(self) -> Path:
         """Only where images from files were resized."""
         return self.preprocess / "fit.png"

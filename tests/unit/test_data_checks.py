@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from glyphline.data import checks
+from glyphline.data.near_duplicates import NearDuplicates
 from glyphline.data.raw import LabeledImages
 from glyphline.data.split import SplitRows
 from glyphline.errors import DataError
@@ -71,3 +72,24 @@ def test_duplicates_are_counted_within_and_across_splits():
     assert report.counts == {"train": 3, "val": 1, "test": 2}
     assert report.image_shape == (8, 8, 1)
     assert report.pixel_range == (int(images.min()), int(images.max()))
+
+
+def test_equal_images_of_two_classes_are_counted_and_the_first_is_named(caplog):
+    images = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1), dtype=np.uint8)
+    images[5] = images[0]
+    source = LabeledImages(images, np.array([0, 1] * 4))
+    splits = {"train": SplitRows(source, np.arange(4)), "val": SplitRows(source, np.arange(4, 8))}
+    assert checks.report("x", ("cat", "dog"), splits).contradictions == 1
+    assert "'cat' (train, image 0) and 'dog' (val, image 5)" in caplog.text
+
+
+def test_near_duplicates_are_counted_by_split():
+    images = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 1), dtype=np.uint8)
+    source = LabeledImages(images, np.array([0, 1] * 3))
+    splits = {name: SplitRows(source, np.arange(2 * n, 2 * n + 2)) for n, name in enumerate(("train", "val", "test"))}
+    near = NearDuplicates(np.array([[0, 1], [1, 4]]), np.array([0.99, 0.96], dtype=np.float32))
+    where = ["train", "train", "val", "val", "test", "test"]
+    counts = checks.report("x", ("a", "b"), splits, near, where).near_duplicates
+    assert counts.within["train"] == counts.across["train-test"] == 1
+    assert counts.largest_group == 3
+    assert checks.report("x", ("a", "b"), splits).near_duplicates is None

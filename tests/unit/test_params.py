@@ -34,6 +34,7 @@ preprocess:
   test_fraction: 0.2
   image_size: null
   fit: stretch
+  near_duplicates: report
   group: null
 
 model:

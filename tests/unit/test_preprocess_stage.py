@@ -284,3 +284,25 @@ def test_arrays_are_cropped_and_padded_like_files(default_params, paths, tmp_pat
     assert (cropped.min(axis=(1, 2, 3)) == cropped.max(axis=(1, 2, 3))).all()
     padded = fetched(changed(params, sized | {"preprocess.fit": "pad"}), paths)["train"].images
     assert len(np.unique(padded[:, 0])) <= 2
+
+
+@pytest.mark.parametrize("policy", ["ignore", "report", "together"])
+def test_near_duplicates_are_counted_drawn_or_kept_in_one_split(policy, default_params, paths, tmp_path, caplog):
+    random = np.random.default_rng(0)
+    coarse = random.integers(0, 256, (30, 6, 6, 3), dtype=np.uint8)
+    scenes = [np.asarray(Image.fromarray(one).resize((64, 64), Image.Resampling.BICUBIC)) for one in coarse]
+    # Each scene three times, a little brighter each time.
+    images = np.stack([(scene * factor).astype(np.uint8) for scene in scenes for factor in (0.8, 0.9, 1.0)])
+    params = own_npz(default_params, tmp_path, x_train=images, y_train=np.repeat(np.arange(30) % 2, 3))
+    splits = fetched(changed(params, {"preprocess.near_duplicates": policy}), paths)
+    report = records.read(paths.preprocess_report, PreprocessReport, stage="preprocess")
+    assert paths.near_duplicates.is_file() == (policy != "ignore")
+    if policy == "ignore":
+        assert report.near_duplicates is None
+        return
+    near = report.near_duplicates
+    assert sum(near.within.values()) + sum(near.across.values()) == 90
+    assert near.largest_group == 3
+    assert (sum(near.across.values()) == 0) == (policy == "together")
+    assert ("keeps them in one split" in caplog.text) == (policy == "report")
+    assert sum(map(len, splits.values())) == 90

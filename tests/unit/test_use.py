@@ -76,9 +76,7 @@ def test_few_images_get_many_epochs_and_many_get_few(default_params):
 def test_given_splits_leave_all_training_images_to_learn_from(default_params):
     counts = {split: {"a": 1000, "b": 1000} for split in ("train", "val", "test")}
     (reason,) = [
-        choice.reason
-        for choice in chosen(default_params, found(counts), Path("x"))
-        if choice.key == "train.batch_size"
+        choice.reason for choice in chosen(default_params, found(counts), Path("x")) if choice.key == "train.batch_size"
     ]
     assert reason == "2,000 images to learn from"
 

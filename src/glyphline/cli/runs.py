@@ -55,7 +55,8 @@ def use_images(path: Path, *, dry_run: bool) -> None:
     from glyphline.commands import use
 
     choices, doubts = use.choose(values, paths, path)
-    columns = [terminal_table.Column("parameter"), terminal_table.Column("value"), terminal_table.Column("why", words=True)]
+    column = terminal_table.Column
+    columns = [column("parameter"), column("value"), column("why", words=True)]
     rows = [(choice.key, "null" if choice.value is None else str(choice.value), choice.reason) for choice in choices]
     terminal_table.show_rows(terminal_table.console(), columns, rows)
     for doubt in doubts:
@@ -64,7 +65,8 @@ def use_images(path: Path, *, dry_run: bool) -> None:
         click.echo("nothing is written (--dry-run)")
     else:
         changed = use.write(paths, choices)
-        click.echo("params.yaml is changed; `dvc repro` follows it" if changed else "params.yaml holds these values already")
+        follows = "params.yaml is changed; `dvc repro` follows it"
+        click.echo(follows if changed else "params.yaml holds these values already")
 
 
 @click.command("adopt")

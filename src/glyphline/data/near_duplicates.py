@@ -4,13 +4,18 @@ Two pictures are near-duplicates when the grey values of one correlate with thos
 keep 90, 95 or 100 % of each side. Coarse pictures are compared first, so that few pairs are looked at closely.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from glyphline import progress
+from glyphline.data.raw import OfficialSplits
+from glyphline.errors import DataError
 from glyphline.values import Images
 
 LEAST = 0.95
@@ -47,18 +52,48 @@ class NearDuplicates:
     is_cut: bool = False
 
 
-def is_looked_for(images: Images) -> bool:
-    """Whether pictures of this size and number can be compared."""
-    return min(images.shape[1:3]) >= MIN_SIDE and len(images) <= MAX_IMAGES
+def of_splits(official: OfficialSplits, policy: Literal["ignore", "report", "together"]) -> NearDuplicates | None:
+    """The near-duplicates of a data set, whose rows are counted on from one official split to the next.
+
+    Args:
+        official: the official splits.
+        policy: `ignore` looks for none; `together` needs all of them.
+
+    Returns:
+        None where they are not looked for: the policy says so, or the images are too small or too many.
+
+    Raises:
+        DataError: they are to be kept together and cannot be found, or there are too many.
+    """
+    parts = [labeled.images for labeled in official.values()]
+    count, side = sum(map(len, parts)), min(parts[0].shape[1:3])
+    if policy == "ignore":
+        return None
+    if side < MIN_SIDE or count > MAX_IMAGES:
+        if policy == "together":
+            raise DataError(
+                f"preprocess.near_duplicates is together, and {count:,} images with a side of {side} pixels cannot be"
+                f" compared: at most {MAX_IMAGES:,} with sides from {MIN_SIDE} pixels can",
+                fix="set it to report, or set preprocess.group",
+            )
+        return None
+    found = find(parts)
+    if found.is_cut and policy == "together":
+        raise DataError(
+            f"preprocess.near_duplicates is together, and more than {MAX_PAIRS:,} pairs of {count:,} images are"
+            " near-duplicates",
+            fix="set it to report, and set preprocess.group to what the pictures have in common, as a person",
+        )
+    return found
 
 
-def find(images: Images) -> NearDuplicates:
+def find(parts: Sequence[Images]) -> NearDuplicates:
     """Compare every picture with every other.
 
     Args:
-        images: uint8 (n, h, w, c); read in pieces.
+        parts: uint8 (n, h, w, c) each; rows are counted on from one to the next.
     """
-    grey = _grey(images)
+    grey = np.concatenate([_grey(images) for images in parts])
     coarse = np.concatenate([_seen(grey[rows], COARSE) for rows in _pieces(len(grey))])
     fine = np.concatenate([_seen(grey[rows], FINE) for rows in _pieces(len(grey))])
     found: dict[tuple[int, int], float] = {}
@@ -79,6 +114,23 @@ def find(images: Images) -> NearDuplicates:
         pairs=np.array([pair for pair, _ in listed], dtype=np.int64).reshape(-1, 2),
         likeness=np.array([likeness for _, likeness in listed], dtype=np.float32),
         is_cut=len(found) > MAX_PAIRS,
+    )
+
+
+def counts(pairs: npt.NDArray[np.int64], split_of_row: Sequence[str]) -> tuple[dict[str, int], dict[str, int]]:
+    """Pairs within each split, and across each two of them as `train-val`, in the order train, val, test.
+
+    Args:
+        pairs: int64 (p, 2), rows.
+        split_of_row: the split of every row.
+    """
+    order = ("train", "val", "test")
+    found = Counter(
+        tuple(sorted((split_of_row[first], split_of_row[second]), key=order.index)) for first, second in pairs.tolist()
+    )
+    return (
+        {name: found[name, name] for name in order},
+        {f"{first}-{second}": found[first, second] for first, second in combinations(order, 2)},
     )
 
 

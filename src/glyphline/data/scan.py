@@ -119,7 +119,7 @@ def _indexed(root: Path, names: Sequence[str], before: Index | None, digest_of: 
     new = np.flatnonzero(~same)
     if len(new):
         with progress.bar(f"looking at {root.name}", len(new), "files") as advance:
-            for row in new:
+            for row in new.tolist():
                 digests[row] = np.frombuffer(digest_of(root / names[row]), dtype=np.uint8)
                 advance()
     if len(new):

@@ -84,6 +84,10 @@ class PreprocessParams(Section):
         description="How images get `image_size`: stretch changes their proportions, crop takes the middle, pad takes "
         "the whole image and fills the rest with the median colour of its border.",
     )
+    near_duplicates: Literal["ignore", "report", "together"] = Field(
+        description="Pictures that show the same, one cropped, brightened or encoded again: not looked for, counted and"
+        " drawn, or kept in one split. Of sides from 48 pixels, and up to 100,000 images.",
+    )
     group: str | None = Field(
         description="Pattern with one group, searched in a file's path: what it finds there is the image's group, "
         "as the person in `(person\\d+)_`. Null: the column of the table, if there is one.",

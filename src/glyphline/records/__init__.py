@@ -16,6 +16,7 @@ __all__ = [
     "Decision",
     "Evaluation",
     "Latency",
+    "NearDuplicateCounts",
     "PreprocessReport",
     "RawFile",
     "RawManifest",
@@ -85,6 +86,15 @@ class SplitManifest(Record):
     bad_files: BadFileCount = Field(default=0, description="Files of all splits that were left out as no images.")
 
 
+class NearDuplicateCounts(Record):
+    """Pairs of images that show the same, one of them cropped, brightened or encoded again."""
+
+    within: dict[str, Count] = Field(description="Per split, pairs in it.")
+    across: dict[str, Count] = Field(description="`train-val`, ... : pairs of one image of each.")
+    largest_group: Count = Field(description="Images that are linked to one another, over others too.")
+    is_cut: bool = Field(description="There are more pairs than were counted.")
+
+
 class PreprocessReport(Record):
     """artifacts/preprocess/report.json: counts of the images and of their duplicates."""
 
@@ -95,6 +105,12 @@ class PreprocessReport(Record):
     duplicates_within: dict[str, int] = Field(description="Per split, images equal to an earlier one of it.")
     duplicates_across: dict[str, int] = Field(description="`train-val`, ... : images of the second in the first.")
     pixel_range: tuple[int, int]
+    near_duplicates: NearDuplicateCounts | None = Field(
+        default=None, exclude_if=lambda counts: counts is None, description="Null where they were not looked for."
+    )
+    contradictions: Annotated[Count, Field(exclude_if=lambda count: count == 0)] = Field(
+        default=0, description="Images that are equal to an earlier one of another class."
+    )
 
 
 class Rechecked(Record):

@@ -118,9 +118,9 @@ def test_no_group_and_no_pair_is_ever_in_two_splits(sizes, pairs, seed):
             together=pairs,
         )
     except DataError as error:
-        # Pairs may link all images of a class.
-        assert pairs
-        assert "group" in error.problem
+        # Pairs may link all images of a class; without any there is always a division.
+        if not pairs or "group" not in str(error):
+            raise
         return
     where = {row: name for name, split in splits.items() for row in split.rows.tolist()}
     assert sorted(where) == list(range(len(labels)))

@@ -109,12 +109,12 @@ def test_pieces_are_of_about_one_size_and_leave_out_no_row():
 
 
 def test_a_disk_without_room_is_told_before_anything_is_decoded(tmp_path):
-    path = archive(tmp_path / "images.zip", [noise(n, side=64) for n in range(40)])
+    folder = archive(tmp_path, [noise(n, side=64) for n in range(40)])
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
     try:
         with pytest.raises(OSError, match="File too large") as refused:
-            folders.read(path, CLASSES, Resizing(64, 64, "stretch"), tmp_path)
+            folders.read(folder, CLASSES, Resizing(64, 64, "stretch"), tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert refused.value.filename == str(tmp_path / "train.npy")
@@ -132,7 +132,7 @@ def test_what_cannot_even_be_opened_is_named_among_the_bad_files(tmp_path):
 
 
 def test_a_small_set_starts_no_process(tmp_path):
-    path = archive(tmp_path / "images.zip", [odd_pictures.encoded(odd_pictures.coloured(), "PNG")] * 400)
+    folder = archive(tmp_path, [odd_pictures.encoded(odd_pictures.coloured(), "PNG")] * 400)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert len(folders.read(path, CLASSES, None, tmp_path)["train"].images) == 400
+    assert len(folders.read(folder, CLASSES, None, tmp_path)["train"].images) == 400
     assert resource.getrusage(resource.RUSAGE_CHILDREN) == before

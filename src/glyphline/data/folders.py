@@ -82,7 +82,7 @@ def read(
     }
 
 
-def _bad(paths: Sequence[Path], description: str) -> Generator[PictureError]:
+def _bad(paths: Sequence[Path], description: str) -> Generator[PictureError, None, None]:
     """The errors of the files that cannot be read as images; what is none by its name or its kind is not opened."""
     regular = []
     for path in paths:

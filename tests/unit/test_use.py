@@ -70,7 +70,7 @@ def test_few_images_get_many_epochs_and_many_get_few(default_params):
     few = values(default_params, found({"train": {"a": 60, "b": 60}}))
     many = values(default_params, found({"train": {"a": 30_000, "b": 30_000}}))
     assert (few["train.epochs"], few["train.batch_size"]) == (60, 32)
-    assert (many["train.epochs"], many["train.batch_size"]) == (5, 128)
+    assert (many["train.epochs"], many["train.batch_size"]) == (6, 128)
 
 
 def test_given_splits_leave_all_training_images_to_learn_from(default_params):

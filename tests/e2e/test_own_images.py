@@ -52,3 +52,8 @@ def test_a_table_with_groups_spellings_and_a_broken_file_ends_with_a_registered_
         "p0/0.png,is no image that can be read: no known image format"
     ]
     assert shrunk.stages_run(shrunk.run("dvc", "repro").text) == []
+    # Another picture: noticed without being told.
+    Image.fromarray(np.full((16, 16), 200, dtype=np.uint8)).save(shrunk.folder / "mine" / "p3" / "3.png")
+    noticed = shrunk.run("dvc", "repro", "preprocess")
+    assert "1 new or changed of" in noticed.text
+    assert shrunk.stages_run(noticed.text) == ["fetch", "preprocess"]

@@ -20,6 +20,7 @@ def steps():
 
 def mixed(default_params, images, training=True, start=7, **values):
     keras = import_keras()
+    values = {"mix_alpha": 1.0} | values
     params = changed(default_params, {f"train.augment.{name}": value for name, value in values.items()})
     inputs = keras.Input(images.shape[1:])
     model = keras.Model(inputs, mix(params.train.augment, inputs))

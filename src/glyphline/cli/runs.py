@@ -54,13 +54,13 @@ def use_images(path: Path, *, dry_run: bool) -> None:
     from glyphline import terminal_table
     from glyphline.commands import use
 
-    choices, doubts = use.choose(values, paths, path)
+    choices, shortcomings = use.choose(values, paths, path)
     column = terminal_table.Column
     columns = [column("parameter"), column("value"), column("why", words=True)]
     rows = [(choice.key, "null" if choice.value is None else str(choice.value), choice.reason) for choice in choices]
     terminal_table.show_rows(terminal_table.console(), columns, rows)
-    for doubt in doubts:
-        log.warning("warning: %s", doubt)
+    for shortcoming in shortcomings:
+        log.warning("warning: %s\nfix: %s", shortcoming.problem, shortcoming.fix)
     if dry_run:
         click.echo("nothing is written (--dry-run)")
     else:

@@ -4,17 +4,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from glyphline.commands.use.choices import Choice, chosen, doubts
+from glyphline import training
+from glyphline.commands.use.choices import Choice, chosen, class_counts
 from glyphline.data.survey import survey
 from glyphline.errors import DataError
-from glyphline.params import Params, yaml_writer
+from glyphline.params import Params, overlay, yaml_writer
 from glyphline.paths import Paths
+from glyphline.training.scarcity import Shortcoming
 
 __all__ = ["Choice", "choose", "write"]
 
 
-def choose(params: Params, paths: Paths, path: Path) -> tuple[list[Choice], list[str]]:
-    """What fits the images, with reasons, and what speaks against learning from them; nothing is written.
+def choose(params: Params, paths: Paths, path: Path) -> tuple[list[Choice], tuple[Shortcoming, ...]]:
+    """What fits the images, with reasons, and what they have too little of to learn from; nothing is written.
 
     Args:
         params: the project's, for names of columns and parts of splits.
@@ -32,7 +34,9 @@ def choose(params: Params, paths: Paths, path: Path) -> tuple[list[Choice], list
             fix="look at the files; docs/images.md lists what is read",
         )
     shown = path.relative_to(paths.home) if path.is_relative_to(paths.home) else path
-    return chosen(params, found, shown), doubts(params, found)
+    choices = chosen(params, found, shown)
+    fitted = overlay(params, {choice.key: choice.value for choice in choices})
+    return choices, training.shortcomings(fitted.train, class_counts(fitted, found))
 
 
 def write(paths: Paths, choices: list[Choice]) -> Mapping[str, tuple[Any, Any]]:

@@ -10,6 +10,7 @@ from typing import Any
 from glyphline.data.catalogue import CATALOGUE
 from glyphline.data.survey import Survey
 from glyphline.params import Params
+from glyphline.training.scarcity import SKEWED
 
 NAME_MAX = 64
 SIDES = (32, 48, 64)
@@ -18,8 +19,6 @@ STEPS = 2_000
 """Steps that a fit is given, as far as the bounds of the epochs allow."""
 EPOCHS = (5, 60)
 SAME_PROPORTIONS = 1.1
-SKEWED, VERY_SKEWED = 3, 20
-FEW_IMAGES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,6 @@ def chosen(params: Params, survey: Survey, path: Path) -> list[Choice]:
             "balanced" if skew >= SKEWED else "none",
             f"the largest class has {skew:.1f} times the images of the smallest",
         ),
-        *_variation(survey),
         Choice("tune.epochs", max(2, epochs // 4), "a quarter of the epochs of a fit"),
         Choice(
             "registry.min_accuracy",
@@ -93,19 +91,10 @@ def chosen(params: Params, survey: Survey, path: Path) -> list[Choice]:
     ]
 
 
-def doubts(params: Params, survey: Survey) -> list[str]:
-    """What speaks against learning from these images, as sentences with the numbers."""
-    classes = sum(survey.counts.values(), Counter())
-    (_, most), (rarest, least) = classes.most_common()[0], classes.most_common()[-1]
-    learnt = _learnt_from(params, survey)
-    said = []
-    if least < FEW_IMAGES:
-        said.append(f"class {rarest!r} has {least} images; below {FEW_IMAGES}, its accuracy is little more than luck")
-    if most / least >= VERY_SKEWED:
-        said.append(f"the largest class has {most:,} images, {rarest!r} has {least}: it will hardly be learnt")
-    if learnt < 10 * len(classes):
-        said.append(f"{learnt} images to learn {len(classes)} classes from: a network learns little from so few")
-    return said
+def class_counts(params: Params, survey: Survey) -> dict[str, int]:
+    """Class -> images to learn from, after those that have to be drawn for the other splits."""
+    part = _learnt_from(params, survey) / survey.counts["train"].total()
+    return {name: max(1, round(count * part)) for name, count in survey.counts["train"].items()}
 
 
 def _learnt_from(params: Params, survey: Survey) -> int:
@@ -125,13 +114,6 @@ def _image_size(survey: Survey) -> tuple[list[int] | None, str]:
     side = max((side for side in SIDES if side <= short), default=SIDES[0])
     sides = [side for one in survey.sizes for side in one]
     return [side, side], f"sides from {min(sides):,} to {max(sides):,} pixels, the median of the shorter ones {short:,}"
-
-
-def _variation(survey: Survey) -> list[Choice]:
-    if survey.is_grey:
-        return []
-    reason = "photographs differ in light"
-    return [Choice(f"train.augment.{name}", 0.2, reason) for name in ("brightness", "contrast")]
 
 
 def _name(path: Path) -> str:

@@ -17,7 +17,7 @@ SIDES = (32, 48, 64)
 """Sides that images are resized to; a network from nothing learns little from more, and takes longer."""
 STEPS = 2_000
 """Steps that a fit is given, as far as the bounds of the epochs allow."""
-EPOCHS = (5, 60)
+EPOCHS = (5, 100)
 SAME_PROPORTIONS = 1.1
 
 

@@ -44,7 +44,9 @@ def stage(name: str) -> list[str]:
 
 @pytest.fixture
 def running(fetched):
-    """preprocess at work, and its first decoding process."""
+    """preprocess at work, and its first decoding process; what an earlier test made is gone."""
+    for place in ("data/processed", "artifacts/preprocess"):
+        shutil.rmtree(fetched / place, ignore_errors=True)
     process = subprocess.Popen(
         stage("preprocess"), cwd=fetched, env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True
     )

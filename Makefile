@@ -12,7 +12,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 unexport PYTHONHOME
-BENCHMARKS := time_to_accuracy recipes pipeline scaling tracking_cost evaluation search_cost many_runs
+BENCHMARKS := time_to_accuracy recipes pipeline scaling tracking_cost evaluation search_cost many_runs decoding
 # The programs in an environment name its folder: in a project that was moved or copied they would run those of before.
 MOVED := $(shell test ! -e $(BIN)/glyphline || grep -qF "$(CURDIR)/$(BIN)/python" $(BIN)/glyphline || echo yes)
 # `make setup GPU=1` installs CUDA's libraries with TensorFlow.

@@ -80,11 +80,11 @@ def changed(params: Params, values: Mapping[str, Any]) -> Params:
     return parameters.overlay(params, values)
 
 
-def made_split(name: str, count: int, *, seed: int = 0, side: int = 8, classes: int = 3) -> Split:
+def made_split(name: str, count: int, *, seed: int = 0, side: int = 8, classes: int = 3, channels: int = 1) -> Split:
     """Images that a small network learns in an epoch: a bright bar whose place is the class, under noise."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, classes, count).astype(np.int64)
-    images = rng.integers(0, 60, (count, side, side, 1), dtype=np.uint8)
+    images = rng.integers(0, 60, (count, side, side, channels), dtype=np.uint8)
     for image, label in zip(images, labels, strict=True):
         image[label * side // classes] = 255
     return Split(name, images, labels, tuple(f"bar-{n}" for n in range(classes)), digest=f"{name}-{count}-{seed}")
@@ -99,6 +99,7 @@ def made_evaluation(correct: int, count: int, **fields: Any) -> Evaluation:
     known: dict[str, Any] = {
         "dataset": "shapes", "test_digest": "t" * 64, "weights_digest": "w" * 64, "predictions_sha256": "p" * 64,
         "count": count, "correct": correct, "accuracy": accuracy, "accuracy_low": low, "accuracy_high": high,
+        "balanced_accuracy": accuracy, "balanced_accuracy_low": low, "balanced_accuracy_high": high,
         "top_k": None, "top_k_accuracy": None, "log_loss": 0.2, "log_loss_low": 0.1, "log_loss_high": 0.3,
         "brier_score": 0.1, "macro_f1": accuracy, "macro_f1_low": low, "macro_f1_high": high, "weighted_f1": accuracy,
         "calibration_error": 0.02, "adaptive_calibration_error": 0.01, "risk_coverage_area": 0.01,

@@ -32,7 +32,7 @@ def spawn(target: Callable[..., object], *args: Any) -> tuple[BaseProcess, Conne
     near_end, far_end = context.Pipe()
     process = context.Process(target=_main, args=(target, far_end, args), daemon=True)
     try:
-        with _interrupts_blocked():
+        with interrupts_blocked():
             process.start()
     except OSError:
         near_end.close()
@@ -43,7 +43,7 @@ def spawn(target: Callable[..., object], *args: Any) -> tuple[BaseProcess, Conne
 
 
 @contextmanager
-def _interrupts_blocked() -> Iterator[None]:
+def interrupts_blocked() -> Iterator[None]:
     """A child that starts inside the block inherits the blocked signal; this process receives it after the block."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -55,9 +55,14 @@ def _interrupts_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _main(target: Callable[..., object], pipe: Connection, args: tuple[Any, ...]) -> None:
+def begin() -> None:
+    """What a child process does first: leave Ctrl-C to the parent, and die when the parent does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_exit_with_parent, daemon=True).start()
+
+
+def _main(target: Callable[..., object], pipe: Connection, args: tuple[Any, ...]) -> None:
+    begin()
     target(pipe, *args)
 
 

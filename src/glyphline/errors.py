@@ -3,6 +3,7 @@
     PipelineError
     ├── ParamsError      2   params.yaml cannot be read or holds a value that is not allowed
     ├── DataError        3   a source, a download or an array is not what it should be
+    │   └── PictureError     one file is no image that can be used
     ├── ArtifactError    4   the output of an earlier stage is missing, old or damaged
     ├── TrackingError    5   the tracking store cannot be reached or refuses a request
     │   └── DriverMissingError   the driver of its database is not installed
@@ -16,6 +17,7 @@ permission: these are two lines as well, with exit code 9.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import ClassVar
 
 
@@ -49,6 +51,25 @@ class DataError(PipelineError):
     """A data set cannot be read, or it does not match its digests."""
 
     exit_code = 3
+
+
+class PictureError(DataError):
+    """One file is no image that can be used.
+
+    Args:
+        name: of the file.
+        reason: what is wrong with it, as the rest of a sentence that begins with the name.
+        fix: the next thing to do.
+    """
+
+    def __init__(self, name: str, reason: str, *, fix: str) -> None:
+        super().__init__(f"{name} {reason}", fix=fix)
+        self.name = name
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[Callable[..., "PictureError"], tuple[object, ...]]:
+        """For pickle, which passes no keyword arguments."""
+        return partial(PictureError, fix=self.fix), (self.name, self.reason)
 
 
 class ArtifactError(PipelineError):

@@ -62,6 +62,10 @@ class Paths:
         return self.work / "params.yaml"
 
     @property
+    def scan(self) -> Path:
+        return self.work / "data" / "scan.json"
+
+    @property
     def raw(self) -> Path:
         return self.work / "data" / "raw"
 
@@ -89,6 +93,15 @@ class Paths:
     @property
     def samples(self) -> Path:
         return self.preprocess / "samples.png"
+
+    @property
+    def near_duplicates(self) -> Path:
+        return self.preprocess / "near_duplicates.png"
+
+    @property
+    def fit_samples(self) -> Path:
+        """Only where images from files were resized."""
+        return self.preprocess / "fit.png"
 
     @property
     def preprocess_report(self) -> Path:
@@ -193,12 +206,18 @@ class Paths:
         return self.mlruns / "scratch"
 
     @property
+    def scan_index(self) -> Path:
+        """Sizes, times and digests of the images at `data.path`, as the last scan saw them."""
+        return self.mlruns / "scan-index.npz"
+
+    @property
     def stage_times(self) -> Path:
         return self.mlruns / "stage-times.json"
 
     def telling_outs(self) -> dict[str, Path]:
         """Stage -> one of its outs, which differs whenever the stage made something else; in the pipeline's order."""
         return {
+            "scan": self.scan,
             "fetch": self.raw / "manifest.json",
             "preprocess": self.split("train") / "manifest.json",
             **{stage: self.journal(stage) for stage in ("tune", "train", "evaluate")},

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class _Work:
         description, total, unit, done: as in `bar`.
         note: the last one.
         began: by the monotonic clock, in seconds.
+        before: how much was done when it began.
     """
 
     description: str
@@ -36,6 +38,10 @@ class _Work:
     done: int
     note: str = ""
     began: float = field(default_factory=time.monotonic)
+    before: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.before = self.done
 
     def step(self, amount: int, note: str) -> None:
         self.done += amount
@@ -44,6 +50,22 @@ class _Work:
     def __str__(self) -> str:
         amount = _amount(self.done, self.total, self.unit)
         return f"{self.description}: {amount}{f', {self.note}' if self.note else ''}"
+
+    def rate(self) -> float:
+        """How much is done per second."""
+        return (self.done - self.before) / max(time.monotonic() - self.began, 1e-9)
+
+    def speed(self) -> str:
+        """The rate for a person, as `812 images/s`; empty for what has no unit."""
+        if not self.unit:
+            return ""
+        return f"{self.rate() / 1e6:.1f} MB/s" if self.unit == BYTES else f"{self.rate():,.0f} {self.unit}/s"
+
+    def time_left(self) -> str:
+        """How long it still takes, as `0:01:09 left`; empty where that is unknown."""
+        if self.total is None or not self.unit or not self.rate():
+            return ""
+        return f"{timedelta(seconds=(self.total - self.done) // self.rate())} left"
 
     def log_end(self) -> None:
         log.info("%s in %.1f s", self, time.monotonic() - self.began)
@@ -98,15 +120,15 @@ def _drawn(work: _Work, stream: TextIO) -> Iterator[Advance]:
     from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     count = (DownloadColumn(),) if work.unit == BYTES else (MofNCompleteColumn(), TextColumn(work.unit))
-    note = TextColumn("{task.fields[note]}", markup=False)
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), *count, TimeRemainingColumn(), note)
+    speed, note = (TextColumn(f"{{task.fields[{name}]}}", markup=False) for name in ("speed", "note"))
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), *count, speed, TimeRemainingColumn(), note)
     console = Console(file=stream)
     with Progress(*columns, console=console, transient=True) as shown:
-        task = shown.add_task(work.description, total=work.total, completed=work.done, note="")
+        task = shown.add_task(work.description, total=work.total, completed=work.done, speed="", note="")
 
         def advance(n: int = 1, note: str = "") -> None:
             work.step(n, note)
-            shown.update(task, advance=n, note=note)
+            shown.update(task, advance=n, speed=work.speed(), note=note)
 
         _bars.append((stream, console))
         try:
@@ -125,7 +147,7 @@ def _logged(work: _Work) -> Iterator[Advance]:
         now = time.monotonic()
         if now - last_line >= SECONDS_BETWEEN_LINES:
             last_line = now
-            log.info("%s", work)
+            log.info("%s", ", ".join(filter(None, [str(work), work.speed(), work.time_left()])))
 
     yield advance
 

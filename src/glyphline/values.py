@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,12 @@ Labels = npt.NDArray[np.int64]
 Probs = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.float32]
 """Images whose pixels may lie between the steps of uint8, or one number per pixel: float32 (n, h, w, c)."""
+
+SMALLEST_SIDE, LARGEST_SIDE = 8, 1024
+"""Of images that a network is trained on, in pixels."""
+
+Fit = Literal["stretch", "crop", "pad"]
+"""How an image gets a size of other proportions."""
 
 EpochHook = Callable[[int, Mapping[str, float]], None]
 """Called after each epoch with its number, from 0, and the metrics of that epoch."""
@@ -47,6 +53,12 @@ class Split:
         """(h, w, c) of one image."""
         height, width, channels = self.images.shape[1:]
         return height, width, channels
+
+    @property
+    def class_counts(self) -> dict[str, int]:
+        """Class -> number of its images, in the order of the classes."""
+        counts = np.bincount(self.labels, minlength=len(self.classes))
+        return dict(zip(self.classes, counts.tolist(), strict=True))
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import environment
+from tests.project import set_params
 
 HEAVY = {"tensorflow", "keras", "mlflow", "optuna", "sklearn", "scipy", "matplotlib", "pandas"}
 NETWORKS = {"tensorflow", "keras"}
@@ -91,6 +92,19 @@ def test_a_command_that_only_tells_loads_nothing_heavy(loaded_by, words):
 def test_fetch_and_preprocess_of_the_bundled_digits_load_nothing_heavy(loaded_by):
     assert not loaded_by("fetch") & HEAVY
     assert not loaded_by("preprocess") & HEAVY
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_a_mistake_in_a_table_is_told_before_anything_heavy_is_loaded(root, probe, tmp_path, suffix):
+    for name in ("params.yaml", "dvc.yaml"):
+        shutil.copy(root / name, tmp_path)
+    row = "image,label\n../1.png,a\n" if suffix == "csv" else '{"image": "../1.png", "label": "a"}\n'
+    (tmp_path / f"mine.{suffix}").write_text(row)
+    set_params(tmp_path, {"data.path": f"mine.{suffix}"})
+    probed = probe(tmp_path, "fetch")
+    assert probed.code == 3
+    assert "is no path below the folder of the table" in probed.err
+    assert not probed.loaded & (HEAVY | {"pyarrow"})
 
 
 @pytest.mark.parametrize(

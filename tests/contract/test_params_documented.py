@@ -36,7 +36,7 @@ def test_every_field_of_params_yaml_is_explained(by_key, default_params):
         ("train.augment.shift", "number", "0 to 0.5"),
         ("train.precision", "text", "auto, float32, bfloat16, float16"),
         ("model.filters", "list of whole numbers", "1 to 8 values, each 1 to 1,024"),
-        ("preprocess.image_size", "list of whole numbers or null", "2 values, each 8 to 256"),
+        ("preprocess.image_size", "list of whole numbers or null", "2 values, each 8 to 1,024"),
         ("data.dataset", "text", "1 to 64 characters"),
         ("tune.space.<key>.low", "number or null", ""),
         ("tune.space", "map", ""),

@@ -21,6 +21,8 @@ PARAMS = {
 }
 # What a reachable room reads for others: evaluate builds no network, and register begins no run.
 READ_FOR_OTHERS = {"evaluate": {"model", "seed"}, "register": {"model", "seed"}}
+# DVC runs it each time, whatever it stands on.
+ALWAYS_RUN = "scan"
 SECTIONS = "seed|data|preprocess|model|train|tune|evaluate|registry"
 
 
@@ -72,6 +74,12 @@ def sections_read(module: str) -> set[str]:
     return found
 
 
+def test_a_stage_that_always_runs_says_so_and_needs_no_dependencies(stages):
+    assert [name for name, stage in stages.items() if stage.get("always_changed")] == [ALWAYS_RUN]
+    assert not stages[ALWAYS_RUN].get("deps")
+    assert not stages[ALWAYS_RUN].get("params")
+
+
 def test_the_stages_are_the_commands_in_their_order(stages):
     assert list(stages) == list(STAGES)
     for name, stage in stages.items():
@@ -79,7 +87,7 @@ def test_the_stages_are_the_commands_in_their_order(stages):
         assert stage["cmd"] == f"env PYTHONUTF8=1 PYTHONPATH=src python -P -m glyphline {name}"
 
 
-@pytest.mark.parametrize("name", STAGES)
+@pytest.mark.parametrize("name", [name for name in STAGES if name != ALWAYS_RUN])
 def test_a_stage_depends_on_the_code_that_it_can_reach_and_on_no_other(stages, root, name):
     listed: set[Path] = set()
     for dep in names(stages[name]["deps"]):
@@ -96,7 +104,7 @@ def test_a_stage_depends_on_the_code_that_it_can_reach_and_on_no_other(stages, r
     assert sorted(map(str, listed - reached - docstrings_only)) == [], "is listed and cannot be reached"
 
 
-@pytest.mark.parametrize("name", STAGES)
+@pytest.mark.parametrize("name", [name for name in STAGES if name != ALWAYS_RUN])
 def test_a_stage_depends_on_the_parameters_that_its_code_reads(stages, name):
     listed = {key.partition(".")[0] for key in names(stages[name].get("params"))}
     assert listed == PARAMS[name]
@@ -115,11 +123,11 @@ def test_the_test_split_is_opened_by_evaluate_alone(stages):
     reads = {
         name
         for name, stage in stages.items()
-        if any(is_within(test, dep) or is_within(dep, test) for dep in names(stage["deps"]))
+        if any(is_within(test, dep) or is_within(dep, test) for dep in names(stage.get("deps")))
     }
     assert reads == {"evaluate"}
     # data/raw holds the test images as well.
-    assert [name for name, stage in stages.items() if "data/raw" in names(stage["deps"])] == ["preprocess"]
+    assert [name for name, stage in stages.items() if "data/raw" in names(stage.get("deps"))] == ["preprocess"]
 
 
 @pytest.mark.parametrize(
@@ -148,14 +156,16 @@ def test_no_two_outs_lie_in_one_another(stages):
 def test_outs_lie_in_the_folder_of_their_stage(stages):
     for name, stage in stages.items():
         for out in outs(stage):
-            assert is_within(out, f"artifacts/{name}") or (name in {"fetch", "preprocess"} and is_within(out, "data"))
+            assert is_within(out, f"artifacts/{name}") or (
+                name in {"scan", "fetch", "preprocess"} and is_within(out, "data")
+            )
 
 
 def test_every_file_that_a_stage_reads_is_made_by_an_earlier_one_and_the_chain_has_no_gap(stages):
     made: list[str] = []
     before: list[str] = []
     for name, stage in stages.items():
-        read = [dep for dep in names(stage["deps"]) if not is_within(dep, "src")]
+        read = [dep for dep in names(stage.get("deps")) if not is_within(dep, "src")]
         for dep in read:
             assert any(is_within(dep, out) for out in made), f"{name} reads {dep}, which no earlier stage makes"
         if before:

@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 
 from tests.project import clone, store, table
 
-STAGES = ["fetch", "preprocess", "tune", "train", "evaluate", "register"]
+STAGES = ["scan", "fetch", "preprocess", "tune", "train", "evaluate", "register"]
 SUMMARY = ["data set", "trials", "winner", "validation", "test", "seconds", "registry", "look at it"]
 
 
@@ -35,7 +35,7 @@ def test_the_committed_lock_file_is_that_of_the_default_run(finished, root):
         outs = [[out["path"] for out in lock[stage]["outs"]] for lock in (committed, made)]
         assert outs[0] == outs[1], stage
     # Weights and times differ from machine to machine; images do not.
-    for stage in ("fetch", "preprocess"):
+    for stage in ("scan", "fetch", "preprocess"):
         assert committed[stage]["outs"] == made[stage]["outs"]
 
 

@@ -20,8 +20,8 @@ from glyphline.values import Split
 from tests.conftest import ROOT, changed
 
 NAMES = (
-    "confusion_matrix", "corruptions", "examples", "learning_curves", "mistakes", "per_class", "reliability",
-    "risk_coverage", "slices",
+    "class_counts", "confusion_matrix", "corruptions", "examples", "learning_curves", "mistakes", "per_class",
+    "reliability", "risk_coverage", "slices",
 )  # fmt: skip
 TABLES = (
     "calibration.csv", "corruptions.csv", "evaluation.json", "explanations.json", "metrics.json", "per_class.csv",
@@ -79,7 +79,7 @@ def report(folder, split, probs, *, history=HISTORY, best_epoch=3, **evaluate):
     values = {f"evaluate.{key}": value for key, value in (PARAMS | evaluate).items()}
     params = changed(parameters.read(ROOT / "params.yaml"), values)
     results = evaluate_model(split, Model(probs), params.evaluate)
-    return paths.evaluate, write_report(paths, results, params, history=history, best_epoch=best_epoch)
+    return paths.evaluate, write_report(paths, results, params, history=history, best_epoch=best_epoch, class_counts={})
 
 
 def pixels(path):

@@ -171,7 +171,7 @@ def split_content(paths: Paths, name: str) -> Any:
 
 def raw_content(paths: Paths, scratch: Path) -> Any:
     manifest = raw.verified(paths.raw)
-    with_images = readers.read(paths.raw, manifest, size=None, scratch=scratch)
+    with_images = readers.read(paths.raw, manifest, resizing=None, scratch=scratch)
     return manifest, {name: (part.images.tobytes(), part.labels.tobytes()) for name, part in with_images.items()}
 
 

@@ -11,16 +11,13 @@ import pytest
 from glyphline.cli import run, terminal
 from tests.conftest import environment
 from tests.integration.conftest import record_model
-
-# The superuser may write everything, but not without these.
-POWERLESS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search"]
+from tests.powerless import POWERLESS
 
 
 def powerless(project, *arguments):
     """Run a command as a user whom the modes of files bind; gives how it ended."""
-    prefix = POWERLESS if os.geteuid() == 0 else []
     return subprocess.run(
-        [*prefix, sys.executable, "-m", "glyphline", *arguments],
+        [*POWERLESS, sys.executable, "-m", "glyphline", *arguments],
         cwd=project.work, env=environment(), capture_output=True, text=True, check=False, timeout=100,
     )  # fmt: skip
 

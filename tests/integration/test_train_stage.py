@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from glyphline import cli, records
@@ -122,6 +123,36 @@ def test_the_number_of_steps_is_said_before_the_fit_and_a_model_that_learned_too
     (warning,) = [line for line in caplog.messages if line.startswith("warning: the model is right on")]
     assert "learned nothing" in warning or "under-trained" in warning
     assert "\nfix: raise train.epochs or lower train.batch_size" in warning
+
+
+def test_a_model_that_weighs_the_classes_is_held_against_balanced_accuracies(project, caplog):
+    values = {
+        "train.epochs": 1,
+        "train.batch_size": 48,
+        "train.learning_rate": 0.00001,
+        "train.class_weight": "balanced",
+    }
+    set_params(project.work, values)
+    assert cli.run(["train"]) == 0
+    (warning,) = [line for line in caplog.messages if line.startswith("warning: the model has a balanced accuracy of")]
+    assert "on the validation images, and" in warning
+    assert "has 0.3333: the model has learned nothing" in warning or "under-trained" in warning
+
+
+def test_a_set_that_is_too_small_or_too_skewed_is_said_before_the_fit_and_its_counts_are_on_the_run(project, caplog):
+    split = made_split("train", 400)
+    rows = np.concatenate([np.flatnonzero(split.labels == label)[:count] for label, count in enumerate((90, 60, 15))])
+    store.save(
+        project.split("train"), "train", split.images, split.labels, classes=split.classes, dataset="shapes", rows=rows
+    )
+    assert cli.run(["train"]) == 0
+    before = caplog.text.partition("epoch 1 of 2")[0]
+    assert "warning: 22 steps in all are few: 165 images in batches of 16, 2 times\nfix: set train.epochs to" in before
+    assert "warning: the rarest class, bar-2, has 15 training images\nfix: add images" in before
+    assert "warning: the classes are skewed: 90 training images of bar-0, 15 of bar-2\nfix: set train.class" in before
+    counts = records.read(project.training, Training, stage="train").class_counts
+    assert counts["train"] == {"bar-0": 90, "bar-1": 60, "bar-2": 15}
+    assert sum(counts["val"].values()) == 48
 
 
 def test_a_finished_stage_leaves_no_checkpoint(project, capfd):

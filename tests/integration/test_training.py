@@ -12,6 +12,7 @@ from glyphline.training.networks import build
 from glyphline.training.prediction import probabilities
 from glyphline.training.schedule import schedule
 from glyphline.training.validation import Validation, cross_entropy
+from glyphline.values import Split
 from tests.conftest import changed, made_split
 
 SMALL = {
@@ -219,6 +220,38 @@ def test_label_smoothing_spreads_its_part_over_all_classes(default_params):
             labels, logits[:, None]
         )
         assert float(value) == pytest.approx(-(target * log_probs).sum(axis=1).mean(), rel=1e-5)
+
+
+def test_the_loss_of_an_image_counts_as_its_class_does(default_params):
+    labels, logits = np.array([0, 2, 2], dtype=np.int32), np.random.default_rng(0).normal(size=(3, 2, 3))
+    params, weights = default_params.train, np.array([0.5, 0.0, 3.0], np.float32)
+    each = [float(objective.loss(params, 3)(labels[[n]], logits[[n]].astype(np.float32))) for n in range(3)]
+    weighed = objective.loss(params, 3, weights)(labels, logits.astype(np.float32))
+    assert float(weighed) == pytest.approx(np.mean(weights[labels] * each), rel=1e-5)
+
+
+def overlapping(name, counts, seed):
+    """Images of one grey each: the classes overlap, so that the larger one is the better guess in between."""
+    rng = np.random.default_rng(seed)
+    labels = np.repeat([0, 1], counts)
+    greys = np.clip(rng.normal(np.where(labels == 0, 100, 150), 40), 0, 255).astype(np.uint8)
+    images = np.broadcast_to(greys[:, None, None, None], (len(labels), 8, 8, 1)).copy()
+    return Split(name, images, labels.astype(np.int64), ("many", "few"), f"{name}-{counts}")
+
+
+def test_balanced_classes_are_answered_alike_however_few_images_one_has(small):
+    train, val = overlapping("train", (300, 30), 0), overlapping("val", (300, 30), 1)
+    shares = {}
+    for kind in ("none", "balanced"):
+        values = {"train.class_weight": kind, "train.epochs": 6, "train.patience": 6, "train.learning_rate": 0.003}
+        params = changed(small, values)
+        fitted = training.fit(params, training.prepare(params, train, val), seed=0)
+        right = probabilities(fitted.model, val.images, 64).argmax(axis=1) == val.labels
+        shares[kind] = [right[val.labels == label].mean() for label in (0, 1)]
+        assert fitted.balanced_accuracy(val) == pytest.approx(np.mean(shares[kind]))
+    assert shares["none"][1] < 0.35
+    assert shares["balanced"][1] > 0.55
+    assert np.mean(shares["balanced"]) > np.mean(shares["none"]) + 0.05
 
 
 def test_biases_and_normalisations_do_not_decay(default_params, context):

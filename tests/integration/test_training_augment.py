@@ -7,7 +7,11 @@ from glyphline.params.train import AugmentParams
 from glyphline.training.augment import CONTROL_POINTS, _resample, _spline, augment
 from glyphline.training.keras_import import import_keras
 
-STILL = {"shift": 0.0, "rotation_deg": 0.0, "zoom": 0.0, "elastic": 0.0, "cutout": 0.0, "flip": "none"}
+STILL = {
+    **dict.fromkeys(("shift", "rotation_deg", "zoom", "elastic", "cutout", "crop"), 0.0),
+    **dict.fromkeys(("brightness", "contrast", "saturation", "hue"), 0.0),
+    "flip": "none", "mix": "none", "mix_alpha": 1.0,
+}  # fmt: skip
 SIDE = 20
 
 
@@ -41,7 +45,9 @@ def middle_of_mass(images):
     return (mass.sum(axis=2) @ places) / total, (mass.sum(axis=1) @ places) / total
 
 
-EVERYTHING = {"shift": 0.1, "rotation_deg": 15.0, "zoom": 0.2, "elastic": 0.03, "cutout": 0.3, "flip": "both"}
+EVERYTHING = {
+    "shift": 0.1, "rotation_deg": 15.0, "zoom": 0.2, "elastic": 0.03, "crop": 0.3, "cutout": 0.3, "flip": "both",
+}  # fmt: skip
 
 
 def test_without_parameters_there_is_no_layer():
@@ -91,6 +97,15 @@ def test_a_zoom_moves_an_edge_by_its_part_at_most(dots):
     assert moved.min() > 1 / 1.25 - 0.05
     assert moved.max() < 1 / 0.75 + 0.05
     assert np.ptp(moved) > 0.2
+
+
+def test_a_crop_enlarges_what_is_in_it_and_brings_nothing_from_beyond_the_border(noise):
+    bright = np.ones_like(noise)
+    assert np.allclose(vary(bright, crop=0.9), 1, atol=1e-5)
+    ramp = np.broadcast_to(np.arange(SIDE, dtype=np.float32)[None, :, None, None], noise.shape)
+    spans = np.ptp(vary(ramp, crop=0.9), axis=(1, 2, 3)) / (SIDE - 1)
+    assert spans.max() <= 1 + 1e-5
+    assert 0.25 < spans.min() < 0.5
 
 
 def test_a_warp_has_the_standard_deviation_that_was_asked_for():

@@ -27,13 +27,13 @@ from glyphline.training.keras_import import import_keras
 from tests.conftest import ROOT, changed, made_split
 
 values, device_ids, before = json.loads(sys.argv[1]), json.loads(sys.argv[2]), sys.argv[3]
-count, side = json.loads(sys.argv[4])
+count, side, channels = json.loads(sys.argv[4])
 import_keras()
 exec(before)
 params = changed(parameters.read(ROOT / "params.yaml"), values)
-context = training.prepare(
-    params, made_split("train", count, side=side), made_split("val", 60, seed=1, side=side), device_ids=device_ids
-)
+train = made_split("train", count, side=side, channels=channels)
+val = made_split("val", 60, seed=1, side=side, channels=channels)
+context = training.prepare(params, train, val, device_ids=device_ids)
 fits = [training.fit(params, context, seed=3) for _ in range(2)]
 print(json.dumps({
     "device": str(context.device),
@@ -43,6 +43,14 @@ print(json.dumps({
 }))
 """
 
+# All that is drawn at random from a batch, and what weighs its images.
+VARIED = {
+    **{f"train.augment.{name}": 0.1 for name in ("crop", "brightness", "contrast", "saturation", "hue")},
+    "train.augment.mix": "cutmix",
+    "train.class_weight": "balanced",
+}
+# Images, their side and their channels.
+SMALL_GREY, SMALL_COLOURED = (96, 8, 1), (96, 8, 3)
 TWO = ["CPU:0", "CPU:1"]
 TWO_PROCESSORS = """
 import tensorflow as tf
@@ -63,7 +71,7 @@ sys.exit()
 """
 
 
-def attempt(values=(), device_ids=(), before="", data=(96, 8), **environ):
+def attempt(values=(), device_ids=(), before="", data=SMALL_GREY, **environ):
     words = [
         sys.executable,
         "-c",
@@ -107,14 +115,18 @@ def fits(*jobs, **environ):
 @pytest.fixture(scope="module")
 def on_processors():
     """A fit on one of two processors, and one on both."""
-    return fits(({}, TWO[:1], TWO_PROCESSORS, (96, 8)), ({}, TWO, "", (96, 8)))
+    return fits(({}, TWO[:1], TWO_PROCESSORS, SMALL_GREY), ({}, TWO, "", SMALL_GREY))
 
 
 @pytest.fixture(scope="module")
 def on_jax():
-    """A fit of one network, and one of two as one classifier."""
+    """A fit of one network, one of two as one classifier, and one of images that are varied in every way."""
     pytest.importorskip("jax", reason="the optional extra `jax` is not installed")
-    jobs = (({}, (), "", (96, 8)), ({"model.members": 2}, (), "", (96, 8)))
+    jobs = (
+        ({}, (), "", SMALL_GREY),
+        ({"model.members": 2}, (), "", SMALL_GREY),
+        (VARIED, (), "", SMALL_COLOURED),
+    )
     return fits(*jobs, KERAS_BACKEND="jax", JAX_PLATFORMS="cpu")
 
 
@@ -132,22 +144,44 @@ def test_data_parallel_training_takes_images_that_stream():
     # A process of its own: TensorFlow mixes up the sums of two fits of different sizes over the same devices.
     values = {"train.memory_mb": 1, "train.epochs": 2, "train.patience": 2}
     # 1100 images of 32 x 32 are more than a megabyte.
-    (both,) = fits((values, TWO, TWO_PROCESSORS, (1100, 32)))
+    (both,) = fits((values, TWO, TWO_PROCESSORS, (1100, 32, 1)))
     assert "2 x CPU" in both["device"]
     assert both["digests"][0] == both["digests"][1]
     assert both["val_accuracy"] > 0.85
 
 
 def test_on_jax_the_small_model_gets_the_accuracy_of_tensorflow(on_jax, on_processors):
-    one, _ = on_jax
+    one, *_ = on_jax
     assert "JAX always compiles" in one["device"]
     assert one["digests"][0] == one["digests"][1]
     assert one["val_accuracy"] >= on_processors[0]["val_accuracy"] - 0.1
     assert one["val_accuracy"] > 0.85
 
 
+def test_colours_crops_mixtures_and_weighed_classes_train_on_jax_too(on_jax):
+    *_, varied = on_jax
+    assert varied["digests"][0] == varied["digests"][1]
+    assert varied["val_accuracy"] > 0.7
+
+
+def test_each_device_mixes_the_labels_of_the_images_that_it_mixes():
+    # Mixed across the devices, half of the labels would be wrong, and nothing could be learned from them.
+    values = VARIED | {"train.augment.mix": "mixup", "train.augment.mix_alpha": 5.0}
+    (both,) = fits((values, TWO, TWO_PROCESSORS, SMALL_COLOURED))
+    assert "2 x CPU" in both["device"]
+    assert both["digests"][0] == both["digests"][1]
+    assert both["val_accuracy"] > 0.7
+
+
+def test_colours_crops_and_mixtures_are_compiled_by_xla():
+    values = VARIED | {"train.xla": "on", "train.deterministic": False}
+    (compiled,) = fits((values, (), "", SMALL_COLOURED))
+    assert "XLA" in compiled["device"]
+    assert compiled["val_accuracy"] > 0.7
+
+
 def test_several_networks_as_one_classifier_train_on_jax_too(on_jax):
-    _, two = on_jax
+    _, two, _ = on_jax
     assert two["digests"][0] == two["digests"][1]
     assert two["val_accuracy"] > 0.85
 

@@ -75,7 +75,7 @@ def test_no_member_learns_from_what_the_others_say(params):
 
 
 def test_the_accuracy_of_training_is_that_of_the_mean():
-    metric = objective.accuracy()
+    metric = objective.accuracy(2)
     # One member is sure of the first class, two lean to the second: the mean of the probabilities says the first.
     logits = np.array([[[9.0, 0.0], [0.0, 0.5], [0.0, 0.5]]], dtype=np.float32)
     metric.update_state(np.array([0]), logits)
@@ -96,13 +96,27 @@ def test_an_interrupted_fit_of_members_goes_on_to_the_same_weights(params, conte
     assert again.history == fitted.history
 
 
-def test_each_member_draws_its_own_variations_and_dropout(params, context):
+@pytest.mark.parametrize(
+    ("values", "generators"),
+    # Of each member: variations and dropout; then also two of colours and one of mixing.
+    [({}, 2), ({"train.augment.brightness": 0.1, "train.augment.contrast": 0.1, "train.augment.mix": "mixup"}, 5)],
+)
+def test_each_member_draws_its_own_variations_and_dropout(params, context, values, generators):
+    params = changed(params, values)
     network = build(params, context.val.image_shape, 3)
     trainer = Trainer(params.train, context.device, network, context.train, epochs=1, seed=3)
     trainer.begin_epoch(0)
     states = [variable for variable in trainer._training_model.variables if variable.path.endswith(SEED_STATE)]
-    # For each of three members one of variations and one of dropout.
-    assert len(states) == len({tuple(np.asarray(state)) for state in states}) == 6
+    assert len(states) == len({tuple(np.asarray(state)) for state in states}) == 3 * generators
+
+
+def test_members_learn_from_images_that_are_mixed_for_each_in_its_own_way(params, context):
+    values = {"train.augment.mix": "mixup", "train.class_weight": "balanced", "model.dropout": 0.0}
+    fits = [training.fit(changed(params, values), context, seed=0, epochs=8) for _ in range(2)]
+    assert fits[0].weights_digest() == fits[1].weights_digest()
+    assert fits[0].history[-1]["val_accuracy"] > 0.8
+    # The accuracy of training asks for the larger part of a mixed image.
+    assert fits[0].history[-1]["train_accuracy"] > 0.6
 
 
 def test_the_mean_is_the_same_bit_by_bit_whatever_the_process_has_built_before(fitted, context):

@@ -91,7 +91,7 @@ def built(params, kind, project, shape=(8, 8, 1)):
 
 
 @pytest.mark.parametrize("kind", ["cnn", "resnet"])
-@pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (33, 65, 3), (256, 256, 3)])
+@pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (33, 65, 3), (256, 256, 3), (1024, 1024, 3)])
 def test_any_image_size_gets_a_network_of_bounded_size(default_params, kind, shape):
     network = build(changed(default_params, {"model.kind": kind}), shape, 10)
     assert network.model.output_shape == (None, 10)
@@ -124,7 +124,7 @@ def test_one_class_is_refused(default_params):
         build(default_params, (8, 8, 1), 1)
 
 
-@pytest.mark.parametrize(("side", "blocks"), [(8, 2), (28, 2), (32, 2), (64, 3), (256, 5)])
+@pytest.mark.parametrize(("side", "blocks"), [(8, 2), (28, 2), (32, 2), (64, 3), (256, 5), (1024, 7)])
 def test_blocks_are_repeated_until_the_map_is_small(side, blocks):
     assert len(block_filters((16, 32), side)) == blocks
 

@@ -34,6 +34,13 @@ VARIED = {
     "train.augment.elastic": 0.05,
     "train.augment.cutout": 0.3,
     "train.augment.flip": "horizontal",
+    "train.augment.crop": 0.3,
+    "train.augment.brightness": 0.2,
+    "train.augment.contrast": 0.2,
+    "train.augment.saturation": 0.2,
+    "train.augment.hue": 0.1,
+    "train.augment.mix": "cutmix",
+    "train.class_weight": "balanced",
 }
 
 # Fits in a process of its own, and holds still after an epoch when it is asked to, so that it can be killed there.
@@ -46,7 +53,8 @@ from tests.conftest import ROOT, changed, made_split
 values, folder, stop_after = json.loads(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 logging.basicConfig(level=logging.INFO)
 params = changed(parameters.read(ROOT / "params.yaml"), values)
-context = training.prepare(params, made_split("train", 90), made_split("val", 45, seed=1))
+train, val = made_split("train", 90, channels=3), made_split("val", 45, seed=1, channels=3)
+context = training.prepare(params, train, val)
 epochs = []
 
 def on_epoch(epoch, metrics):
@@ -68,7 +76,7 @@ def varied(default_params):
 
 @pytest.fixture(scope="module")
 def context(varied):
-    return training.prepare(varied, made_split("train", 90), made_split("val", 45, seed=1))
+    return training.prepare(varied, made_split("train", 90, channels=3), made_split("val", 45, seed=1, channels=3))
 
 
 def start(folder, stop_after):
@@ -199,8 +207,8 @@ def stored(split, folder) -> Split:
 @pytest.mark.parametrize("precision", ["float32", "auto"])
 def test_streaming_and_resident_images_give_the_same_weights(varied, tmp_path, precision):
     # Of 32 x 32 pixels, so that they take more than the smallest budget.
-    train = stored(made_split("train", 1100, side=32), tmp_path)
-    val = made_split("val", 45, seed=1, side=32)
+    train = stored(made_split("train", 1100, side=32, channels=3), tmp_path)
+    val = made_split("val", 45, seed=1, side=32, channels=3)
     values = {"train.precision": precision, "train.epochs": 2, "train.patience": 2, "train.batch_size": 128}
     fits = []
     for memory_mb, kind in ((64, Resident), (1, Streamed)):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from glyphline.data import checks
+from glyphline.data.near_duplicates import NearDuplicates
 from glyphline.data.raw import LabeledImages
 from glyphline.data.split import SplitRows
 from glyphline.errors import DataError
@@ -16,7 +17,7 @@ def labeled(count=4, shape=(8, 8, 1), labels=None, dtype=np.uint8):
     return LabeledImages(images, np.arange(count) % 2 if labels is None else np.array(labels))
 
 
-@pytest.mark.parametrize("shape", [(8, 8, 1), (256, 256, 3), (8, 256, 1), (28, 31, 3)])
+@pytest.mark.parametrize("shape", [(8, 8, 1), (1024, 1024, 3), (8, 1024, 1), (28, 31, 3)])
 def test_every_allowed_shape_passes(shape):
     checks.check({"train": labeled(shape=shape), "test": labeled(2, shape=shape)}, TWO)
 
@@ -26,7 +27,7 @@ def test_every_allowed_shape_passes(shape):
     [
         ({"train": labeled()}, ("a",), "has one class, 'a'", "two or more"),
         ({"train": labeled(shape=(7, 8, 1))}, TWO, "are 7 x 8", "image_size"),
-        ({"train": labeled(shape=(8, 257, 1))}, TWO, "are 8 x 257", "image_size"),
+        ({"train": labeled(shape=(8, 1025, 1))}, TWO, "are 8 x 1025", "image_size"),
         ({"train": labeled(shape=(8, 8, 2))}, TWO, "2 channels", "RGB"),
         ({"train": labeled(shape=(8, 8, 4))}, TWO, "4 channels", "RGB"),
         ({"train": labeled(dtype=np.float32)}, TWO, "float32", "uint8"),
@@ -71,3 +72,24 @@ def test_duplicates_are_counted_within_and_across_splits():
     assert report.counts == {"train": 3, "val": 1, "test": 2}
     assert report.image_shape == (8, 8, 1)
     assert report.pixel_range == (int(images.min()), int(images.max()))
+
+
+def test_equal_images_of_two_classes_are_counted_and_the_first_is_named(caplog):
+    images = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1), dtype=np.uint8)
+    images[5] = images[0]
+    source = LabeledImages(images, np.array([0, 1] * 4))
+    splits = {"train": SplitRows(source, np.arange(4)), "val": SplitRows(source, np.arange(4, 8))}
+    assert checks.report("x", ("cat", "dog"), splits).contradictions == 1
+    assert "'cat' (train, image 0) and 'dog' (val, image 5)" in caplog.text
+
+
+def test_near_duplicates_are_counted_by_split():
+    images = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 1), dtype=np.uint8)
+    source = LabeledImages(images, np.array([0, 1] * 3))
+    splits = {name: SplitRows(source, np.arange(2 * n, 2 * n + 2)) for n, name in enumerate(("train", "val", "test"))}
+    near = NearDuplicates(np.array([[0, 1], [1, 4]]), np.array([0.99, 0.96], dtype=np.float32))
+    where = ["train", "train", "val", "val", "test", "test"]
+    counts = checks.report("x", ("a", "b"), splits, near, where).near_duplicates
+    assert counts.within["train"] == counts.across["train-test"] == 1
+    assert counts.largest_group == 3
+    assert checks.report("x", ("a", "b"), splits).near_duplicates is None

@@ -10,66 +10,56 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from glyphline.data import folders
 from glyphline.errors import DataError
+from glyphline.pictures import Resizing
+from tests.made_images import decoded, fetched, painted, two_classes
 
 
-def painted(path, colour=0, size=(8, 8), mode="L", **options):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new(mode, size, colour).save(path, **options)
-    return path
+@pytest.fixture
+def packed(tmp_path, default_params):
+    """Fetches a folder and decodes it again: `packed(root)` gives counts, classes and the arrays of each split."""
+
+    def run(root, resizing=None):
+        manifest = fetched(default_params, root, tmp_path / "raw")
+        return manifest.counts, manifest.classes, decoded(tmp_path / "raw", manifest, resizing)
+
+    return run
 
 
-def two_classes(root):
-    for label, colour in (("cat", 10), ("dog", 200)):
-        for number in range(3):
-            painted(root / label / f"{number}.png", colour)
-    return root
-
-
-def packed(root, tmp_path, size=None):
-    counts, classes = folders.write_zip(root, tmp_path / "images.zip")
-    return counts, classes, folders.read(tmp_path / "images.zip", classes, size, tmp_path)
-
-
-def test_folders_become_classes_and_pixels_come_through(tmp_path):
-    counts, classes, parts = packed(two_classes(tmp_path / "pets"), tmp_path)
+def test_folders_become_classes_and_pixels_come_through(tmp_path, packed):
+    counts, classes, parts = packed(two_classes(tmp_path / "pets"))
     assert (counts, classes) == ({"train": 6}, ("cat", "dog"))
     assert parts["train"].images.shape == (6, 8, 8, 1)
     assert parts["train"].images[:, 0, 0, 0].tolist() == [10, 10, 10, 200, 200, 200]
     assert parts["train"].labels.tolist() == [0, 0, 0, 1, 1, 1]
 
 
-def test_train_and_test_folders_are_official_parts(tmp_path):
+def test_train_and_test_folders_are_official_parts(tmp_path, packed):
     two_classes(tmp_path / "pets" / "train")
     two_classes(tmp_path / "pets" / "test")
-    counts, _, parts = packed(tmp_path / "pets", tmp_path)
+    counts, _, parts = packed(tmp_path / "pets")
     assert counts == {"train": 6, "test": 6}
     assert list(parts) == ["train", "test"]
 
 
-def test_a_folder_train_that_holds_images_is_a_class_of_vehicles(tmp_path):
-    for label in ("train", "bus"):
-        painted(tmp_path / "traffic" / label / "1.png", 3)
-    assert folders.write_zip(tmp_path / "traffic", tmp_path / "images.zip") == ({"train": 2}, ("bus", "train"))
-
-
-def test_equal_folders_make_equal_archives_whatever_their_dates(tmp_path):
+def test_equal_folders_make_equal_files_whatever_their_dates(tmp_path, default_params):
     root = two_classes(tmp_path / "pets")
-    folders.write_zip(root, tmp_path / "one.zip")
-    copy = tmp_path / "elsewhere"
+    fetched(default_params, root, tmp_path / "one")
+    copy = tmp_path / "elsewhere" / "pets"
     shutil.copytree(root, copy)
     for path in copy.rglob("*.png"):
         os.utime(path, (1, 1))
         path.chmod(0o600)
-    folders.write_zip(copy, tmp_path / "two.zip")
-    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+    fetched(default_params, copy, tmp_path / "two")
+    one, two = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("one", "two"))
+    assert one == two
+    assert one.keys() == {"images.zip", "images.csv", "bad_files.csv"}
 
 
-def test_one_colour_image_makes_all_of_them_rgb(tmp_path):
+def test_one_colour_image_makes_all_of_them_rgb(tmp_path, packed):
     root = two_classes(tmp_path / "pets")
     painted(root / "dog" / "9.png", (255, 0, 0), mode="RGB")
-    images = packed(root, tmp_path)[2]["train"].images
+    images = packed(root)[2]["train"].images
     assert images.shape == (7, 8, 8, 3)
     assert images[0, 0, 0].tolist() == [10, 10, 10]
     assert images[-1, 0, 0].tolist() == [255, 0, 0]
@@ -87,33 +77,34 @@ def test_one_colour_image_makes_all_of_them_rgb(tmp_path):
         ("1", 1, [255]),
     ],
 )
-def test_every_mode_becomes_eight_bits_on_white(mode, colour, expected, tmp_path):
-    for label in ("a", "b"):
-        painted(tmp_path / "odd" / label / "1.png", colour, mode=mode)
-    images = packed(tmp_path / "odd", tmp_path)[2]["train"].images
+def test_every_mode_becomes_eight_bits_on_white(mode, colour, expected, tmp_path, packed):
+    for number in range(6):
+        painted(tmp_path / "odd" / "ab"[number % 2] / f"{number}.png", colour, mode=mode)
+    images = packed(tmp_path / "odd")[2]["train"].images
     assert images[0, 0, 0].tolist() == expected
 
 
-def test_a_photo_taken_sideways_is_turned_upright(tmp_path):
+def test_a_photo_taken_sideways_is_turned_upright(tmp_path, packed):
     pixels = np.zeros((8, 16), np.uint8)
     pixels[:, :4] = 255
     exif = Image.Exif()
     exif[0x0112] = 6  # "rotate 90 degrees clockwise to show"
-    for label in ("a", "b"):
-        (tmp_path / "photos" / label).mkdir(parents=True)
-        Image.fromarray(pixels).save(tmp_path / "photos" / label / "1.png", exif=exif)
-    image = packed(tmp_path / "photos", tmp_path)[2]["train"].images[0, ..., 0]
+    for number in range(6):
+        path = tmp_path / "photos" / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path, exif=exif)
+    image = packed(tmp_path / "photos")[2]["train"].images[0, ..., 0]
     assert image.shape == (16, 8)
     assert (image[0, 0], image[-1, 0]) == (255, 0)
 
 
-def test_sizes_that_differ_need_image_size_and_both_images_are_named(tmp_path):
+def test_sizes_that_differ_need_image_size_and_both_images_are_named(tmp_path, packed):
     root = two_classes(tmp_path / "pets")
     painted(root / "dog" / "large.png", 200, size=(20, 10))
     with pytest.raises(DataError, match=r"cat/0.png is 8 x 8, .*dog/large.png is 10 x 20") as caught:
-        packed(root, tmp_path)
+        packed(root)
     assert "preprocess.image_size" in caught.value.fix
-    assert packed(root, tmp_path, size=(9, 12))[2]["train"].images.shape == (7, 9, 12, 1)
+    assert packed(root, resizing=Resizing(9, 12, "stretch"))[2]["train"].images.shape == (7, 9, 12, 1)
 
 
 def png_that_claims(width, height):
@@ -136,27 +127,27 @@ def png_that_claims(width, height):
         (png_that_claims(60_000, 60_000), "too many pixels"),
     ],
 )
-def test_a_file_that_is_no_image_is_named_and_nothing_is_packed(content, problem, tmp_path):
+def test_a_file_that_is_no_image_is_named_and_nothing_is_packed(content, problem, tmp_path, packed):
     root = two_classes(tmp_path / "pets")
     (root / "dog" / "broken.png").write_bytes(content)
     with pytest.raises(DataError, match=problem) as caught:
-        folders.write_zip(root, tmp_path / "images.zip")
+        packed(root)
     assert str(root / "dog" / "broken.png") in caught.value.problem
-    assert [path.name for path in tmp_path.iterdir()] == ["pets"]
+    assert not [*(tmp_path / "raw").iterdir()]
 
 
-def test_a_truncated_jpeg_is_named(tmp_path):
+def test_a_truncated_jpeg_is_named(tmp_path, packed):
     root = two_classes(tmp_path / "pets")
     path = root / "dog" / "half.jpg"
     Image.effect_noise((64, 64), 90).save(path)
     path.write_bytes(path.read_bytes()[:-900])
     with pytest.raises(DataError, match=r"half.jpg cannot be decoded"):
-        folders.write_zip(root, tmp_path / "images.zip")
+        packed(root)
 
 
 @pytest.mark.parametrize("kind", ["jpg", "webp"])
 @pytest.mark.parametrize("flipped", [b"\x01\x18\x00\x05", b"\x01\x1a\x00\x07"], ids=["tag", "type"])
-def test_damaged_exif_data_is_a_damaged_image(flipped, kind, tmp_path):
+def test_damaged_exif_data_is_a_damaged_image(flipped, kind, tmp_path, packed):
     root = two_classes(tmp_path / "pets")
     exif = Image.Exif()
     exif[0x0112], exif[0x011A] = 6, 72.0
@@ -166,47 +157,25 @@ def test_damaged_exif_data_is_a_damaged_image(flipped, kind, tmp_path):
     path.write_bytes(whole.replace(b"\x01\x1a\x00\x05", flipped))
     assert path.read_bytes() != whole
     with pytest.raises(DataError, match=rf"flipped.{kind} cannot be decoded"):
-        folders.write_zip(root, tmp_path / "images.zip")
+        packed(root)
 
 
-def test_a_name_that_is_no_text_is_refused_before_anything_is_packed(tmp_path):
+def test_a_name_that_is_no_text_is_refused_before_anything_is_packed(tmp_path, packed):
     root = two_classes(tmp_path / "pets")
     (root / "dog" / "0.png").rename(root / "dog" / os.fsdecode(b"caf\xe9.png"))
     with pytest.raises(DataError, match=r"dog/caf\\udce9\.png") as caught:
-        folders.write_zip(root, tmp_path / "images.zip")
+        packed(root)
     caught.value.problem.encode()
     assert "rename it" in caught.value.fix
-    assert [path.name for path in tmp_path.iterdir()] == ["pets"]
+    assert not [*(tmp_path / "raw").iterdir()]
 
 
-def test_hidden_files_and_notes_are_left_out_and_the_notes_mentioned(tmp_path, caplog):
+def test_hidden_files_and_notes_are_left_out_and_the_notes_mentioned(tmp_path, packed, caplog):
     root = two_classes(tmp_path / "pets")
     (root / "dog" / ".DS_Store").write_bytes(b"x")
     (root / "dog" / "notes.txt").write_text("good dog")
-    assert folders.write_zip(root, tmp_path / "images.zip")[0] == {"train": 6}
+    assert packed(root)[0] == {"train": 6}
     assert "notes.txt" in caplog.text
     assert ".DS_Store" not in caplog.text
-    with zipfile.ZipFile(tmp_path / "images.zip") as archive:
-        assert archive.namelist()[0] == "train/cat/0.png"
-
-
-@pytest.mark.parametrize(
-    ("layout", "problem"),
-    [
-        ([], "no class folders"),
-        (["loose.png"], "no class folders"),
-        (["a/1.png", "b/"], "holds no images"),
-        (["train/a/1.png", "train/b/1.png", "val/a/1.png"], "holds val beside train"),
-        (["train/a/1.png", "train/b/1.png", "test/a/1.png"], "not have the same classes: b"),
-    ],
-)
-def test_a_layout_that_cannot_be_meant_is_refused(layout, problem, tmp_path):
-    root = tmp_path / "mine"
-    root.mkdir()
-    for name in layout:
-        if name.endswith("/"):
-            (root / name).mkdir(parents=True)
-        else:
-            painted(root / name)
-    with pytest.raises(DataError, match=problem):
-        folders.write_zip(root, tmp_path / "images.zip")
+    with zipfile.ZipFile(tmp_path / "raw" / "images.zip") as archive:
+        assert archive.namelist()[0] == "cat/0.png"

@@ -14,6 +14,10 @@ GREY = np.arange(3 * 8 * 8, dtype=np.uint8).reshape(3, 8, 8)
 LABELS = np.array([0, 1, 0])
 
 
+def classes(splits, normalise=False):
+    return npz.classes(splits, where="mine.npz", normalise=normalise)
+
+
 def saved(path, **arrays):
     np.savez_compressed(path, **arrays)
     return path
@@ -25,7 +29,7 @@ def test_grey_images_get_a_channel_and_labels_become_int64(tmp_path):
     assert list(parts) == ["train"]
     np.testing.assert_array_equal(parts["train"].images[..., 0], GREY)
     assert parts["train"].labels.dtype == np.int64
-    assert npz.classes(parts) == ("0", "1")
+    assert classes(parts) == ("0", "1")
 
 
 def test_a_test_part_colour_and_column_labels_are_understood(tmp_path):
@@ -45,7 +49,13 @@ def test_a_test_part_colour_and_column_labels_are_understood(tmp_path):
         ({"x_train": GREY, "y_train": LABELS, "x_test": GREY}, "lacks y_test", "numpy.savez"),
         ({"x_train": GREY.astype(str), "y_train": LABELS}, "x_train .* holds <U", "numpy.savez"),
         ({"x_train": GREY * 1j, "y_train": LABELS}, "x_train .* holds complex", "numpy.savez"),
-        ({"x_train": GREY / 255, "y_train": LABELS}, "x_train .* holds float64 from 0 to", "(255 * x).round()"),
+        ({"x_train": GREY / 150, "y_train": LABELS}, "x_train .* holds float64 from 0 to 1.27", "(255 * x).round()"),
+        ({"x_train": GREY * 1.5, "y_train": LABELS}, "x_train .* holds float64 from 0 to 286.5", "shift and scale"),
+        (
+            {"x_train": np.where(GREY > 3, np.nan, 0.5), "y_train": LABELS},
+            "x_train .* holds float64 from nan",
+            "without NaN",
+        ),
         ({"x_train": GREY / 2, "y_train": LABELS}, "x_train .* holds float64 from 0 to 95.5", "`x.round()"),
         ({"x_train": GREY / 2 - 1, "y_train": LABELS}, "x_train .* holds float64 from -1", "shift and scale"),
         ({"x_train": GREY.astype(int) + 200, "y_train": LABELS}, "values from 200 to 391", "(x >> 1)"),
@@ -55,7 +65,13 @@ def test_a_test_part_colour_and_column_labels_are_understood(tmp_path):
         ({"x_train": GREY[:0], "y_train": LABELS[:0]}, r"shape \(0, 8, 8\)", "numpy.savez"),
         ({"x_train": GREY, "y_train": LABELS * 1.0}, "y_train .* float64", "y.astype(int)"),
         ({"x_train": GREY, "y_train": np.eye(3, dtype=int)}, r"y_train .* shape \(3, 3\)", "y.argmax(axis=1)"),
-        ({"x_train": GREY, "y_train": np.array(["a", "b", "a"])}, "y_train .* type <U1", "return_inverse=True"),
+        ({"x_train": GREY, "y_train": np.array([b"a", b"\xff", b"a"])}, "y_train .* not UTF-8", "numpy.savez"),
+        (
+            {"x_train": GREY, "y_train": LABELS, "x_valid": GREY, "x_val": GREY},
+            "of valid and of val",
+            "each split once",
+        ),
+        ({"x_train": GREY, "y_train": LABELS, "x_val": GREY}, "lacks y_val", "numpy.savez"),
         ({"x_train": GREY, "y_train": LABELS - 1}, "labels from -1 to 0", "x[y >= 0]"),
     ],
 )
@@ -111,11 +127,67 @@ def test_labels_with_gaps_keep_their_numbers_as_names(tmp_path):
     labels = np.array([70, 2, 10**9])
     path = saved(tmp_path / "mine.npz", x_train=GREY, y_train=labels, x_test=GREY[:1], y_test=labels[1:2])
     official = npz.read(path, tmp_path)
-    names = npz.classes(official)
+    names = classes(official)
     assert names == ("2", "70", "1000000000")
     found = npz.indexed(official, names)
     assert found["train"].labels.tolist() == [1, 0, 2]
     assert found["test"].labels.tolist() == [0]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize(("peak", "name"), [(1, "0 to 1"), (255, "0 to 255")])
+def test_floats_from_0_to_1_or_to_255_are_pixels_and_that_is_said(peak, name, dtype, tmp_path, caplog):
+    caplog.set_level("INFO")
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 8, 9, 3), dtype=np.uint8)
+    pixels[0, 0, 0] = 255
+    array = (pixels.astype(np.float64) * (peak / 255)).astype(dtype)
+    read = npz.read(saved(tmp_path / "mine.npz", x_train=array, y_train=np.arange(5)), tmp_path)["train"].images
+    assert read.dtype == np.uint8
+    np.testing.assert_array_equal(read, pixels)
+    assert f"{np.dtype(dtype)} from {name}" in caplog.text
+
+
+def test_floats_are_scaled_piece_by_piece_and_not_in_memory(tmp_path):
+    array = np.linspace(0, 1, 300 * 64 * 64 * 4, dtype=np.float16).reshape(-1, 64, 64)
+    assert array.size > npz.VALUES_AT_ONCE
+    read = npz.read(saved(tmp_path / "mine.npz", x_train=array, y_train=np.arange(len(array))), tmp_path)
+    images = read["train"].images[..., 0]
+    assert isinstance(images, np.memmap)
+    np.testing.assert_array_equal(images, np.rint(array.astype(np.float32) * 255))
+
+
+@pytest.mark.parametrize("kind", ["U", "S"])
+def test_text_labels_are_the_names_of_the_classes(kind, tmp_path):
+    labels = np.array(["ö" if kind == "U" else "o", "apple", "01"]).astype(kind)
+    path = saved(tmp_path / "mine.npz", x_train=GREY, y_train=labels, x_val=GREY[:1], y_val=labels[1:2])
+    splits = npz.read(path, tmp_path)
+    names = classes(splits)
+    assert names == ("01", "apple", "ö" if kind == "U" else "o")
+    indexed = npz.indexed(splits, names)
+    assert {split: part.labels.tolist() for split, part in indexed.items()} == {"train": [2, 1, 0], "val": [1]}
+
+
+def test_names_that_differ_in_case_are_refused_or_joined(tmp_path):
+    path = saved(tmp_path / "mine.npz", x_train=GREY, y_train=np.array(["Cat", "cat ", "dog"]))
+    splits = npz.read(path, tmp_path)
+    with pytest.raises(DataError, match=r"'Cat' \(1\) and 'cat ' \(1\)"):
+        classes(splits)
+    names = classes(splits, normalise=True)
+    assert names == ("Cat", "dog")
+    assert npz.indexed(splits, names)["train"].labels.tolist() == [0, 0, 1]
+
+
+def test_numbers_in_one_split_and_names_in_another_are_refused(tmp_path):
+    path = saved(tmp_path / "mine.npz", x_train=GREY, y_train=LABELS, x_test=GREY, y_test=np.array(["0", "1", "0"]))
+    with pytest.raises(DataError, match="numbers and those of others are text"):
+        classes(npz.read(path, tmp_path))
+
+
+def test_more_labels_than_classes_can_be_are_refused(tmp_path):
+    images = np.zeros((10_001, 1, 1), np.uint8)
+    path = saved(tmp_path / "mine.npz", x_train=images, y_train=np.arange(10_001))
+    with pytest.raises(DataError, match="10,001 different labels"):
+        classes(npz.read(path, tmp_path))
 
 
 class Bomb:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glyphline.data.raw import LabeledImages
-from glyphline.data.split import divide, stratified
+from glyphline.data.split import divide, split_of_rows, stratified
 from glyphline.errors import DataError
 
 class_counts = st.lists(st.integers(2, 40), min_size=2, max_size=8)
@@ -92,3 +92,54 @@ def test_a_class_too_small_for_every_split_is_named(train, test, name):
     with pytest.raises(DataError, match=name) as caught:
         divide(official, named(2), val_fraction=0.2, test_fraction=0.2, seed=0)
     assert "add images" in caught.value.fix
+
+
+def grouped(labels, groups):
+    labels = np.asarray(labels, dtype=np.int64)
+    return LabeledImages(np.zeros((len(labels), 8, 8, 1), np.uint8), labels, np.asarray(groups, dtype=np.int64))
+
+
+@given(
+    sizes=st.lists(st.integers(1, 6), min_size=12, max_size=40),
+    pairs=st.lists(st.tuples(st.integers(0, 39), st.integers(0, 39)), max_size=10),
+    seed=st.integers(0, 5),
+)
+def test_no_group_and_no_pair_is_ever_in_two_splits(sizes, pairs, seed):
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    labels = groups % 2
+    pairs = [(one, other) for one, other in pairs if max(one, other) < len(labels)]
+    try:
+        splits = divide(
+            {"train": grouped(labels, groups)},
+            named(2),
+            val_fraction=0.15,
+            test_fraction=0.2,
+            seed=seed,
+            together=pairs,
+        )
+    except DataError as error:
+        # Pairs may link all images of a class; without any there is always a division.
+        if not pairs or "group" not in str(error):
+            raise
+        return
+    where = {row: name for name, split in splits.items() for row in split.rows.tolist()}
+    assert sorted(where) == list(range(len(labels)))
+    for one, other in [*pairs, *zip(range(len(labels)), range(1, len(labels)), strict=False)]:
+        if (one, other) in pairs or groups[one] == groups[other]:
+            assert where[one] == where[other]
+    for split in splits.values():
+        assert set(split.labels.tolist()) == {0, 1}
+
+
+def test_official_splits_that_share_a_group_are_refused():
+    official = {"train": grouped([0, 1] * 10, range(20)), "test": grouped([0, 1], [3, 30])}
+    with pytest.raises(DataError, match="1 groups have images in train and in test"):
+        divide(official, named(2), val_fraction=0.2, test_fraction=0.2, seed=1)
+
+
+def test_every_row_has_the_split_that_it_is_in():
+    official = {"train": grouped([0, 1] * 10, range(20)), "test": grouped([0, 1], [30, 31])}
+    splits = divide(official, named(2), val_fraction=0.2, test_fraction=0.2, seed=1)
+    names = split_of_rows(official, splits)
+    assert names[20:] == ["test", "test"]
+    assert [row for row, name in enumerate(names) if name == "val"] == splits["val"].rows.tolist()

@@ -63,11 +63,20 @@ def test_it_has_the_sections_that_people_look_for_in_their_order():
         f"misty-lake, key {'k' * 32}",
         f"{'c' * 40}, with uncommitted changes",
         "l" * 64,
+        "| balanced accuracy | 0.9000 | 0.8256 to 0.9448 |",
         "| macro F1 | 0.9000 | 0.8256 to 0.9448 |",
     ],
 )
 def test_every_fact_is_in_it(fact):
     assert fact in written()
+
+
+def test_files_that_were_left_out_are_counted_and_none_are_not_mentioned():
+    facts = (TRAINED, made_evaluation(90, 100), COST, "CC BY 4.0", "", ORIGIN, ())
+    assert "- files left out because they could not be read as images: 1,234\n" in card.markdown(
+        CardFacts(*facts, 1234)
+    )
+    assert "left out" not in card.markdown(CardFacts(*facts))
 
 
 def test_what_is_not_known_is_named_and_not_left_out():
@@ -146,3 +155,9 @@ def test_the_description_of_the_run_has_the_most_important_numbers():
 def test_it_shows_the_load_that_checks_before_the_one_that_does_not():
     text = written()
     assert 0 < text.index('glyphline.load("models:/NAME@champion")') < text.index("mlflow.keras.load_model")
+
+
+def test_it_says_how_many_training_images_a_class_has_where_that_is_known():
+    assert "training images of a class" not in written()
+    counted = TRAINED.model_copy(update={"class_counts": {"train": {"bar": 12, "line": 1400}, "val": {"bar": 1}}})
+    assert "- training images of a class: 12 to 1,400" in written(trained=counted)

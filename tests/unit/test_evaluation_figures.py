@@ -8,6 +8,7 @@ import pytest
 from glyphline import figure_style as style
 from glyphline.evaluation.calibration import Bin
 from glyphline.evaluation.figures import (
+    class_counts,
     confusion,
     curve_comparison,
     learning_curves,
@@ -274,3 +275,26 @@ def test_a_class_with_mistakes_is_not_called_all_right():
     counts = np.array([[977, 3], [0, 980]])
     cells = texts(drawn(confusion, counts, ["a", "b"]).axes[0])
     assert cells == ["977\n99.7%", "3\n0.3%", "980\n100%"]
+
+
+def test_class_counts_show_a_bar_for_each_class_and_split_the_rarest_first_and_say_how_skewed_they_are():
+    counts = {"train": {"a": 500, "b": 7}, "val": {"a": 80, "b": 1}, "test": {"a": 120, "b": 2}}
+    figure = drawn(class_counts, counts)
+    (axes,) = figure.axes
+    assert texts(figure) == [
+        "Images of each class",
+        "Rarest first. All splits together: 10 images of the rarest class, 700 of the largest",
+    ]
+    assert legend(axes) == ["train", "val", "test"]
+    assert [bar.get_width() for bar in axes.patches] == [7, 500, 1, 80, 2, 120]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["b", "a"]
+    assert texts(axes) == ["train", "7", "500", "test", "2", "120"]
+
+
+def test_of_many_classes_the_rarest_are_shown_and_the_title_says_so():
+    counts = {"test": {f"class {number}": number for number in range(90)}}
+    figure = drawn(class_counts, counts)
+    (axes,) = figure.axes
+    assert texts(figure)[0] == "Images of each class: the 25 rarest of 90 classes"
+    assert [bar.get_width() for bar in axes.patches] == list(range(25))
+    assert texts(axes)[0] == "test"

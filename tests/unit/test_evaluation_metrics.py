@@ -1,5 +1,7 @@
 """The numbers against counts made one by one."""
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -108,6 +110,39 @@ def test_every_interval_holds_its_value_and_the_counts_agree(case):
             value, interval = getattr(score, name), getattr(score, f"{name}_interval")
             assert (value is None) == (interval is None)
             assert value is None or 0 <= interval[0] <= value + 1e-12 <= interval[1] + 1e-9 <= 1 + 2e-9
+
+
+@settings(max_examples=40, deadline=None)
+@given(case=cases())
+def test_the_balanced_accuracy_is_scikit_learns_within_its_interval(case):
+    from sklearn.metrics import balanced_accuracy_score
+
+    split, probs = case
+    evaluation, predicted = judged(split, probs), probs.argmax(axis=1)
+    with warnings.catch_warnings():
+        # A class that is predicted and has no image: scikit-learn warns, and leaves it out as well.
+        warnings.simplefilter("ignore")
+        expected = balanced_accuracy_score(split.labels, predicted)
+    assert evaluation.balanced_accuracy == pytest.approx(expected)
+    low, high = evaluation.balanced_accuracy_interval
+    assert 0 <= low <= evaluation.balanced_accuracy <= high <= 1
+
+
+def test_where_all_images_of_the_larger_class_are_right_and_none_of_the_smaller_the_balanced_accuracy_is_a_half():
+    evaluation = judged(a_split([0] * 98 + [1] * 2, 2), np.eye(2, dtype=np.float32)[[0] * 100])
+    assert (evaluation.accuracy, evaluation.balanced_accuracy) == (0.98, 0.5)
+    low, high = evaluation.balanced_accuracy_interval
+    # Two images say little about a class.
+    assert low < 0.5
+    assert high > 0.75
+
+
+def test_an_evaluation_of_an_earlier_release_has_no_balanced_accuracy():
+    evaluation = judged(a_split([0, 1], 2), np.eye(2, dtype=np.float32))
+    earlier = {k: v for k, v in evaluation.model_dump().items() if not k.startswith("balanced_accuracy")}
+    read = type(evaluation).model_validate(earlier)
+    assert read.balanced_accuracy is None
+    assert read.balanced_accuracy_interval is None
 
 
 def test_the_brier_score_is_scikit_learns():

@@ -24,7 +24,8 @@ def test_metrics_are_one_flat_object_of_numbers_what_matters_first(tmp_path):
     flat = json.loads((tmp_path / "metrics.json").read_text())
     assert list(flat) == [
         "test_accuracy", "test_accuracy_low", "test_accuracy_high", "best_val_accuracy", "best_epoch",
-        "test_adaptive_calibration_error", "test_brier_score", "test_calibration_error", "test_class_gap", "test_count",
+        "test_adaptive_calibration_error", "test_balanced_accuracy", "test_balanced_accuracy_low",
+        "test_balanced_accuracy_high", "test_brier_score", "test_calibration_error", "test_class_gap", "test_count",
         "test_log_loss", "test_macro_f1", "test_risk_coverage_area", "test_weighted_f1", "test_worst_class_recall",
     ]  # fmt: skip
     assert (flat["test_accuracy"], flat["test_count"]) == (2 / 3, 3)

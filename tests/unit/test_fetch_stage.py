@@ -11,6 +11,7 @@ from glyphline.paths import Paths
 from glyphline.records import RawManifest
 from glyphline.stages import fetch
 from tests.conftest import changed
+from tests.made_images import painted
 
 
 @pytest.fixture
@@ -67,9 +68,28 @@ def test_a_class_folder_becomes_one_file(default_params, paths, tmp_path):
             Image.new("L", (8, 8), number).save(path)
     fetch.run(own(default_params, "pets"), paths)
     manifest = raw.verified(paths.raw)
-    assert sorted(path.name for path in paths.raw.iterdir()) == ["images.zip", "manifest.json"]
+    assert sorted(path.name for path in paths.raw.iterdir()) == [
+        "bad_files.csv",
+        "images.csv",
+        "images.zip",
+        "manifest.json",
+    ]
     assert (manifest.dataset, manifest.counts, manifest.classes) == ("pets", {"train": 10}, ("cat", "dog"))
     assert str(tmp_path) not in (paths.raw / raw.MANIFEST).read_text()
+
+
+def test_folders_that_spell_a_class_differently_in_another_split_are_one_class_when_asked(default_params, paths):
+    for folder in ("train/Cat", "train/dog", "valid/cat", "valid/Dog "):
+        for number in range(3):
+            painted(paths.home / "pets" / folder / f"{number}.png")
+    with pytest.raises(DataError, match=r"'Cat' \(3\) and 'cat' \(3\); 'Dog ' \(3\) and 'dog' \(3\)"):
+        fetch.run(own(default_params, "pets"), paths)
+    fetch.run(changed(own(default_params, "pets"), {"data.normalise_labels": True}), paths)
+    manifest = raw.verified(paths.raw)
+    assert (manifest.counts, manifest.classes) == ({"train": 6, "val": 6}, ("Cat", "Dog"))
+    lines = (paths.raw / "images.csv").read_text().splitlines()
+    assert lines[1] == "train/Cat/0.png,train,Cat,"
+    assert lines[-1] == "valid/Dog /2.png,val,Dog,"
 
 
 def test_an_npz_stays_as_it_is(default_params, paths, tmp_path):
@@ -88,7 +108,7 @@ def test_own_images_under_a_name_of_the_catalogue_are_mentioned(default_params, 
 
 
 @pytest.mark.parametrize(
-    ("name", "problem"), [("nothing", "does not exist"), ("notes.txt", "neither a folder nor an .npz file")]
+    ("name", "problem"), [("nothing", "does not exist"), ("notes.txt", "neither a folder nor a file in .csv")]
 )
 def test_a_path_that_leads_nowhere_is_named(name, problem, default_params, paths, tmp_path):
     (tmp_path / "notes.txt").write_text("x")

@@ -24,6 +24,7 @@ from glyphline.scoring.predictions import Predictions
 from tests.conftest import made_evaluation
 
 RULES = GateParams(
+    min_balanced_accuracy=None,
     min_class_recall=None,
     max_calibration_error=None,
     max_robustness_loss=None,
@@ -111,6 +112,7 @@ def test_a_candidate_passes_that_is_good_enough_and_shown_to_be_better(accuracy,
 @pytest.mark.parametrize(
     ("rule", "limit", "name", "good", "bad"),
     [
+        ("min_balanced_accuracy", 0.9, "balanced_accuracy", 0.9, 0.89),
         ("min_class_recall", 0.9, "worst_class_recall", 0.9, 0.89),
         ("max_calibration_error", 0.02, "calibration_error", 0.02, 0.021),
         # The accuracy is 1, so that a loss of 1/8 has no rounding error.

@@ -22,6 +22,10 @@ seed: 7
 data:
   dataset: digits
   path: null
+  columns: {image: null, label: null, split: null, group: null}
+  normalise_labels: false
+  bad_files: stop
+  max_bad_share: 0.05
   mirror: null
   timeout_s: 30.0
 
@@ -29,6 +33,9 @@ preprocess:
   val_fraction: 0.15
   test_fraction: 0.2
   image_size: null
+  fit: stretch
+  near_duplicates: report
+  group: null
 
 model:
   kind: cnn
@@ -52,6 +59,7 @@ train:
   schedule: cosine
   warmup: 0.25
   label_smoothing: 0.0
+  class_weight: none
   patience: 8
   augment:
     shift: 0.0
@@ -60,6 +68,13 @@ train:
     elastic: 0.0
     cutout: 0.0
     flip: none
+    crop: 0.0
+    brightness: 0.0
+    contrast: 0.0
+    saturation: 0.0
+    hue: 0.0
+    mix: none
+    mix_alpha: 1.0
   precision: auto
   xla: auto
   deterministic: true
@@ -101,6 +116,7 @@ registry:
   name: glyphline
   min_accuracy: 0.95
   gate:
+    min_balanced_accuracy: null
     min_class_recall: null
     max_calibration_error: null
     max_robustness_loss: null
@@ -190,6 +206,9 @@ def test_the_file_of_the_project_is_valid_and_frozen(root):
         ("dropout: 0.3", "dropout: 1", "model.dropout: must be below 1 (got 1)"),
         ("    shift: 0.0", "    shift: 0.6", "train.augment.shift: must be at most 0.5 (got 0.6)"),
         ("    shift: 0.0", "    shfit: 0.0", "train.augment.shfit: unknown key, did you mean shift? (got 0.0)"),
+        ("    hue: 0.0", "    hue: 0.6", "train.augment.hue: must be at most 0.5 (got 0.6)"),
+        ("    mix: none", "    mix: both", "train.augment.mix: must be 'none', 'mixup' or 'cutmix'"),
+        ("    mix_alpha: 1.0", "    mix_alpha: 0.0", "train.augment.mix_alpha: must be above 0 (got 0.0)"),
         ("    flip: none", "    flip: maybe", "train.augment.flip: must be 'none', 'horizontal', 'vertical' or 'both'"),
         ("xla: auto", "xla: true", "train.xla: must be 'auto', 'on' or 'off' (got true)"),
         ("xla: auto", "xla: on", "train: xla=on needs deterministic=false"),
@@ -212,6 +231,8 @@ def test_the_file_of_the_project_is_valid_and_frozen(root):
         (SIZE, "image_size: [28]", "preprocess.image_size.1: this value is missing"),
         (SIZE, "image_size: [28, 28, 1]", "preprocess.image_size: must hold no more than 2 values (got [28, 28, 1])"),
         (SIZE, "image_size: [2, 28]", "preprocess.image_size.0: must be at least 8 (got 2)"),
+        (SIZE, "image_size: [28, 1025]", "preprocess.image_size.1: must be at most 1024 (got 1025)"),
+        ("fit: stretch", "fit: squash", "preprocess.fit: must be"),
         ("dataset: digits", "dataset: ../x", "data.dataset: must match"),
         ("dataset: digits", 'dataset: ""', "data.dataset: must have at least 1 characters"),
         ("name: glyphline", "name: a/b", "registry.name: must match"),
@@ -275,6 +296,11 @@ def test_the_file_of_the_project_is_valid_and_frozen(root):
             BATCH_ENTRY,
             "    train.precision: {choices: [float32, bfloat16]}\n",
             "tune.space.train.precision: cannot be searched, because all trials share it",
+        ),
+        (
+            BATCH_ENTRY,
+            "    train.class_weight: {choices: [none, balanced]}\n",
+            "tune.space.train.class_weight: cannot be searched, because val_loss counts every image the same",
         ),
         (
             BATCH_ENTRY,
@@ -592,3 +618,21 @@ def test_the_splits_have_a_seed_of_their_own_and_an_older_file_without_it_has_se
     assert (base.preprocess.split_seed, base.split_seed) == (None, 7)
     other = parameters.overlay(base, {"preprocess.split_seed": 3, "seed": 9})
     assert (other.seed, other.split_seed) == (9, 3)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "crop: {low: 0.0, high: 0.8}",
+        "brightness: {low: 0.0, high: 0.4}",
+        "contrast: {low: 0.0, high: 0.4}",
+        "saturation: {choices: [0.0, 0.5]}",
+        "hue: {low: 0.0, high: 0.1}",
+        "mix: {choices: [none, mixup, cutmix]}",
+        "mix_alpha: {low: 0.1, high: 2.0, log: true}",
+    ],
+)
+def test_every_variation_of_photographs_can_be_searched(entry, tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(TEXT.replace(BATCH_ENTRY, f"    train.augment.{entry}\n"))
+    assert f"train.augment.{entry.partition(':')[0]}" in parameters.read(path).tune.space

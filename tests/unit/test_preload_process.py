@@ -11,7 +11,7 @@ import time
 import psutil
 import pytest
 
-from glyphline.errors import DataError, DriverMissingError, PipelineError
+from glyphline.errors import DataError, DriverMissingError, PictureError, PipelineError
 from glyphline.preload_process import preload_process
 
 PATIENCE_S = 20.0
@@ -59,10 +59,14 @@ def kinds(kind: type[PipelineError]) -> list[type[PipelineError]]:
 
 @pytest.mark.parametrize("kind", kinds(PipelineError))
 def test_every_error_that_a_person_can_mend_can_travel(kind):
-    missing = ("mysql://host", ImportError("no driver"))
-    here = kind(*missing) if kind is DriverMissingError else kind("3 images", fix="bring 4")
+    made = {
+        DriverMissingError: lambda: DriverMissingError("mysql://host", ImportError("no driver")),
+        PictureError: lambda: PictureError("a/1.png", "is cut off", fix="bring the rest"),
+    }
+    here = made.get(kind, lambda: kind("3 images", fix="bring 4"))()
     there = pickle.loads(pickle.dumps(here))
     assert (type(there), there.problem, there.fix, there.args) == (kind, here.problem, here.fix, here.args)
+    assert vars(there) == vars(here)
 
 
 def test_what_is_raised_there_is_raised_here():

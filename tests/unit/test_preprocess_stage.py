@@ -15,6 +15,7 @@ from glyphline.errors import ArtifactError, DataError
 from glyphline.paths import Paths
 from glyphline.records import PreprocessReport, RawManifest
 from glyphline.stages import fetch, preprocess
+from tests import odd_pictures
 from tests.conftest import changed
 
 NAMES = ("train", "val", "test")
@@ -129,6 +130,53 @@ def test_an_official_test_part_is_kept_as_it_is(default_params, paths, tmp_path)
     np.testing.assert_array_equal(test.images[..., 0], images[50:])
 
 
+def test_a_given_validation_split_is_used_as_it_is_and_none_is_drawn_from_train(default_params, paths, tmp_path):
+    images, labels = made(90)
+    parts = {"train": slice(0, 50), "val": slice(50, 70), "test": slice(70, 90)}
+    arrays = {f"{axis}_{name}": array[part] for name, part in parts.items()
+              for axis, array in (("x", images), ("y", labels))}  # fmt: skip
+    splits = fetched(own_npz(default_params, tmp_path, **arrays), paths)
+    for name, part in parts.items():
+        np.testing.assert_array_equal(splits[name].images[..., 0], images[part])
+    del arrays["x_test"], arrays["y_test"]
+    splits = fetched(own_npz(default_params, tmp_path, **arrays), paths)
+    np.testing.assert_array_equal(splits["val"].images[..., 0], images[parts["val"]])
+    assert (len(splits["train"]), len(splits["test"])) == (40, 10)
+    with pytest.raises(DataError, match="class '1' has 0 images, too few to be in the val split"):
+        fetched(own_npz(default_params, tmp_path, **arrays | {"y_val": labels[50:70] * 0}), paths)
+
+
+@pytest.mark.parametrize("layout", ["folders", "csv", "metadata"])
+def test_every_layout_gives_the_same_splits_of_the_same_images(default_params, paths, tmp_path, layout):
+    images, labels = made(60)
+    given = {0: "train", 1: "train", 2: "val", 3: "test"}
+    rows = ["file_name,label,split"]
+    for number, (image, label) in enumerate(zip(images, labels, strict=True)):
+        split = given[number // 2 % 4]
+        file = f"{split}/{label}/deep/{number}.png" if layout == "folders" else f"pixels/{number}.png"
+        (tmp_path / "mine" / file).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(tmp_path / "mine" / file)
+        rows.append(f"{file},{label},{split}")
+    path = tmp_path / "mine"
+    if layout != "folders":
+        path = tmp_path / "mine" / ("metadata.csv" if layout == "metadata" else "labels.csv")
+        path.write_text("\n".join(rows))
+    params = changed(
+        default_params,
+        {"data.path": str(path.parent if layout == "metadata" else path), "data.dataset": "mine"},
+    )
+    splits = fetched(params, paths)
+    found = {
+        (image.tobytes(), name, split.classes[label])
+        for name, split in splits.items()
+        for image, label in zip(split.images, split.labels, strict=True)
+    }
+    assert found == {
+        (image.tobytes(), given[number // 2 % 4], str(label))
+        for number, (image, label) in enumerate(zip(images, labels, strict=True))
+    }
+
+
 @pytest.mark.parametrize("shape", [(8, 8), (40, 20, 3), (300, 7, 3)])
 def test_image_size_resizes_any_shape(shape, default_params, paths, tmp_path):
     images, labels = made(20, shape)
@@ -141,8 +189,8 @@ def test_image_size_resizes_any_shape(shape, default_params, paths, tmp_path):
 
 
 def test_images_too_large_to_be_meant_say_how_to_resize_them(default_params, paths, tmp_path):
-    images, labels = made(10, (8, 300))
-    with pytest.raises(DataError, match="8 x 300") as caught:
+    images, labels = made(10, (8, 1100))
+    with pytest.raises(DataError, match="8 x 1100") as caught:
         fetched(own_npz(default_params, tmp_path, x_train=images, y_train=labels), paths)
     assert "preprocess.image_size" in caught.value.fix
 
@@ -184,3 +232,77 @@ def test_duplicates_are_reported(default_params, paths, tmp_path):
     fetched(own_npz(default_params, tmp_path, x_train=images, y_train=labels), paths)
     report = records.read(paths.preprocess_report, PreprocessReport, stage="preprocess")
     assert sum(report.duplicates_within.values()) + sum(report.duplicates_across.values()) == 20
+
+
+def own_folder(params, tmp_path, **values):
+    """Two classes of photographs of two sizes, one of them turned, with the place where it was taken."""
+    for number in range(20):
+        path = tmp_path / "photos" / "ab"[number % 2] / f"{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        exif = odd_pictures.exif(6, with_place=True)
+        Image.effect_noise((60, 30 + number % 4), 90).convert("RGB").save(path, exif=exif)
+    return changed(params, {"data.path": str(tmp_path / "photos"), "data.dataset": "photos", **values})
+
+
+@pytest.mark.parametrize("fit", ["stretch", "crop", "pad"])
+def test_a_picture_shows_what_became_of_resized_files(fit, default_params, paths, tmp_path):
+    params = own_folder(default_params, tmp_path, **{"preprocess.image_size": (16, 12), "preprocess.fit": fit})
+    assert fetched(params, paths)["train"].image_shape == (16, 12, 3)
+    with Image.open(paths.fit_samples) as picture:
+        assert picture.format == "PNG"
+
+
+def test_no_such_picture_where_no_file_was_resized(default_params, paths, tmp_path):
+    images, labels = made(40, (30, 20))
+    fetched(
+        own_npz(changed(default_params, {"preprocess.image_size": (8, 8)}), tmp_path, x_train=images, y_train=labels),
+        paths,
+    )
+    assert not paths.fit_samples.exists()
+
+
+def test_nothing_of_exif_is_in_anything_after_data_raw(default_params, paths, tmp_path):
+    fetched(own_folder(default_params, tmp_path, **{"preprocess.image_size": (16, 12)}), paths)
+    place = odd_pictures.PLACE.encode()
+    assert any(place in content for content in contents(paths.raw).values())
+    after = contents(paths.processed) | contents(paths.preprocess)
+    assert len(after) >= 12
+    assert not [name for name, content in after.items() if place in content or b"Exif" in content]
+    for picture in (paths.samples, paths.fit_samples):
+        with Image.open(picture) as opened:
+            assert not opened.info
+            assert not opened.getexif()
+
+
+def test_arrays_are_cropped_and_padded_like_files(default_params, paths, tmp_path):
+    images = np.zeros((40, 10, 30), np.uint8)
+    images[:, :, 10:20] = np.arange(100, 140)[:, None, None]
+    images[:, :, :10] = 7
+    params = own_npz(default_params, tmp_path, x_train=images, y_train=np.arange(40) % 2)
+    sized = {"preprocess.image_size": (10, 10)}
+    cropped = fetched(changed(params, sized | {"preprocess.fit": "crop"}), paths)["train"].images
+    assert (cropped.min(axis=(1, 2, 3)) == cropped.max(axis=(1, 2, 3))).all()
+    padded = fetched(changed(params, sized | {"preprocess.fit": "pad"}), paths)["train"].images
+    assert len(np.unique(padded[:, 0])) <= 2
+
+
+@pytest.mark.parametrize("policy", ["ignore", "report", "together"])
+def test_near_duplicates_are_counted_drawn_or_kept_in_one_split(policy, default_params, paths, tmp_path, caplog):
+    random = np.random.default_rng(0)
+    coarse = random.integers(0, 256, (30, 6, 6, 3), dtype=np.uint8)
+    scenes = [np.asarray(Image.fromarray(one).resize((64, 64), Image.Resampling.BICUBIC)) for one in coarse]
+    # Each scene three times, a little brighter each time.
+    images = np.stack([(scene * factor).astype(np.uint8) for scene in scenes for factor in (0.8, 0.9, 1.0)])
+    params = own_npz(default_params, tmp_path, x_train=images, y_train=np.repeat(np.arange(30) % 2, 3))
+    splits = fetched(changed(params, {"preprocess.near_duplicates": policy}), paths)
+    report = records.read(paths.preprocess_report, PreprocessReport, stage="preprocess")
+    assert paths.near_duplicates.is_file() == (policy != "ignore")
+    if policy == "ignore":
+        assert report.near_duplicates is None
+        return
+    near = report.near_duplicates
+    assert sum(near.within.values()) + sum(near.across.values()) == 90
+    assert near.largest_group == 3
+    assert (sum(near.across.values()) == 0) == (policy == "together")
+    assert ("keeps them in one split" in caplog.text) == (policy == "report")
+    assert sum(map(len, splits.values())) == 90

@@ -3,6 +3,7 @@
 import io
 import logging
 import re
+import time
 
 import pytest
 
@@ -59,6 +60,34 @@ def test_work_that_goes_on_begins_where_it_stopped(caplog):
     with caplog.at_level(logging.INFO), progress.bar("trials", 8, stream=io.StringIO(), done=5) as advance:
         advance()
     assert [record.getMessage()[:18] for record in caplog.records] == ["trials: 6 of 8 in "]
+
+
+@pytest.mark.parametrize(
+    ("total", "unit", "done", "speed", "left"),
+    [
+        (300, "images", 0, "10 images/s", "0:00:20 left"),
+        # What was done before this work began says nothing about its speed.
+        (400, "images", 100, "10 images/s", "0:00:20 left"),
+        (None, "images", 0, "10 images/s", ""),
+        (300_000_000, "B", 0, "10.0 MB/s", "0:00:20 left"),
+        (300, "", 0, "", ""),
+    ],
+)
+def test_speed_and_time_left_follow_from_what_was_done_in_this_work(total, unit, done, speed, left):
+    work = progress._Work("work", total, unit, done, began=time.monotonic() - 10)
+    work.step(100_000_000 if unit == "B" else 100, "")
+    assert (work.speed(), work.time_left()) == (speed, left)
+
+
+def test_work_that_has_done_nothing_promises_no_time():
+    assert progress._Work("work", 7, "images", 0).time_left() == ""
+
+
+def test_a_terminal_shows_the_speed():
+    terminal = Terminal()
+    with progress.bar("decoding", 3, "images", stream=terminal) as advance:
+        advance(3)
+    assert re.search(r"[\d,]+ images/s", terminal.getvalue())
 
 
 LOGGING_BAR = """

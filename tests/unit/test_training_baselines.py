@@ -60,3 +60,22 @@ def test_of_a_large_split_only_a_part_is_read_from_its_first_to_its_last_image()
 def test_too_many_mean_images_are_not_made():
     many = Split("train", TRAIN.images, TRAIN.labels, tuple(map(str, range(10**6))), "x")
     assert baselines.nearest_mean_accuracy(many, VAL) is None
+
+
+def test_where_the_classes_are_weighed_a_model_must_beat_the_balanced_accuracy_of_the_two_classifiers():
+    skewed = np.concatenate([np.flatnonzero(VAL.labels == label)[:count] for label, count in enumerate((30, 3, 3))])
+    val = Split("val", VAL.images[skewed], VAL.labels[skewed], VAL.classes, "skewed")
+    assert "largest class has 0.3333: the model has learned nothing" in baselines.weakness(
+        TRAIN, val, 1 / 3, is_balanced=True
+    )
+    assert "mean image of each class has 1.0000" in baselines.weakness(TRAIN, val, 0.8, is_balanced=True)
+    assert "learned nothing" in baselines.weakness(TRAIN, val, 0.8)
+    # Noise: what is right on every second image of each class is better than both.
+    noise = np.random.default_rng(0).integers(0, 256, TRAIN.images.shape, dtype=np.uint8)
+    blind = Split("train", noise, TRAIN.labels, TRAIN.classes, "x")
+    nearest = baselines.nearest_mean_accuracy(blind, val, is_balanced=True)
+    assert baselines.weakness(blind, val, max(1 / 3, nearest) + 0.01, is_balanced=True) is None
+
+
+def test_the_mean_recall_is_over_the_classes_that_have_images():
+    assert baselines.mean_recall(np.array([3, 0, 1]), np.array([4, 0, 4])) == 0.5

@@ -49,3 +49,13 @@ def test_a_label_without_an_output_is_refused(params, which):
 def test_splits_of_other_images_are_refused(params):
     with pytest.raises(TrainingError, match=r"\(8, 8, 1\).*\(9, 9, 1\)"):
         check_data(params, TRAIN, made_split("val", 20, side=9))
+
+
+@pytest.mark.parametrize("name", ["saturation", "hue"])
+def test_colours_that_grey_images_do_not_have_are_refused_and_pass_once_the_advice_is_followed(params, name):
+    with pytest.raises(TrainingError, match=f"train.augment.{name}=0.2 changes colours") as caught:
+        check_data(changed(params, {f"train.augment.{name}": 0.2}), TRAIN, VAL)
+    assert f"set train.augment.{name} to 0" in caught.value.fix
+    check_data(changed(params, {f"train.augment.{name}": 0.0}), TRAIN, VAL)
+    coloured = (made_split("train", 40, channels=3), made_split("val", 20, seed=1, channels=3))
+    check_data(changed(params, {f"train.augment.{name}": 0.2}), *coloured)

@@ -62,3 +62,8 @@ def test_a_mapped_split_travels_by_the_name_of_its_file(tmp_path):
         there = pickle.loads(pickle.dumps(Split("test", part, np.arange(2), ("a", "b"), "d"))).images
         assert not isinstance(there, np.memmap)
         assert np.array_equal(there, part)
+
+
+def test_a_split_counts_the_images_of_each_class_also_of_one_without_any():
+    split = Split("train", np.zeros((3, 1, 1, 1), np.uint8), np.array([2, 0, 2]), ("a", "b", "c"), "digest")
+    assert split.class_counts == {"a": 1, "b": 0, "c": 2}

@@ -1,5 +1,6 @@
-"""The commands about parameters and runs: params, recipe, adopt, summary, study, compare, ui."""
+"""The commands about parameters and runs: params, recipe, use, adopt, summary, study, compare, ui."""
 
+import logging
 import os
 import sys
 from collections.abc import Mapping
@@ -8,6 +9,8 @@ from pathlib import Path
 import click
 
 from glyphline.cli import project
+
+log = logging.getLogger(__name__)
 
 
 @click.command("params")
@@ -37,6 +40,33 @@ def use_recipe(name: str | None) -> None:
     changed = recipe.write(project.here().params, wanted)
     click.echo(wanted.about)
     _say_changes(changed, "this recipe")
+
+
+@click.command("use")
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Show the values and write nothing.")
+def use_images(path: Path, *, dry_run: bool) -> None:
+    """Look at your own images and write parameters that fit them into params.yaml.
+
+    PATH is a folder with a folder per class, a table of files and labels, or an .npz file.
+    """
+    values, paths = project.opened()
+    from glyphline import terminal_table
+    from glyphline.commands import use
+
+    choices, shortcomings = use.choose(values, paths, path)
+    column = terminal_table.Column
+    columns = [column("parameter"), column("value"), column("why", words=True)]
+    rows = [(choice.key, "null" if choice.value is None else str(choice.value), choice.reason) for choice in choices]
+    terminal_table.show_rows(terminal_table.console(), columns, rows)
+    for shortcoming in shortcomings:
+        log.warning("warning: %s\nfix: %s", shortcoming.problem, shortcoming.fix)
+    if dry_run:
+        click.echo("nothing is written (--dry-run)")
+    else:
+        changed = use.write(paths, choices)
+        follows = "params.yaml is changed; `dvc repro` follows it"
+        click.echo(follows if changed else "params.yaml holds these values already")
 
 
 @click.command("adopt")
@@ -112,4 +142,4 @@ def ui(host: str, port: int) -> None:
     os.execvpe(command[0], command, environment)  # noqa: S606
 
 
-COMMANDS = (show_params, use_recipe, adopt_winner, show_summary, show_study, compare, ui)
+COMMANDS = (show_params, use_recipe, use_images, adopt_winner, show_summary, show_study, compare, ui)

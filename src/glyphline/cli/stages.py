@@ -11,6 +11,7 @@ from glyphline.cli import project
 log = logging.getLogger(__name__)
 
 STAGES = {
+    "scan": "Look whether the images at data.path are still the same.",
     "fetch": "Bring the data set to data/raw, every file checked by its digest.",
     "preprocess": "Check, resize and split the images into data/processed.",
     "tune": "Search for good parameters; resumes an interrupted search.",
@@ -30,11 +31,6 @@ def _command(name: str, summary: str) -> click.Command:
         if foreign := environment.remove_foreign():
             log.warning("without effect here, since they would change the outs: %s", ", ".join(foreign))
         values, paths = project.opened()
-        if values.data.path is not None and name != "fetch":
-            # DVC skips fetch, or restores what it made of other images; the stages that do run look at the images.
-            from glyphline.data import changes
-
-            changes.warn(values, paths)
         arguments: list[Any] = [values, paths]
         if name in RECORDING:
             from glyphline.mlflow_sync import projector_launch

@@ -12,16 +12,12 @@ from glyphline.scoring.intervals import wilson
 
 
 def show(params: Params, paths: Paths, console: Console | None = None) -> None:
-    """Print the summary; warn when the images at data.path are no longer those that were fetched.
+    """Print the summary.
 
     Raises:
         ArtifactError: a stage has not run yet.
     """
     terminal_table.show_facts(console or terminal_table.console(), facts(params, paths))
-    if params.data.path is not None:
-        from glyphline.data import changes
-
-        changes.warn(params, paths)
 
 
 def facts(params: Params, paths: Paths) -> dict[str, str]:
@@ -39,7 +35,7 @@ def facts(params: Params, paths: Paths) -> dict[str, str]:
             fix="make it again with `dvc repro train`",
         )
     return {
-        "test": f"accuracy {_with_interval(scores.accuracy, scores.count)}",
+        "test": f"accuracy {_with_interval(scores.accuracy, scores.count)}{_balanced(scores)}",
         "validation": f"accuracy {_with_interval(training.val_accuracy, training.val_count)}",
         "network": f"{training.parameters:,} parameters, best epoch {training.best_epoch} of {training.epochs}",
         "data set": f"{training.dataset}, {training.val_count:,} validation and {scores.count:,} test images",
@@ -49,6 +45,11 @@ def facts(params: Params, paths: Paths) -> dict[str, str]:
         "registry": _registered(paths, decision),
         "look at it": f"make ui   (MLflow on {ui_server.address(params, paths)}, experiment {params.data.dataset})",
     }
+
+
+def _balanced(scores: Evaluation) -> str:
+    # An evaluation of an earlier release has none.
+    return "" if scores.balanced_accuracy is None else f", balanced accuracy {scores.balanced_accuracy:.4f}"
 
 
 def _seconds(paths: Paths, stage: str) -> str:

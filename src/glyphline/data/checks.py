@@ -1,20 +1,25 @@
 """Check images and labels before they are split, and report counts and duplicates."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import logging
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
 
+from glyphline.data import near_duplicates, store
+from glyphline.data.group_split import joined
+from glyphline.data.near_duplicates import NearDuplicates
 from glyphline.data.raw import LabeledImages, OfficialSplits
 from glyphline.data.split import SplitRows
 from glyphline.errors import DataError
-from glyphline.records import PreprocessReport
-from glyphline.values import Images
+from glyphline.records import NearDuplicateCounts, PreprocessReport
+from glyphline.values import LARGEST_SIDE, SMALLEST_SIDE, Images
 
-MIN_SIDE, MAX_SIDE = 8, 256
+log = logging.getLogger(__name__)
+
 CHANNELS = (1, 3)
-ROWS_AT_ONCE = 4096
 
 
 def check(official: OfficialSplits, classes: tuple[str, ...]) -> None:
@@ -40,9 +45,24 @@ def check(official: OfficialSplits, classes: tuple[str, ...]) -> None:
         )
 
 
-def report(dataset: str, classes: tuple[str, ...], splits: Mapping[str, SplitRows]) -> PreprocessReport:
-    """Count images and duplicates; equal images are equal in every pixel, whatever their labels."""
+def report(
+    dataset: str,
+    classes: tuple[str, ...],
+    splits: Mapping[str, SplitRows],
+    near: NearDuplicates | None = None,
+    split_of_row: Sequence[str] = (),
+) -> PreprocessReport:
+    """Count images and duplicates; equal images are equal in every pixel, whatever their labels.
+
+    Args:
+        dataset: name of the data set.
+        classes: the class names.
+        splits: the images of each split.
+        near: pairs that are nearly equal; None where they were not looked for.
+        split_of_row: the split of each row that `near` speaks of.
+    """
     digests = {name: _row_digests(split) for name, split in splits.items()}
+    contradictions = _contradictions(classes, splits, digests)
     distinct = {name: set(rows) for name, rows in digests.items()}
     height, width, channels = splits["train"].source.images.shape[1:]
     return PreprocessReport(
@@ -56,7 +76,32 @@ def report(dataset: str, classes: tuple[str, ...], splits: Mapping[str, SplitRow
             for first, second in combinations(splits, 2)
         },
         pixel_range=_pixel_range(splits),
+        near_duplicates=None if near is None else _near_counts(near, split_of_row),
+        contradictions=contradictions,
     )
+
+
+def _near_counts(near: NearDuplicates, split_of_row: Sequence[str]) -> NearDuplicateCounts:
+    within, across = near_duplicates.counts(near.pairs, split_of_row)
+    sizes = Counter(joined(len(split_of_row), near.pairs.tolist()).tolist())
+    return NearDuplicateCounts(within=within, across=across, largest_group=max(sizes.values()), is_cut=near.is_cut)
+
+
+def _contradictions(
+    classes: tuple[str, ...], splits: Mapping[str, SplitRows], digests: Mapping[str, list[bytes]]
+) -> int:
+    """Count the images that are equal to an earlier one of another class, and name the first."""
+    first: dict[bytes, tuple[str, int, int]] = {}
+    found = []
+    for name, split in splits.items():
+        for digest, row, label in zip(digests[name], split.rows.tolist(), split.labels.tolist(), strict=True):
+            split_before, row_before, label_before = first.setdefault(digest, (name, row, label))
+            if label_before != label:
+                one = f"{classes[label_before]!r} ({split_before}, image {row_before:,})"
+                found.append(f"{one} and {classes[label]!r} ({name}, image {row:,})")
+    if found:
+        log.warning("%d images are equal to one of another class, the first: %s", len(found), found[0])
+    return len(found)
 
 
 def _check_split(name: str, labeled: LabeledImages, classes: tuple[str, ...]) -> None:
@@ -67,9 +112,9 @@ def _check_split(name: str, labeled: LabeledImages, classes: tuple[str, ...]) ->
             fix="give uint8 images (n, h, w, c) and as many labels",
         )
     height, width, channels = images.shape[1:]
-    if not (MIN_SIDE <= height <= MAX_SIDE and MIN_SIDE <= width <= MAX_SIDE):
+    if not (SMALLEST_SIDE <= height <= LARGEST_SIDE and SMALLEST_SIDE <= width <= LARGEST_SIDE):
         raise DataError(
-            f"{name}: images are {height} x {width}; sides from {MIN_SIDE} to {MAX_SIDE} pixels are allowed",
+            f"{name}: images are {height} x {width}; sides from {SMALLEST_SIDE} to {LARGEST_SIDE} pixels are allowed",
             fix="set preprocess.image_size, for example [64, 64]",
         )
     if channels not in CHANNELS:
@@ -94,8 +139,8 @@ def _is_one_colour(images: Images) -> bool:
 
 def _pieces(images: Images) -> Iterator[Images]:
     # The minimum of a memory-mapped array would otherwise hold all of it in memory.
-    for start in range(0, len(images), ROWS_AT_ONCE):
-        yield images[start : start + ROWS_AT_ONCE]
+    for rows in store.pieces(images, len(images)):
+        yield images[rows]
 
 
 def _row_digests(split: SplitRows) -> list[bytes]:

@@ -1,177 +1,120 @@
-"""The user's own images as folders, one per class, with or without `train` and `test` above them.
+"""The user's own images as one zip of the encoded files, unchanged, beside the list of them.
 
-Fetch writes the encoded files unchanged into one zip, always as `<split>/<class>/<file>`: DVC is slow with tens of
-thousands of small files. Sorted names and fixed dates make equal folders equal archives.
+One file, because DVC is slow with tens of thousands of small ones. Sorted names and fixed dates make equal images equal
+archives.
 """
 
-import logging
+import stat
 import zipfile
-from collections import Counter
-from collections.abc import Collection
-from pathlib import Path, PurePosixPath
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 
 from glyphline import files, progress
-from glyphline.data import pictures
+from glyphline.data import decoding, groups, listing
+from glyphline.data.bad_files import BadFiles
+from glyphline.data.listing import ListedImage, Listing
 from glyphline.data.raw import LabeledImages
-from glyphline.errors import DataError
-from glyphline.values import Images
-
-log = logging.getLogger(__name__)
+from glyphline.errors import PictureError
+from glyphline.pictures import SUFFIXES, Resizing
 
 NAME = "images.zip"
-_LAYOUT = "put the images in one folder per class, those folders in data.path or in `train` and `test` under it"
 
 
-def write_zip(root: Path, target: Path) -> tuple[dict[str, int], tuple[str, ...]]:
-    """Write a folder of class folders as the zip `target`; every image is decoded once, to be sure that it can be.
+def write_zip(images: Listing, target: Path, bad_files: BadFiles) -> list[ListedImage]:
+    """Write the listed images as the zip `target`; every one is decoded once, to be sure that it can be.
 
     Returns:
-        Images per split, and the class names in the order of the labels.
+        The images that are in the zip: all but the bad ones.
 
     Raises:
-        DataError: as `members` does, or a file is no image.
+        DataError: a file is no image, and `bad_files` does not take it in.
     """
-    paths = image_files(root)
-    _warn_of_other_files(set(paths.values()))
+    in_order = sorted(images.images, key=lambda image: image.file)
+    # Closed, so that no process goes on decoding after the first bad file has stopped all.
+    with closing(_bad([images.root / image.file for image in in_order], f"checking {images.root.name}")) as errors:
+        for error in errors:
+            bad_files.add(error)
+    packed = [image for image in in_order if image.file not in bad_files.reasons]
     with (
         files.atomic_file(target) as partial,
         zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive,
-        progress.bar(f"packing {root.name}", len(paths), "images") as advance,
+        progress.bar(f"packing {images.root.name}", len(packed), "images") as advance,
     ):
-        for name, path in sorted(paths.items()):
-            _add(archive, name, path)
+        for image in packed:
+            _add(archive, image.file, images.root / image.file)
             advance()
-    parts = [PurePosixPath(name).parts for name in paths]
-    return dict(Counter(split for split, _, _ in parts)), tuple(sorted({label for _, label, _ in parts}))
+    return packed
 
 
-def image_files(root: Path) -> dict[str, Path]:
-    """`<split>/<class>/<file>` -> the path of the image, for each image of a folder of class folders.
-
-    Raises:
-        DataError: there are no class folders, one is empty, train and test have other classes, or a name is no text.
-    """
-    splits = {name: _classes(folder) for name, folder in _splits(root).items()}
-    classes = splits["train"].keys()
-    for name, folders in splits.items():
-        if folders.keys() != classes:
-            odd = ", ".join(sorted(folders.keys() ^ classes))
-            raise DataError(f"{root}: train and {name} do not have the same classes: {odd}", fix=_LAYOUT)
-    paths_by_name = {
-        f"{split}/{label}/{path.name}": path
-        for split, folders in splits.items()
-        for label, paths in folders.items()
-        for path in paths
-    }
-    for path in paths_by_name.values():
-        _check_name(path)
-    return paths_by_name
-
-
-def read(path: Path, classes: tuple[str, ...], size: tuple[int, int] | None, scratch: Path) -> dict[str, LabeledImages]:
+def read(
+    folder: Path, classes: tuple[str, ...], resizing: Resizing | None, scratch: Path, *, group: str | None = None
+) -> dict[str, LabeledImages]:
     """Decode the zip into memory-mapped arrays under `scratch`: one channel if no image has colour, else three.
 
+    Args:
+        folder: data/raw.
+        classes: the class names.
+        resizing: None leaves the images as they are.
+        scratch: where the arrays go.
+        group: the pattern that finds an image's group in its path; None for the groups of the table.
+
     Raises:
-        DataError: the images have more than one size and `size` is None, or one cannot be decoded.
+        DataError: the images have more than one size and `resizing` is None, one cannot be decoded, or the pattern does
+            not fit the paths.
     """
-    with zipfile.ZipFile(path) as archive:
-        members: dict[str, list[str]] = {}
-        for name in archive.namelist():
-            members.setdefault(PurePosixPath(name).parts[0], []).append(name)
-        grey = True
-        for name in archive.namelist():
-            with archive.open(name) as stream:
-                grey = pictures.is_grey(stream, name)
-            if not grey:
-                break
-        return {
-            split: LabeledImages(
-                _decoded(archive, members[split], scratch / f"{split}.npy", grey=grey, size=size),
-                np.array([classes.index(PurePosixPath(name).parts[1]) for name in members[split]], dtype=np.int64),
-            )
-            for split in sorted(members, reverse=True)
-        }
+    images = listing.read(folder / listing.NAME)
+    group_numbers = groups.numbers(images, group)
+    label_numbers = {name: number for number, name in enumerate(classes)}
+    labels = np.array([label_numbers[image.label] for image in images], dtype=np.int64)
+    splits = np.array([image.split for image in images])
+    rows = {split: np.flatnonzero(splits == split) for split in dict.fromkeys(("train", *sorted(set(splits.tolist()))))}
+    with zipfile.ZipFile(folder / NAME) as archive:
+        members = {split: [archive.getinfo(images[row].file) for row in of_split] for split, of_split in rows.items()}
+    arrays = decoding.decode(folder / NAME, members, scratch, resizing)
+    return {
+        split: LabeledImages(
+            arrays[split], labels[of_split], None if group_numbers is None else group_numbers[of_split]
+        )
+        for split, of_split in rows.items()
+    }
 
 
-def _decoded(
-    archive: zipfile.ZipFile, names: list[str], target: Path, *, grey: bool, size: tuple[int, int] | None
-) -> Images:
-    images: Images | None = None
-    with progress.bar(f"decoding {target.stem}", len(names), "images") as advance:
-        for row, name in enumerate(names):
-            with archive.open(name) as stream:
-                image = pictures.as_array(pictures.upright(stream, name), grey=grey, size=size)
-            if images is None:
-                shape = (len(names), *image.shape)
-                images = np.lib.format.open_memmap(target, mode="w+", dtype=np.uint8, shape=shape)
-            if image.shape != images.shape[1:]:
-                one, other = (f"{height} x {width}" for height, width in (images.shape[1:3], image.shape[:2]))
-                raise DataError(
-                    f"the images have more than one size: {names[0]} is {one}, {name} is {other}",
-                    fix="set preprocess.image_size, for example [64, 64]",
-                )
-            images[row] = image
-            advance()
-    assert images is not None
-    return images
+def _bad(paths: Sequence[Path], description: str) -> Generator[PictureError, None, None]:
+    """The errors of the files that cannot be read as images; what is none by its name or its kind is not opened."""
+    regular = []
+    for path in paths:
+        if (error := _no_image_file(path)) is None:
+            regular.append(path)
+        else:
+            yield error
+    yield from decoding.unreadable(regular, description)
 
 
-def _splits(root: Path) -> dict[str, Path]:
-    train = root / "train"
-    # A folder `train` with images in it is a class: the classes may be train and bus.
-    if not train.is_dir() or not any(child.is_dir() for child in _visible(train)):
-        return {"train": root}
-    odd = [child.name for child in _visible(root) if child.is_dir() and child.name not in {"train", "test"}]
-    if odd:
-        raise DataError(f"{root} holds {', '.join(odd)} beside train; only test may be there", fix=_LAYOUT)
-    return {name: root / name for name in ("train", "test") if (root / name).is_dir()}
-
-
-def _classes(folder: Path) -> dict[str, list[Path]]:
-    images = {child.name: _images(child) for child in _visible(folder) if child.is_dir()}
-    if not images:
-        raise DataError(f"{folder} holds no class folders", fix=_LAYOUT)
-    for label, paths in images.items():
-        if not paths:
-            known = " ".join(sorted(pictures.SUFFIXES))
-            raise DataError(f"{folder / label} holds no images", fix=f"put images there ({known}) or remove it")
-    return images
-
-
-def _images(folder: Path) -> list[Path]:
-    return [child for child in _visible(folder) if child.is_file() and child.suffix.lower() in pictures.SUFFIXES]
-
-
-def _warn_of_other_files(images: Collection[Path]) -> None:
-    for folder in dict.fromkeys(image.parent for image in images):
-        if left_out := [child.name for child in _visible(folder) if child not in images]:
-            log.warning("%s: left out %d that are no images, the first of them %s", folder, len(left_out), left_out[0])
-
-
-def _check_name(path: Path) -> None:
-    """Refuse a name that is no text: Linux allows any bytes, archives and records do not."""
+def _no_image_file(path: Path) -> PictureError | None:
+    if path.suffix.lower() not in SUFFIXES:
+        known = " ".join(sorted(SUFFIXES))
+        return PictureError(str(path), "is no image by its name", fix=f"name images only, whose names end in {known}")
     try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        raise DataError(
-            f"{str(path)!r}: the name is not UTF-8", fix="rename it, or all at once with `convmv -r -f latin1 -t utf8`"
-        ) from None
-
-
-def _visible(folder: Path) -> list[Path]:
-    return sorted(child for child in folder.iterdir() if not child.name.startswith("."))
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return PictureError(
+            str(path),
+            "does not exist",
+            fix="put the file there (paths in a table begin at its folder), or take it out",
+        )
+    except OSError as error:
+        return PictureError(str(path), f"cannot be read: {error.strerror}", fix="make it readable, or remove it")
+    # A pipe would be waited for without end.
+    return (
+        None if stat.S_ISREG(mode) else PictureError(str(path), "is no file", fix="put an image there, or take it out")
+    )
 
 
 def _add(archive: zipfile.ZipFile, name: str, path: Path) -> None:
-    try:
-        with path.open("rb") as stream:
-            pictures.upright(stream, str(path))
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}", fix="make it readable, or remove it") from None
     info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
     # Both differ between operating systems, and equal folders must make equal archives.
     info.create_system, info.external_attr = 3, 0o644 << 16
-    archive.writestr(info, content)
+    archive.writestr(info, path.read_bytes())

@@ -24,14 +24,16 @@ class LabeledImages:
     Attributes:
         images: uint8 (n, h, w, c), memory-mapped where the source allows it.
         labels: int64 (n,), index into the class names.
+        groups: int64 (n,), equal for images that belong together, also across splits; None where none are known.
     """
 
     images: Images
     labels: Labels
+    groups: Labels | None = None
 
 
 OfficialSplits = Mapping[str, LabeledImages]
-"""`train`, and `test` where the data set has an official one."""
+"""`train`, and `val` and `test` where the data set has official ones."""
 
 
 def verified(folder: Path) -> RawManifest:

@@ -2,36 +2,47 @@
 
 from pathlib import Path
 
-from glyphline.data import bundled, folders, idx, npz, pictures
+from glyphline.data import bundled, folders, idx, npz
 from glyphline.data.raw import LabeledImages, OfficialSplits
+from glyphline.data.resizing import resized
+from glyphline.errors import DataError
+from glyphline.pictures import Resizing
 from glyphline.records import RawManifest
 
 
-def read(folder: Path, manifest: RawManifest, *, size: tuple[int, int] | None, scratch: Path) -> OfficialSplits:
+def read(
+    folder: Path, manifest: RawManifest, *, resizing: Resizing | None, scratch: Path, group: str | None = None
+) -> OfficialSplits:
     """The official splits of a data set.
 
     Args:
         folder: data/raw, verified.
         manifest: of that folder.
-        size: height and width to resize to; None leaves the images as they are.
+        resizing: None leaves the images as they are.
         scratch: a folder for arrays that need not fit in memory; must outlive what is returned.
+        group: the pattern that finds an image's group in its path.
 
     Raises:
-        DataError: the files do not hold what their format promises.
+        DataError: the files do not hold what their format promises, or there are no paths to find groups in.
     """
+    if group is not None and manifest.reader != "folder":
+        raise DataError(
+            f"preprocess.group is {group!r}, and the images of {manifest.dataset} are no files with paths",
+            fix="set preprocess.group to null",
+        )
     official: OfficialSplits
     match manifest.reader:
         case "folder":
-            return folders.read(folder / folders.NAME, manifest.classes, size, scratch)
+            return folders.read(folder, manifest.classes, resizing, scratch, group=group)
         case "bundled":
             official = bundled.read(folder)
         case "idx":
             official = idx.read(folder)
         case _:
             official = npz.indexed(npz.read(folder / npz.NAME, scratch), manifest.classes)
-    if size is None:
+    if resizing is None:
         return official
     return {
-        name: LabeledImages(pictures.resized(labeled.images, size, scratch / f"{name}-resized.npy"), labeled.labels)
+        name: LabeledImages(resized(labeled.images, resizing, scratch / f"{name}-resized.npy"), labeled.labels)
         for name, labeled in official.items()
     }

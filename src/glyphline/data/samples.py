@@ -3,20 +3,15 @@
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from glyphline.data.sheet import FAINT, GAP, INK, LINE, MARGIN, PAPER, fonts, shortened, tile
 from glyphline.data.split import SplitRows
-from glyphline.values import Images
 
 PER_CLASS = 12
 MAX_CLASSES = 40
 TILE = 64
-GAP = 8
-MARGIN = 32
 HEADER = 76
-NAME_MAX = 240
-
-PAPER, INK, FAINT, LINE, EMPTY = "#ffffff", "#1f2933", "#7b8794", "#d9dee4", "#f3f5f7"
 
 
 def draw(dataset: str, classes: tuple[str, ...], split: SplitRows) -> Image.Image:
@@ -28,8 +23,8 @@ def draw(dataset: str, classes: tuple[str, ...], split: SplitRows) -> Image.Imag
         split: the split to show.
     """
     shown = classes[:MAX_CLASSES]
-    large, normal, small = (ImageFont.load_default(size) for size in (22, 16, 13))
-    names = [_shortened(name, normal) for name in shown]
+    large, normal, small = fonts()
+    names = [shortened(name, normal) for name in shown]
     left = MARGIN + max(int(normal.getlength(name)) for name in [*names, "1,000 images"]) + 2 * GAP
     labels = split.labels
     size = (left + PER_CLASS * (TILE + GAP) - GAP + MARGIN, HEADER + MARGIN + len(shown) * (TILE + GAP))
@@ -50,7 +45,7 @@ def draw(dataset: str, classes: tuple[str, ...], split: SplitRows) -> Image.Imag
         )
         for column, index in enumerate(of_class[:PER_CLASS]):
             corner = (left + column * (TILE + GAP), top)
-            sheet.paste(_tile(split.source.images[split.rows[index]]), corner)
+            sheet.paste(tile(split.source.images[split.rows[index]], TILE), corner)
             pen.rectangle((corner[0] - 1, corner[1] - 1, corner[0] + TILE, corner[1] + TILE), outline=LINE)
     return sheet
 
@@ -58,28 +53,3 @@ def draw(dataset: str, classes: tuple[str, ...], split: SplitRows) -> Image.Imag
 def write(path: Path, dataset: str, classes: tuple[str, ...], split: SplitRows) -> None:
     """Draw the picture into the PNG file `path`."""
     draw(dataset, classes, split).save(path, format="PNG", optimize=True)
-
-
-def _tile(image: Images) -> Image.Image:
-    """An image in the middle of a square tile; small ones are enlarged by a whole number, so pixels stay square."""
-    picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image).convert("RGB")
-    longest = max(picture.size)
-    if longest <= TILE:
-        factor = TILE // longest
-        picture = picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
-    else:
-        picture.thumbnail((TILE, TILE), Image.Resampling.LANCZOS)
-    # The background of a drawing is extended to the edge of the tile; a photograph has none.
-    tile = Image.new("RGB", (TILE, TILE), picture.getpixel((0, 0)) if image.shape[2] == 1 else EMPTY)
-    tile.paste(picture, ((TILE - picture.width) // 2, (TILE - picture.height) // 2))
-    return tile
-
-
-def _shortened(name: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
-    shown = " ".join(name.split())[:NAME_MAX]
-    if font.getlength(shown) <= NAME_MAX:
-        return shown
-    # Three full stops: the font that Pillow carries has no ellipsis.
-    while (width := font.getlength(f"{shown}...")) > NAME_MAX:
-        shown = shown[: min(len(shown) - 1, int(len(shown) * NAME_MAX / width))]
-    return f"{shown}..."

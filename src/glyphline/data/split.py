@@ -1,11 +1,13 @@
 """Divide images into splits: stratified, seeded, with exact counts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain, combinations
 
 import numpy as np
 import numpy.typing as npt
 
+from glyphline.data.group_split import Groups, divide_by_group, joined, links_of
 from glyphline.data.raw import LabeledImages, OfficialSplits
 from glyphline.errors import DataError
 from glyphline.values import Labels
@@ -30,31 +32,80 @@ class SplitRows:
 
 
 def divide(
-    official: OfficialSplits, classes: tuple[str, ...], *, val_fraction: float, test_fraction: float, seed: int
+    official: OfficialSplits,
+    classes: tuple[str, ...],
+    *,
+    val_fraction: float,
+    test_fraction: float,
+    seed: int,
+    together: Iterable[tuple[int, int]] = (),
 ) -> Mapping[str, SplitRows]:
     """Divide a data set into `train`, `val` and `test`.
 
-    An official test split stays as it is; without one, `test_fraction` of all images become it. The validation split is
-    `val_fraction` of what remains for training.
+    An official validation or test split stays as it is. Without one, `test_fraction` of the training images become the
+    test split, and `val_fraction` of what then remains the validation split. Images of one group stay in one split.
+
+    Args:
+        official: the official splits.
+        classes: the class names.
+        val_fraction: of the validation split.
+        test_fraction: of the test split.
+        seed: of the draw.
+        together: pairs of rows, counted on from one official split to the next, that are to be in one split as well.
 
     Raises:
-        DataError: a class has too few images to have one in each split.
+        DataError: a class has too few images or groups to have one in each split, or official splits share a group.
     """
     source = official["train"]
+    groups = _groups(official, list(together))
     rest: Rows = np.arange(len(source.labels), dtype=np.int64)
-    if "test" in official:
-        official_test = official["test"]
-        missing = np.flatnonzero(np.bincount(official_test.labels, minlength=len(classes)) == 0)
-        if len(missing):
-            raise _too_few(classes[missing[0]], 0, "the test split")
-        test = SplitRows(official_test, np.arange(len(official_test.labels), dtype=np.int64))
-    else:
-        test_seed = np.random.SeedSequence(seed, spawn_key=(_TEST,))
-        rest, test_rows = stratified(source.labels, classes, test_fraction, test_seed)
-        test = SplitRows(source, test_rows)
-    val_seed = np.random.SeedSequence(seed, spawn_key=(_VAL,))
-    train_rows, val_rows = stratified(source.labels[rest], classes, val_fraction, val_seed)
-    return {"train": SplitRows(source, rest[train_rows]), "val": SplitRows(source, rest[val_rows]), "test": test}
+    drawn: dict[str, SplitRows] = {}
+    for name, fraction, stream in (("test", test_fraction, _TEST), ("val", val_fraction, _VAL)):
+        if name in official:
+            drawn[name] = _whole(name, official[name], classes)
+        else:
+            seed_of_split = np.random.SeedSequence(seed, spawn_key=(stream,))
+            labels = source.labels[rest]
+            if groups is None:
+                kept, held_out = stratified(labels, classes, fraction, seed_of_split)
+            else:
+                shares = _shares(_counts(labels, classes), fraction)
+                kept, held_out = divide_by_group(labels, groups[rest], classes, shares, seed_of_split)
+            rest, drawn[name] = rest[kept], SplitRows(source, rest[held_out])
+    return {"train": SplitRows(source, rest), "val": drawn["val"], "test": drawn["test"]}
+
+
+def split_of_rows(official: OfficialSplits, splits: Mapping[str, SplitRows]) -> list[str]:
+    """The split of each image, rows counted on from one official split to the next."""
+    named = {id(labeled): np.full(len(labeled.labels), "", dtype="U5") for labeled in official.values()}
+    for name, chosen in splits.items():
+        named[id(chosen.source)][chosen.rows] = name
+    return list(chain.from_iterable(names.tolist() for names in named.values()))
+
+
+def _groups(official: OfficialSplits, together: list[tuple[int, int]]) -> Groups | None:
+    """The group of each training image; None where nothing belongs together."""
+    known = {name: labeled.groups for name, labeled in official.items() if labeled.groups is not None}
+    for one, other in combinations(known, 2):
+        if shared := len(np.intersect1d(known[one], known[other])):
+            raise DataError(
+                f"{shared:,} groups have images in {one} and in {other}, as they are given",
+                fix="give all images of a group one split; or preprocess.group: null, and a table without groups",
+            )
+    train = known.get("train")
+    if train is None and not together:
+        return None
+    count = len(official["train"].labels)
+    # Rows of `train` come first; a pair with an image of another official split cannot be kept together.
+    pairs = [pair for pair in together if max(pair) < count]
+    return joined(count, pairs, links_of(train.tolist()) if train is not None else ())
+
+
+def _whole(name: str, given: LabeledImages, classes: tuple[str, ...]) -> SplitRows:
+    missing = np.flatnonzero(np.bincount(given.labels, minlength=len(classes)) == 0)
+    if len(missing):
+        raise _too_few(classes[missing[0]], 0, f"the {name} split")
+    return SplitRows(given, np.arange(len(given.labels), dtype=np.int64))
 
 
 def stratified(
@@ -75,16 +126,20 @@ def stratified(
     Raises:
         DataError: a class has fewer than two rows.
     """
-    counts = np.bincount(labels, minlength=len(classes))
-    if counts.min() < 2:
-        scarce = int(counts.argmin())
-        raise _too_few(classes[scarce], int(counts[scarce]), "both sides of a split")
-    shares = _shares(counts, fraction)
+    shares = _shares(_counts(labels, classes), fraction)
     generator = np.random.default_rng(seed)
     held_out = [generator.permutation(np.flatnonzero(labels == label))[:share] for label, share in enumerate(shares)]
     mask = np.zeros(len(labels), dtype=bool)
     mask[np.concatenate(held_out)] = True
     return np.flatnonzero(~mask), np.flatnonzero(mask)
+
+
+def _counts(labels: Labels, classes: tuple[str, ...]) -> npt.NDArray[np.intp]:
+    counts = np.bincount(labels, minlength=len(classes))
+    if counts.min() < 2:
+        scarce = int(counts.argmin())
+        raise _too_few(classes[scarce], int(counts[scarce]), "both sides of a split")
+    return counts
 
 
 def _shares(counts: npt.NDArray[np.intp], fraction: float) -> npt.NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from glyphline.records import SplitManifest
 from glyphline.values import Images, Labels, Split
 
 IMAGES, LABELS, MANIFEST = "images.npy", "labels.npy", "manifest.json"
-ROWS_AT_ONCE = 4096
+# In memory at once, of an array that may be larger than it.
+PIECE_BYTES = 32 << 20
 _FIX = records.remedy("preprocess")
 
 
@@ -27,6 +29,7 @@ def save(
     classes: tuple[str, ...],
     dataset: str,
     rows: npt.NDArray[np.int64] | None = None,
+    bad_files: int = 0,
 ) -> SplitManifest:
     """Write one split; the caller makes `folder` appear atomically.
 
@@ -37,13 +40,15 @@ def save(
         labels: int64 (n,), index into `classes`.
         classes: the class names.
         dataset: the name of the data set.
-        rows: the rows to write, when it is not all of them; never more than a few thousand are in memory.
+        rows: the rows to write, when it is not all of them.
+        bad_files: how many files of the data set were left out because they are no images.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rows = np.arange(len(labels), dtype=np.int64) if rows is None else rows
     shape = (len(rows), *images.shape[1:])
     split_labels = labels[rows].astype(np.int64)
-    images_sha256 = _write(folder / IMAGES, np.dtype(np.uint8), shape, _pieces(images, rows))
+    content = (np.ascontiguousarray(images[rows[piece]]) for piece in pieces(images, len(rows)))
+    images_sha256 = _write(folder / IMAGES, np.dtype(np.uint8), shape, content)
     labels_sha256 = _write(folder / LABELS, np.dtype(np.int64), split_labels.shape, iter([split_labels]))
     per_class = np.bincount(split_labels, minlength=len(classes))
     manifest = SplitManifest(
@@ -55,6 +60,7 @@ def save(
         images_sha256=images_sha256,
         labels_sha256=labels_sha256,
         digest=_digest(images_sha256, labels_sha256, classes),
+        bad_files=bad_files,
     )
     records.write(folder / MANIFEST, manifest)
     return manifest
@@ -83,13 +89,15 @@ def load(folder: Path) -> Split:
     )
 
 
-def _pieces(images: Images, rows: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.uint8]]:
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        yield np.ascontiguousarray(images[rows[start : start + ROWS_AT_ONCE]])
+def pieces(images: Images, count: int) -> Iterator[slice]:
+    """Parts of `count` rows, each of as many images as fit in 32 MB, at least one."""
+    at_once = max(1, PIECE_BYTES // (math.prod(images.shape[1:]) or 1))
+    for start in range(0, count, at_once):
+        yield slice(start, start + at_once)
 
 
 def _write(
-    path: Path, dtype: np.dtype[np.generic], shape: tuple[int, ...], pieces: Iterator[npt.NDArray[np.generic]]
+    path: Path, dtype: np.dtype[np.generic], shape: tuple[int, ...], content: Iterator[npt.NDArray[np.generic]]
 ) -> str:
     """Write a .npy file piece by piece; return its SHA-256, so that it need not be read again."""
     header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
@@ -97,7 +105,7 @@ def _write(
         np.lib.format.write_array_header_1_0(stream, header)
         stream.seek(0)
         digest = hashlib.sha256(stream.read())
-        for piece in pieces:
+        for piece in content:
             digest.update(piece.data)
             stream.write(piece.data)
     return digest.hexdigest()

@@ -26,6 +26,7 @@ class CardFacts:
         citation: whom to name for the images; empty where nobody is known.
         origin: of the run that trained the model.
         explanations: of the images that are drawn with them.
+        bad_files: files of the data set that were left out because they are no images.
     """
 
     trained: Training
@@ -35,6 +36,7 @@ class CardFacts:
     citation: str
     origin: RunOrigin
     explanations: Sequence[Explanations]
+    bad_files: int = 0
 
 
 def markdown(facts: CardFacts) -> str:
@@ -47,7 +49,7 @@ def markdown(facts: CardFacts) -> str:
         ("Metrics", card_sections.metrics(scores)),
         ("Limits", card_sections.limits(scores, facts.explanations)),
         ("Where it fails", card_sections.failures(scores)),
-        ("Data", card_sections.data(trained, scores, facts.licence, facts.citation)),
+        ("Data", card_sections.data(trained, scores, facts.licence, facts.citation, facts.bad_files)),
         ("Training", card_sections.training(trained, facts.origin)),
         ("Compute", card_sections.compute(trained, facts.cost, facts.origin)),
         ("Lineage", card_sections.lineage(trained, scores, facts.origin)),

@@ -13,6 +13,7 @@ def metrics(scores: Evaluation) -> str:
     """Metrics of all classes together, with the intervals that are known."""
     rows: list[tuple[str, float | None, tuple[float, float] | None]] = [
         ("accuracy", scores.accuracy, scores.accuracy_interval),
+        ("balanced accuracy", scores.balanced_accuracy, scores.balanced_accuracy_interval),
         ("macro F1", scores.macro_f1, scores.macro_f1_interval),
         ("weighted F1", scores.weighted_f1, None),
         ("log loss (nats)", scores.log_loss, scores.log_loss_interval),
@@ -86,14 +87,17 @@ def limits(scores: Evaluation, explanations: Sequence[Explanations]) -> str:
     return "\n".join(lines)
 
 
-def data(trained: Training, scores: Evaluation, licence: str, citation: str) -> str:
-    """Where the images come from, under which licence, and by which digests they are known."""
+def data(trained: Training, scores: Evaluation, licence: str, citation: str, bad_files: int) -> str:
+    """Where the images come from, under which licence, by which digests they are known, and what was left out."""
     cited = f"\n- cite: {citation}" if citation else ""
+    counts = trained.class_counts.get("train", {})
+    classes = f"\n- training images of a class: {min(counts.values()):,} to {max(counts.values()):,}" if counts else ""
+    left_out = f"\n- files left out because they could not be read as images: {bad_files:,}" if bad_files else ""
     train, val, test = (digest[:12] for digest in (trained.train_digest, trained.val_digest, scores.test_digest))
     return (
         f"- {scores.dataset}; licence: {licence}{cited}\n"
         f"- training split `{train}`, validation split `{val}`"
-        f" ({trained.val_count:,} images), test split `{test}` ({scores.count:,} images)\n"
+        f" ({trained.val_count:,} images), test split `{test}` ({scores.count:,} images){classes}{left_out}\n"
         "- chosen on the validation split: the parameters, where they were searched, and the epoch of the weights; the"
         " gate decides on the test split which version becomes champion, and counts its comparisons there"
     )

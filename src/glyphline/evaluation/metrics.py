@@ -9,7 +9,7 @@ from glyphline.evaluation.calibration import adaptive_calibration_error, calibra
 from glyphline.evaluation.classes import class_scores, confusion, macro_f1_interval
 from glyphline.evaluation.risk_coverage import risk_coverage
 from glyphline.records import ClassScore, CorruptionScore, Evaluation, SliceScore
-from glyphline.scoring.intervals import bootstrap_mean, wilson
+from glyphline.scoring.intervals import bootstrap_mean, mean_share_interval, wilson
 from glyphline.scoring.losses import brier_scores, log_losses
 from glyphline.scoring.predictions import Predictions
 from glyphline.scoring.probabilities import PREDICT_AGAIN, check_probs
@@ -51,6 +51,8 @@ def measure(
     low, high = wilson(correct, len(labels))
     counts = confusion(labels, predicted, len(classes))
     scores = class_scores(counts, classes)
+    recalls = [(score.correct, score.count) for score in scores if score.count]
+    balanced_low, balanced_high = mean_share_interval(recalls)
     loss = bootstrap_mean(log_losses(probs, labels))
     macro_f1 = float(f1_score(labels, predicted, average="macro", zero_division=0))
     macro_low, macro_high = macro_f1_interval(counts)
@@ -66,6 +68,9 @@ def measure(
         accuracy=correct / len(labels),
         accuracy_low=low,
         accuracy_high=high,
+        balanced_accuracy=sum(hits / images for hits, images in recalls) / len(recalls),
+        balanced_accuracy_low=balanced_low,
+        balanced_accuracy_high=balanced_high,
         top_k=k,
         top_k_accuracy=None if k is None else _top_k_accuracy(predictions, k),
         log_loss=loss.value,

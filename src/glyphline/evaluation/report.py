@@ -33,6 +33,7 @@ def write_report(
     *,
     history: Sequence[Mapping[str, float]],
     best_epoch: int,
+    class_counts: Mapping[str, Mapping[str, int]],
 ) -> Evaluation:
     """Compute the metrics; write the record, the tables and the figures, each file whole.
 
@@ -44,6 +45,7 @@ def write_report(
         params: the name of the data set, how many calibration bins, and how many mistakes to draw.
         history: one row per epoch of the fit, with train_loss, train_accuracy, val_loss and val_accuracy.
         best_epoch: the epoch whose weights the model has, from 1.
+        class_counts: split -> class -> images, of the splits that the model was made with.
 
     Raises:
         DataError: the predictions are no probabilities for this split, or `history` lacks a column or the best epoch.
@@ -57,7 +59,8 @@ def write_report(
         corruptions=results.corruptions,
     )
     _write_tables(paths, results, params.evaluate, evaluation)
-    _draw(paths, results, params.evaluate, evaluation, history=history, best_epoch=best_epoch)
+    counts = {**class_counts, results.split.name: results.split.class_counts}
+    _draw(paths, results, params.evaluate, evaluation, history=history, best_epoch=best_epoch, class_counts=counts)
     tables.write_metrics(paths.metrics, evaluation, best_epoch, history[best_epoch - 1]["val_accuracy"])
     records.write(paths.evaluation, evaluation)
     return evaluation
@@ -83,6 +86,7 @@ def _draw(
     *,
     history: Sequence[Mapping[str, float]],
     best_epoch: int,
+    class_counts: Mapping[str, Mapping[str, int]],
 ) -> None:
     from glyphline.evaluation import figures
 
@@ -92,6 +96,7 @@ def _draw(
     figures.write(
         paths.evaluation_figures,
         {
+            "class_counts": lambda: figures.class_counts(class_counts),
             "confusion_matrix": lambda: figures.confusion(counts, split.classes),
             "corruptions": lambda: figures.corruptions(evaluation),
             "examples": lambda: figures.examples(split, results.examples, results.example_explanations),

@@ -10,6 +10,9 @@ from glyphline.params.section import Section
 class GateParams(Section):
     """What a version must reach besides `registry.min_accuracy` to become champion; null asks for nothing."""
 
+    min_balanced_accuracy: float | None = Field(
+        ge=0, le=1, description="Lowest balanced accuracy, the mean of the recalls of the classes."
+    )
     min_class_recall: float | None = Field(ge=0, le=1, description="Lowest accuracy that any one class may have.")
     max_calibration_error: float | None = Field(ge=0, le=1, description="Largest expected calibration error.")
     max_robustness_loss: float | None = Field(

@@ -4,6 +4,7 @@ Every field states its meaning once: `glyphline params` and docs/params.md are m
 """
 
 import json
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
@@ -13,10 +14,23 @@ from glyphline.params.registry import RegistryParams
 from glyphline.params.section import LIST_AS_TUPLE, Section
 from glyphline.params.train import TrainParams
 from glyphline.params.tune import TuneParams
-from glyphline.values import flatten
+from glyphline.values import LARGEST_SIDE, SMALLEST_SIDE, Fit, flatten
 
 Slice = Literal["contrast", "intensity", "size", "thickness"]
-Side = Annotated[int, Field(ge=8, le=256)]
+Side = Annotated[int, Field(ge=SMALLEST_SIDE, le=LARGEST_SIDE)]
+
+
+class ColumnParams(Section):
+    """The columns of a table of images; null: by their usual names, which docs/images.md lists."""
+
+    image: str | None = Field(description="Column with the path of each image. Null: file_name, image, path, ...")
+    label: str | None = Field(description="Column with the label of each image. Null: label, class, category, ...")
+    split: str | None = Field(
+        description="Column that says train, val or test. Null: split, subset or partition, if there is one."
+    )
+    group: str | None = Field(
+        description="Column that says what an image belongs to, as a person. Null: group, patient_id, ..., if any."
+    )
 
 
 class DataParams(Section):
@@ -29,7 +43,17 @@ class DataParams(Section):
         description="Name of the data set: digits, mnist, fashion_mnist or kmnist; with `path`, any name.",
     )
     path: str | None = Field(
-        description="Your own images: a folder with one folder per class, or an .npz file. Null: from the catalogue.",
+        description="Your own images: a folder, a table or an .npz file, see docs/images.md. Null: from the catalogue.",
+    )
+    columns: ColumnParams
+    normalise_labels: bool = Field(
+        description="Join labels that differ only in case or blanks, as Cat and cat; false refuses them."
+    )
+    bad_files: Literal["stop", "skip"] = Field(
+        description="What to do about files that are no images: stop at the first, or skip and list them."
+    )
+    max_bad_share: float = Field(
+        ge=0, le=1, description="With bad_files=skip, the largest part of all files that may be skipped."
     )
     mirror: str | None = Field(
         description="Folder to look in first, `<mirror>/<data set>/<file>.gz`; GLYPHLINE_MIRROR does the same.",
@@ -56,6 +80,32 @@ class PreprocessParams(Section):
     image_size: Annotated[tuple[Side, Side], LIST_AS_TUPLE] | None = Field(
         description="Height and width in pixels to resize to. Null: as they are; all must then have one size.",
     )
+    fit: Fit = Field(
+        description="How images get `image_size`: stretch changes their proportions, crop takes the middle, pad takes "
+        "the whole image and fills the rest with the median colour of its border.",
+    )
+    near_duplicates: Literal["ignore", "report", "together"] = Field(
+        description="Pictures that show the same, one cropped, brightened or encoded again: not looked for, counted and"
+        " drawn, or kept in one split. Of sides from 48 pixels, and up to 100,000 images.",
+    )
+    group: str | None = Field(
+        description="Pattern with one group, searched in a file's path: what it finds there is the image's group, "
+        "as the person in `(person\\d+)_`. Null: the column of the table, if there is one.",
+    )
+
+    @field_validator("group")
+    @classmethod
+    def has_one_group(cls, value: str | None) -> str | None:
+        """The group of a pattern is what says the group of an image."""
+        if value is None:
+            return None
+        try:
+            count = re.compile(value).groups
+        except re.error as error:
+            raise ValueError(f"must be a regular expression: {error}") from None
+        if count != 1:
+            raise ValueError(f"must have one group in parentheses, and has {count}")
+        return value
 
 
 class EvaluateParams(Section):

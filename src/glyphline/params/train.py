@@ -1,5 +1,6 @@
 """The section `train` of params.yaml: how the network is fitted."""
 
+import math
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -23,11 +24,27 @@ class AugmentParams(Section):
     flip: Literal["none", "horizontal", "vertical", "both"] = Field(
         description="Mirror half of the images: only where a mirrored image keeps its label, so not for digits."
     )
-
-    @property
-    def active(self) -> bool:
-        """True when anything is varied."""
-        return any(value not in {0, "none"} for value in self.model_dump().values())
+    crop: float = Field(
+        ge=0, le=0.95, description="Largest part of the area that a random crop, resized to the whole, leaves out."
+    )
+    brightness: float = Field(ge=0, le=1, description="Most that is added to all pixels or taken off; 1 is white.")
+    contrast: float = Field(
+        ge=0, le=1, description="Largest change of each pixel's distance from the mean of its image, as a part of it."
+    )
+    saturation: float = Field(
+        ge=0, le=1, description="Largest change of the saturation of the colours, as a part of it; 0 for grey images."
+    )
+    hue: float = Field(
+        ge=0, le=0.5, description="Largest turn of the colours, as a part of the circle of hues; 0 for grey images."
+    )
+    mix: Literal["none", "mixup", "cutmix"] = Field(
+        description="Put a part of another image over each: mixup, both shine through; cutmix, a box. Labels mix alike."
+    )
+    mix_alpha: float = Field(
+        gt=0,
+        le=10,
+        description="How evenly images mix: the parts are drawn from Beta(alpha, alpha). 0.2 little, 1 more.",
+    )
 
 
 class TrainParams(Section):
@@ -49,6 +66,9 @@ class TrainParams(Section):
     label_smoothing: float = Field(
         ge=0, lt=1, description="Part of each label that is spread over all classes, in loss and val_loss."
     )
+    class_weight: Literal["none", "balanced"] = Field(
+        description="balanced: in the training loss, and only there, each class counts as much as any other."
+    )
     patience: int = Field(
         ge=1,
         le=10_000,
@@ -64,6 +84,10 @@ class TrainParams(Section):
     deterministic: bool = Field(description="The same seed gives the same weights, bit by bit, on the same machine.")
     memory_mb: int = Field(ge=1, description="Megabytes of training images above which they stream from disk.")
     gpu_memory_mb: int | None = Field(ge=64, description="Most megabytes to take of each GPU. Null: what is needed.")
+
+    def steps_per_epoch(self, images: int) -> int:
+        """Batches that so many training images make."""
+        return math.ceil(images / self.batch_size)
 
     @model_validator(mode="after")
     def xla_is_possible(self) -> Self:

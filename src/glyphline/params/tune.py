@@ -23,6 +23,7 @@ NOT_SEARCHABLE = {
         ("train.epochs", "train.patience"), "a trial has tune.epochs epochs, and is ended by tune.pruner alone"
     ),
     "train.label_smoothing": "it changes what val_loss means, so trials could not be compared",
+    "train.class_weight": "val_loss counts every image the same, so trials without weights would win",
 }
 """Dotted key -> why the search may not change it."""
 

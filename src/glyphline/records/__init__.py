@@ -16,12 +16,14 @@ __all__ = [
     "Decision",
     "Evaluation",
     "Latency",
+    "NearDuplicateCounts",
     "PreprocessReport",
     "RawFile",
     "RawManifest",
     "Record",
     "RecordT",
     "RuleResult",
+    "Scan",
     "SliceScore",
     "SplitManifest",
     "Training",
@@ -31,10 +33,22 @@ __all__ = [
 ]
 
 
+# Not written when there are none, so that what was made without bad files stays as it was, byte for byte.
+BadFileCount = Annotated[Count, Field(exclude_if=lambda count: count == 0)]
+
+
 def _file_name(name: str) -> str:
     if not is_inside(name) or "/" in name:
         raise ValueError(f"{name!r} is no name of a file")
     return name
+
+
+class Scan(Record):
+    """data/scan.json: what lies at `data.path`."""
+
+    source: str = Field(description="Name of the folder or file; `catalogue` without `data.path`.")
+    images: Count
+    digest: Digest | None = Field(description="Over names, labels, splits, groups and content of all images.")
 
 
 class RawFile(Record):
@@ -51,10 +65,11 @@ class RawManifest(Record):
     dataset: str
     licence: str
     citation: str
-    reader: str = Field(description="What reads the files: bundled, idx, npz or folder.")
+    reader: str = Field(description="What reads the files: bundled, idx, npz or folder, also for a table.")
     files: dict[Annotated[str, AfterValidator(_file_name)], RawFile]
-    counts: dict[str, int] = Field(description="Images per official split, `train` and, where there is one, `test`.")
+    counts: dict[str, int] = Field(description="Images per official split: `train`, and `val` and `test` if given.")
     classes: tuple[str, ...]
+    bad_files: BadFileCount = Field(default=0, description="Files that were left out because they are no images.")
 
 
 class SplitManifest(Record):
@@ -68,6 +83,16 @@ class SplitManifest(Record):
     images_sha256: str
     labels_sha256: str
     digest: str = Field(description="SHA-256 over images, labels and class names: the identity of the split.")
+    bad_files: BadFileCount = Field(default=0, description="Files of all splits that were left out as no images.")
+
+
+class NearDuplicateCounts(Record):
+    """Pairs of images that show the same, one of them cropped, brightened or encoded again."""
+
+    within: dict[str, Count] = Field(description="Per split, pairs in it.")
+    across: dict[str, Count] = Field(description="`train-val`, ... : pairs of one image of each.")
+    largest_group: Count = Field(description="Images that are linked to one another, over others too.")
+    is_cut: bool = Field(description="There are more pairs than were counted.")
 
 
 class PreprocessReport(Record):
@@ -80,6 +105,12 @@ class PreprocessReport(Record):
     duplicates_within: dict[str, int] = Field(description="Per split, images equal to an earlier one of it.")
     duplicates_across: dict[str, int] = Field(description="`train-val`, ... : images of the second in the first.")
     pixel_range: tuple[int, int]
+    near_duplicates: NearDuplicateCounts | None = Field(
+        default=None, exclude_if=lambda counts: counts is None, description="Null where they were not looked for."
+    )
+    contradictions: Annotated[Count, Field(exclude_if=lambda count: count == 0)] = Field(
+        default=0, description="Images that are equal to an earlier one of another class."
+    )
 
 
 class Rechecked(Record):
@@ -118,6 +149,8 @@ class Training(Record):
     val_loss: float
     val_accuracy: Fraction
     val_count: int = Field(ge=1, lt=2**63)
+    # With a default: the record of a version that was registered earlier has no counts.
+    class_counts: dict[str, dict[str, Count]] = Field(default={}, description="train, val -> class -> images.")
     train_digest: str
     val_digest: str
     device: str

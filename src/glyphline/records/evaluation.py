@@ -62,6 +62,11 @@ class Evaluation(Record):
     accuracy: Fraction
     accuracy_low: Fraction
     accuracy_high: Fraction
+    balanced_accuracy: Fraction | None = Field(
+        default=None, description="Mean recall of the classes with images; null where it was not measured yet."
+    )
+    balanced_accuracy_low: Fraction | None = None
+    balanced_accuracy_high: Fraction | None = None
     top_k: int | None = Field(description="The k of top_k_accuracy; null with fewer than five classes.")
     top_k_accuracy: float | None = Field(description="The true class is among the k most probable.")
     log_loss: float = Field(description="Mean, in nats.")
@@ -87,6 +92,13 @@ class Evaluation(Record):
     def accuracy_interval(self) -> Interval:
         """Wilson's."""
         return self.accuracy_low, self.accuracy_high
+
+    @property
+    def balanced_accuracy_interval(self) -> Interval | None:
+        """By MOVER from Wilson's intervals of the recalls; None where it was not measured yet."""
+        if self.balanced_accuracy_low is None or self.balanced_accuracy_high is None:
+            return None
+        return self.balanced_accuracy_low, self.balanced_accuracy_high
 
     @property
     def macro_f1_interval(self) -> Interval:

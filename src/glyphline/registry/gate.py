@@ -66,6 +66,8 @@ def decide(
 def _limits(candidate: ModelScores, gate: GateParams, min_accuracy: float) -> Iterator[RuleResult]:
     scores = candidate.evaluation
     yield _bound("registry.min_accuracy", "accuracy", scores.accuracy, min_accuracy, is_floor=True)
+    balanced, lowest = scores.balanced_accuracy, gate.min_balanced_accuracy
+    yield from _optional("min_balanced_accuracy", "balanced accuracy", balanced, lowest, is_floor=True)
     recall = f"recall of class {scores.worst_class}, the worst"
     yield from _optional("min_class_recall", recall, scores.worst_class_recall, gate.min_class_recall, is_floor=True)
     for name, what, value, limit in (

@@ -1,6 +1,7 @@
-"""Confidence intervals of shares, of F1 and of means."""
+"""Confidence intervals of shares, of their means, of F1 and of means."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -58,6 +59,35 @@ def wilson(correct: int, count: int, level: float = 0.95) -> tuple[float, float]
     half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
     # Rounding can put an end a hair on the wrong side of the share that it bounds, most visibly at 0 and at 1.
     return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
+
+
+def mean_share_interval(counts: Sequence[tuple[int, int]], level: float = 0.95) -> tuple[float, float]:
+    """Interval of the mean of shares that were counted independently, as the recalls of classes.
+
+    MOVER, the method of variance estimates recovery: the distances from the shares to the ends of their own intervals,
+    here Wilson's, are added up as standard errors are. Of one share it is Wilson's interval.
+
+    Args:
+        counts: of each share how many are right, and of how many; at least one share, each of at least one.
+        level: how often the interval contains the true mean.
+
+    Returns:
+        (low, high), both in [0, 1], with the mean of the shares between them.
+
+    Raises:
+        ValueError: a pair of counts is no share.
+
+    Source: Zou, Huang and Zhang, "A note on confidence interval estimation for a linear function of binomial
+    proportions" (Computational Statistics & Data Analysis 53, 2009).
+    """
+    shares = [correct / count for correct, count in counts]
+    ends = [wilson(correct, count, level) for correct, count in counts]
+    mean = sum(shares) / len(shares)
+    below, above = (
+        math.sqrt(sum((share - pair[side]) ** 2 for share, pair in zip(shares, ends, strict=True))) / len(shares)
+        for side in (0, 1)
+    )
+    return max(0.0, mean - below), min(1.0, mean + above)
 
 
 def f1_interval(correct: int, count: int, predicted: int, level: float = 0.95) -> tuple[float, float]:

@@ -3,12 +3,12 @@
 import logging
 
 from glyphline import data, epoch_history, evaluation, files, journal, records, training
-from glyphline.data import catalogue
+from glyphline.data import catalogue, store
 from glyphline.evaluation import EvaluationResults, card
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.preload_process import preload_process
-from glyphline.records import Cost, Evaluation, Training
+from glyphline.records import Cost, Evaluation, SplitManifest, Training
 
 log = logging.getLogger(__name__)
 
@@ -38,11 +38,14 @@ def run(params: Params, paths: Paths, launch: journal.Launch) -> None:
 
 def _write(params: Params, paths: Paths, results: EvaluationResults, cost: Cost) -> Evaluation:
     trained, history = records.read(paths.training, Training, stage="train"), epoch_history.read(paths.history)
-    scores = evaluation.write_report(paths, results, params, history=history, best_epoch=trained.best_epoch)
+    scores = evaluation.write_report(
+        paths, results, params, history=history, best_epoch=trained.best_epoch, class_counts=trained.class_counts
+    )
     records.write(paths.cost, cost)
     licence, citation = catalogue.licence_and_citation(params.data.dataset, params.data.path)
     origin = journal.origin(paths.journal("train"))
-    facts = card.CardFacts(trained, scores, cost, licence, citation, origin, results.explanations)
+    bad_files = records.read(paths.split("test") / store.MANIFEST, SplitManifest, stage="preprocess").bad_files
+    facts = card.CardFacts(trained, scores, cost, licence, citation, origin, results.explanations, bad_files)
     files.write_text(paths.model_card, card.markdown(facts))
     return scores
 

@@ -20,9 +20,8 @@ def run(params: Params, paths: Paths) -> None:
         if data.path is not None:
             if data.dataset in catalogue.CATALOGUE:
                 log.warning("data.path is set: the data set of the images there will be called %s", data.dataset)
-            manifest = own_images.fetch(
-                data.dataset, paths.home / Path(data.path).expanduser(), folder, scratch=paths.scratch
-            )
+            path = paths.home / Path(data.path).expanduser()
+            manifest = own_images.fetch(data, path, folder, scratch=paths.scratch)
         else:
             entry = catalogue.find(data.dataset)
             if entry.reader == "bundled":

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +13,7 @@ from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.records import Best, Training
 from glyphline.training import FitContext, Fitted
+from glyphline.values import Split
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,8 @@ def run(params: Params, paths: Paths, launch: journal.Launch) -> None:
         fit_context = training.prepare(used, train, val, project=paths.work)
         log.info("training on %s", fit_context.device)
         log.info("%s", _steps(used, len(train)))
+        for shortcoming in training.shortcomings(used.train, train.class_counts):
+            log.warning("warning: %s\nfix: %s", shortcoming.problem, shortcoming.fix)
         tracked.tags(fit_context.device.tags())
         began = time.monotonic()
 
@@ -54,7 +56,7 @@ def run(params: Params, paths: Paths, launch: journal.Launch) -> None:
         )
         trained = _training(used, fitted, fit_context, model_sha256=files.sha256(paths.model))
         records.write(paths.training, trained)
-        _warn_of_a_weak_model(trained, training.weakness(train, val, trained.val_accuracy), _steps(used, len(train)))
+        _warn_of_a_weak_model(used, train, val, fitted)
         tracked.metrics({"best_val_loss": trained.val_loss, "best_val_accuracy": trained.val_accuracy}, step=0)
         tracked.metrics({"parameters": trained.parameters, "best_epoch": trained.best_epoch}, step=0)
         tracked.tags({WEIGHTS_TAG: trained.weights_digest[:WEIGHTS_TAG_CHARACTERS]})
@@ -77,18 +79,24 @@ def _say_what_the_search_changed(given: Mapping[str, Any], best: Best) -> None:
 
 
 def _steps(used: Params, images: int) -> str:
-    epochs, steps = used.train.epochs, math.ceil(images / used.train.batch_size)
+    epochs, steps = used.train.epochs, used.train.steps_per_epoch(images)
     return f"{epochs * steps:,} steps in all (epochs {epochs:,}, steps of each {steps:,}, images {images:,})"
 
 
-def _warn_of_a_weak_model(trained: Training, weakness: str | None, steps: str) -> None:
+def _warn_of_a_weak_model(used: Params, train: Split, val: Split, fitted: Fitted) -> None:
+    # A fit that weighs the classes gives up some of the largest class for the rest.
+    is_balanced = used.train.class_weight == "balanced"
+    score = fitted.balanced_accuracy(val) if is_balanced else fitted.best_metrics["val_accuracy"]
+    weakness = training.weakness(train, val, score, is_balanced=is_balanced)
     if weakness is not None:
         log.warning(
-            "warning: the model is right on %.4f of the validation images, and %s\n"
+            "warning: the model %s %.4f %s the validation images, and %s\n"
             "fix: raise train.epochs or lower train.batch_size (it had %s), or try another train.learning_rate",
-            trained.val_accuracy,
+            "has a balanced accuracy of" if is_balanced else "is right on",
+            score,
+            "on" if is_balanced else "of",
             weakness,
-            steps,
+            _steps(used, len(train)),
         )
 
 
@@ -110,6 +118,7 @@ def _training(params: Params, fitted: Fitted, context: FitContext, *, model_sha2
         val_loss=fitted.best_metrics["val_loss"],
         val_accuracy=fitted.best_metrics["val_accuracy"],
         val_count=len(context.val),
+        class_counts={split.name: split.class_counts for split in (train, context.val)},
         train_digest=train.digest,
         val_digest=context.val.digest,
         device=device.name,

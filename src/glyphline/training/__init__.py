@@ -10,6 +10,7 @@ from glyphline.training.code_digest import code_digest
 from glyphline.training.fit import Fitted, fit
 from glyphline.training.fit_context import FitContext, prepare
 from glyphline.training.keras_import import DEFAULT_BACKEND, backend_name
+from glyphline.training.scarcity import shortcomings
 
 __all__ = [
     "DEFAULT_BACKEND",
@@ -22,5 +23,6 @@ __all__ = [
     "open_classifier",
     "open_model",
     "prepare",
+    "shortcomings",
     "weakness",
 ]

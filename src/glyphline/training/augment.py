@@ -1,4 +1,4 @@
-"""Vary training images at random: one resampling for shift, rotation, zoom and warp, then cutout and flip."""
+"""Vary training images at random: one resampling for shift, rotation, zoom, warp and crop, then cutout and flip."""
 
 import math
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glyphline.params.train import AugmentParams
+from glyphline.training.crop import positions_in_crop
 from glyphline.training.keras_import import import_keras
 
 CONTROL_POINTS = 4
@@ -34,11 +35,15 @@ def augment(params: AugmentParams, images: Any, *, name: str = "augment") -> Any
         def call(self, images: Any, training: bool = False) -> Any:
             return _vary(params, images, self.seed_generator) if training else images
 
-    return Augment()(images) if params.active else images
+    return Augment()(images) if _resamples(params) or params.cutout or params.flip != "none" else images
+
+
+def _resamples(params: AugmentParams) -> bool:
+    return any((params.shift, params.rotation_deg, params.zoom, params.elastic, params.crop))
 
 
 def _vary(params: AugmentParams, images: Any, seed: Any) -> Any:
-    if params.shift or params.rotation_deg or params.zoom or params.elastic:
+    if _resamples(params):
         images = _resample(images, *_source_positions(params, images, seed))
     if params.cutout:
         images = _cutout(images, params.cutout, seed)
@@ -67,6 +72,8 @@ def _source_positions(params: AugmentParams, images: Any, seed: Any) -> tuple[An
         warp = ops.einsum("hk,nakl,wl->nahw", _spline(height), points, _spline(width)) * params.elastic
         source_y = source_y + height * ops.reshape(warp[:, 0], (-1, height * width))
         source_x = source_x + width * ops.reshape(warp[:, 1], (-1, height * width))
+    if params.crop:
+        return positions_in_crop(params.crop, source_y, source_x, (height, width), seed)
     return source_y, source_x
 
 

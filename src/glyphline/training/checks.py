@@ -11,8 +11,8 @@ def check_data(params: Params, train: Split, val: Split) -> None:
     """Check that a fit can begin.
 
     Raises:
-        TrainingError: a batch is larger than the training split, a label has no output, or the two splits differ in
-            image size or classes.
+        TrainingError: a batch is larger than the training split, a label has no output, the two splits differ in
+            image size or classes, or colours are to vary that grey images do not have.
     """
     if params.train.batch_size > len(train):
         raise TrainingError(
@@ -33,3 +33,10 @@ def check_data(params: Params, train: Split, val: Split) -> None:
             f"{val.image_shape} of {len(val.classes)}",
             fix=_FIX,
         )
+    for name in ("saturation", "hue"):
+        amount = getattr(params.train.augment, name)
+        if amount and train.image_shape[2] == 1:
+            raise TrainingError(
+                f"train.augment.{name}={amount:g} changes colours, and the images are grey",
+                fix=f"set train.augment.{name} to 0; brightness and contrast are there for grey images too",
+            )

@@ -8,18 +8,23 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from glyphline import cores
 from glyphline.errors import TrainingError
 from glyphline.params import Params
-from glyphline.training import archive, hardware
+from glyphline.training import archive
+from glyphline.training.baselines import mean_recall
 from glyphline.training.checkpoint import Arrays, Checkpoint, FitState
 from glyphline.training.checks import check_data
 from glyphline.training.code_digest import code_digest
 from glyphline.training.fit_context import FitContext
 from glyphline.training.keras_import import import_keras
 from glyphline.training.networks import build
+from glyphline.training.prediction import probabilities
 from glyphline.training.trainer import Trainer
-from glyphline.training.validation import Validation
-from glyphline.values import EpochHook
+from glyphline.training.validation import VALIDATION_BATCH, Validation
+from glyphline.values import EpochHook, Split
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +74,13 @@ class Fitted:
     def save(self, path: Path) -> None:
         """Write the model as a .keras archive, atomically."""
         archive.save(self.model, path)
+
+    def balanced_accuracy(self, split: Split) -> float:
+        """The mean of the recalls of the classes that have images in `split`, a fraction."""
+        predicted = probabilities(self.model, split.images, VALIDATION_BATCH).argmax(axis=1)
+        right = split.labels[predicted == split.labels]
+        hits, images = (np.bincount(labels, minlength=len(split.classes)) for labels in (right, split.labels))
+        return mean_recall(hits, images)
 
     def remove_checkpoint(self) -> None:
         """Remove the checkpoint, once the result of the fit is saved."""
@@ -166,7 +178,7 @@ def _identity(params: Params, context: FitContext, seed: int, epochs: int) -> An
         "seed": seed,
         "epochs": epochs,
         "data": [context.train.split.digest, context.val.digest],
-        "device": [context.device.name, context.device.precision, context.device.xla, hardware.usable_cores()],
+        "device": [context.device.name, context.device.precision, context.device.xla, cores.visible()],
         "code": code_digest(params.model.kind, context.project),
         "versions": [version("keras"), backend, version(backend)],
     }

@@ -49,11 +49,6 @@ def processor_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> str | None:
     return next((flag for flag in BFLOAT16_FLAGS if flag in flags), None)
 
 
-def usable_cores() -> int:
-    """The number of processor cores that this process may use; TensorFlow divides its sums among them."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def driver_gpus(
     proc: Path = Path("/proc/driver/nvidia/gpus"), smi: str = "nvidia-smi", environ: Mapping[str, str] = os.environ
 ) -> list[str]:

@@ -2,16 +2,27 @@
 
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from glyphline.params.train import TrainParams
 from glyphline.training.keras_import import import_keras
+from glyphline.training.mixing import mixed_labels
 from glyphline.training.schedule import schedule
 
 # Decay pulls towards zero what scales the inputs; a bias or the shift of a normalisation scales nothing.
 NOT_DECAYED = ["bias", "gamma", "beta"]
 
 
-def loss(params: TrainParams, classes: int) -> Any:
+def loss(params: TrainParams, classes: int, class_weights: npt.NDArray[np.float32] | None = None) -> Any:
     """Cross-entropy in nats between labels int (n,) and float32 logits (n, members, classes): its mean over members.
+
+    Where images are mixed there is one more column after the logits: which part of itself each image has kept.
+
+    Args:
+        params: section `train`; label smoothing and mixing count.
+        classes: number of classes.
+        class_weights: float32 (classes,), by which the loss of an image of each class is multiplied; None for all 1.
 
     Source of label smoothing: Szegedy et al., "Rethinking the Inception Architecture" (CVPR 2016), section 7.
     """
@@ -19,22 +30,28 @@ def loss(params: TrainParams, classes: int) -> Any:
     smooth = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=params.label_smoothing)
 
     class Crossentropy(keras.losses.Loss):  # type: ignore[name-defined, misc]
-        def call(self, labels: Any, logits: Any) -> Any:
-            ops = keras.ops
+        def call(self, labels: Any, outputs: Any) -> Any:
+            ops, logits = keras.ops, outputs[..., :classes]
             # A row for each member: none of them learns from the outputs of the others.
             wanted = ops.one_hot(ops.reshape(ops.cast(labels, "int32"), (-1, 1)), classes)
-            return smooth.call(ops.broadcast_to(wanted, ops.shape(logits)), logits)
+            if params.augment.mix != "none":
+                wanted = mixed_labels(wanted, outputs[..., classes:])
+            losses = smooth.call(ops.broadcast_to(wanted, ops.shape(logits)), logits)
+            return losses if class_weights is None else losses * ops.matmul(wanted, class_weights)
 
     return Crossentropy(name="crossentropy")
 
 
-def accuracy() -> Any:
-    """A Keras metric of logits (n, members, classes): how often the mean of the members' probabilities is right."""
+def accuracy(classes: int) -> Any:
+    """A Keras metric of outputs as `loss` takes them: how often the mean of the members' probabilities is right.
+
+    An image that is mixed with another one keeps the larger part of itself, and its own label is the right one.
+    """
     keras = import_keras()
     ops = keras.ops
 
-    def right(labels: Any, logits: Any) -> Any:
-        probs = ops.mean(ops.softmax(logits, axis=-1), axis=1)
+    def right(labels: Any, outputs: Any) -> Any:
+        probs = ops.mean(ops.softmax(outputs[..., :classes], axis=-1), axis=1)
         wanted = ops.reshape(ops.cast(labels, "int32"), (-1,))
         return ops.cast(ops.equal(wanted, ops.cast(ops.argmax(probs, axis=-1), "int32")), "float32")
 

@@ -5,14 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from glyphline.params.train import TrainParams
+from glyphline.params.train import AugmentParams, TrainParams
 from glyphline.training.augment import augment
 from glyphline.training.batch_order import batches, generator_seed
 from glyphline.training.checkpoint import Arrays
+from glyphline.training.class_weights import class_weights
+from glyphline.training.colour import vary_colours
 from glyphline.training.device import Device
 from glyphline.training.divergence import check_loss, finite_steps
 from glyphline.training.images import ImageSource
 from glyphline.training.keras_import import import_keras
+from glyphline.training.mixing import mix
 from glyphline.training.networks import Network
 from glyphline.training.objective import accuracy, loss, optimizer
 from glyphline.training.validation import Validation
@@ -42,16 +45,15 @@ class Trainer:
     ) -> None:
         keras = import_keras()
         self._network, self._epochs, self._seed = network, epochs, seed
-        labels = np.asarray(source.split.labels, dtype=np.int32)
+        classes, labels = len(source.split.classes), np.asarray(source.split.labels, dtype=np.int32)
         self._batches = batches(source, labels, params.batch_size, seed)
         inputs, pixels = source.pixels()
         scaled = keras.layers.Rescaling(1 / 255, dtype="float32", name="rescaling")(pixels)
         # Each member sees its own variations of a batch: members that see the same images make the same errors.
-        logits = [
-            member(augment(params.augment, scaled, name=f"augment_{number}"))
-            for number, member in enumerate(network.members, start=1)
+        outputs = [
+            _outputs(params.augment, member, scaled, number) for number, member in enumerate(network.members, start=1)
         ]
-        self._training_model = keras.Model(inputs, keras.ops.stack(logits, axis=1), name="fed")
+        self._training_model = keras.Model(inputs, keras.ops.stack(outputs, axis=1), name="fed")
         self._optimizer = optimizer(
             params,
             epochs * len(self._batches),
@@ -60,8 +62,8 @@ class Trainer:
         )
         self._training_model.compile(
             optimizer=self._optimizer,
-            loss=loss(params, len(source.split.classes)),
-            metrics=[accuracy(), finite_steps()],
+            loss=loss(params, classes, class_weights(params, source.split)),
+            metrics=[accuracy(classes), finite_steps()],
             steps_per_execution=STEPS_AT_ONCE if len(self._batches) >= MANY_STEPS else 1,
             jit_compile=device.xla,
             auto_scale_loss=False,
@@ -134,6 +136,16 @@ class Trainer:
                 return float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
 
         return EpochCallback()
+
+
+def _outputs(params: AugmentParams, member: Any, scaled: Any, number: int) -> Any:
+    """What the loss takes of one member: its logits, and after them what `mix` says of each image."""
+    images = vary_colours(params, scaled, name=f"colours_{number}")
+    images = augment(params, images, name=f"augment_{number}")
+    if params.mix == "none":
+        return member(images)
+    images, kept = mix(params, images, name=f"mix_{number}")
+    return import_keras().ops.concatenate([member(images), kept], axis=-1)
 
 
 def _values(variables: list[Any]) -> Arrays:

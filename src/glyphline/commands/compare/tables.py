@@ -125,7 +125,9 @@ def _param(value: str | None) -> str:
     return value if len(value) <= MOST_PARAM_CHARACTERS else f"{value[: MOST_PARAM_CHARACTERS - 1]}…"
 
 
-def _with_interval(value: float, interval: tuple[float, float]) -> str:
+def _with_interval(value: float | None, interval: tuple[float, float] | None) -> str:
+    if value is None or interval is None:
+        return NONE
     return f"{value:.4f} ({interval[0]:.4f} to {interval[1]:.4f})"
 
 
@@ -142,6 +144,7 @@ def _fact(model: ComparedModel, *path: str) -> str:
 
 _METRICS: tuple[tuple[str, Callable[[Evaluation], str]], ...] = (
     ("accuracy", lambda scores: _with_interval(scores.accuracy, scores.accuracy_interval)),
+    ("balanced accuracy", lambda scores: _with_interval(scores.balanced_accuracy, scores.balanced_accuracy_interval)),
     ("macro F1", lambda scores: _with_interval(scores.macro_f1, scores.macro_f1_interval)),
     ("log loss (nats)", lambda scores: _with_interval(scores.log_loss, scores.log_loss_interval)),
     ("Brier score", lambda scores: _plain(scores.brier_score)),

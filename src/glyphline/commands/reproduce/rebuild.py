@@ -96,7 +96,8 @@ def _run(stage: str, folder: Path, tree: SourceTree) -> None:
 
 
 def _own_params(origin: VersionOrigin) -> dict[str, object]:
-    sections = ("seed", "preprocess.", "model.", "train.", "evaluate.", "data.path")
+    images = ("data.path", "data.columns.", "data.normalise_labels", "data.bad_files", "data.max_bad_share")
+    sections = ("seed", "preprocess.", "model.", "train.", "evaluate.", *images)
     return {key: value for key, value in origin.params.items() if key.startswith(sections)}
 
 

@@ -3,6 +3,7 @@
 Importing this package loads matplotlib, never pyplot: no window, no state between figures.
 """
 
+from glyphline.evaluation.figures.class_counts import draw as class_counts
 from glyphline.evaluation.figures.confusion import draw as confusion
 from glyphline.evaluation.figures.corruptions import draw as corruptions
 from glyphline.evaluation.figures.curve_comparison import draw as curve_comparison
@@ -15,6 +16,7 @@ from glyphline.evaluation.figures.slices import draw as slices
 from glyphline.figure_style import png, write
 
 __all__ = [
+    "class_counts",
     "confusion",
     "corruptions",
     "curve_comparison",

@@ -2,8 +2,8 @@
 
 from contextlib import AbstractContextManager
 
+from glyphline import cores
 from glyphline.params.tune import TuneParams
-from glyphline.training import hardware
 from glyphline.tuning.launchers.launcher import Launcher, WorkerSetup
 
 # This process grows with every trial; a worker process that has grown is replaced (`worker.GROWTH_MB`).
@@ -33,4 +33,4 @@ def choose_launcher(setup: WorkerSetup, tune: TuneParams) -> AbstractContextMana
     from glyphline.tuning.launchers.processes import ProcessWorkers
 
     gpus = visible_devices(tune.gpus_per_trial, tune.workers)
-    return ProcessWorkers(setup, tune.workers, threads=max(1, hardware.usable_cores() // tune.workers), gpus=gpus)
+    return ProcessWorkers(setup, tune.workers, threads=max(1, cores.usable() // tune.workers), gpus=gpus)

@@ -1,0 +1,52 @@
+"""What images belong together, as all of one person: from the table, or from a pattern in the paths of the files."""
+
+import logging
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from glyphline.data.listing import ListedImage
+from glyphline.errors import DataError
+from glyphline.values import Labels
+
+log = logging.getLogger(__name__)
+
+SHOWN = 3
+
+
+def numbers(images: Sequence[ListedImage], pattern: str | None) -> Labels | None:
+    """The group of each image, int64 (n,), equal for images that belong together; None where none is known.
+
+    Args:
+        images: all images of the data set; a group may have images in several splits.
+        pattern: a regular expression with one group, searched in each path; None for the groups of the table.
+
+    Raises:
+        DataError: some images are of no group, or all are of one.
+    """
+    source = "the table" if pattern is None else f"preprocess.group {pattern!r}"
+    names = [image.group for image in images] if pattern is None else _found(images, pattern)
+    missing = [image.file for image, name in zip(images, names, strict=True) if not name]
+    if pattern is None and len(missing) == len(images):
+        return None
+    if missing:
+        raise DataError(
+            f"{source} finds no group for {len(missing):,} of {len(images):,} images: {', '.join(missing[:SHOWN])}",
+            fix="correct preprocess.group, which must find a group in every path in data/raw/images.csv, or the table",
+        )
+    places: dict[str, int] = {}
+    group_numbers = np.array([places.setdefault(name, len(places)) for name in names], dtype=np.int64)
+    if len(places) == 1:
+        raise DataError(
+            f"{source} finds one group for all {len(images):,} images, {names[0]!r}",
+            fix="correct preprocess.group, or the column that data.columns.group names",
+        )
+    log.info("%d groups of images by %s, the largest of %d", len(places), source, np.bincount(group_numbers).max())
+    return group_numbers
+
+
+def _found(images: Sequence[ListedImage], pattern: str) -> list[str]:
+    matches = [re.search(pattern, image.file) for image in images]
+    # A group that took no part in the match is None.
+    return [(match[1] or "") if match else "" for match in matches]

@@ -1,0 +1,10 @@
+"""Encoded images as arrays of pixels: one definition of what is read, of its colours, and of how it gets its size.
+
+Whoever reads images, from an archive or from a request, reads them here, so that a model sees the same pixels from all.
+"""
+
+from glyphline.pictures.decoding import as_array, verify
+from glyphline.pictures.fitting import Resizing
+from glyphline.pictures.formats import SUFFIXES, is_grey, opened
+
+__all__ = ["SUFFIXES", "Resizing", "as_array", "is_grey", "opened", "verify"]

@@ -1,0 +1,140 @@
+"""What `glyphline use` finds out about images, and the parameters that it chooses for them."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from glyphline import params as parameters
+from glyphline.commands import use
+from glyphline.commands.use.choices import chosen
+from glyphline.data.survey import Survey, survey
+from glyphline.errors import DataError
+from glyphline.paths import Paths
+from tests.conftest import ROOT
+
+
+def found(counts=None, sizes=((64, 64),), *, is_grey=False, bad=(), groups=0):
+    counts = counts or {"train": {"a": 500, "b": 500}}
+    return Survey(
+        layout="class folders",
+        counts={split: Counter(classes) for split, classes in counts.items()},
+        sizes=tuple(sizes),
+        is_grey=is_grey,
+        groups=groups,
+        bad=tuple(bad),
+    )
+
+
+def values(default_params, survey, path="pictures/My Cats!"):
+    return {choice.key: choice.value for choice in chosen(default_params, survey, Path(path))}
+
+
+def save(path, size=(40, 30), mode="RGB", orientation=None):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    exif = Image.Exif()
+    if orientation:
+        exif[0x0112] = orientation
+    Image.new(mode, size, 100).save(path, exif=exif)
+
+
+def test_the_name_of_the_data_set_is_that_of_the_folder(default_params):
+    assert values(default_params, found())["data.dataset"] == "my_cats"
+    assert values(default_params, found(), "x/mnist")["data.dataset"] == "mnist_own"
+    assert values(default_params, found(), "x/é")["data.dataset"] == "images"
+    assert len(values(default_params, found(), "x" * 200)["data.dataset"]) == 64
+
+
+@pytest.mark.parametrize(
+    ("sizes", "size", "fit", "blocks"),
+    [
+        ([(8, 8)], None, "stretch", 1),
+        ([(28, 28)], None, "stretch", 2),
+        ([(32, 48)], None, "stretch", 3),
+        ([(100, 100)], [64, 64], "stretch", 3),
+        ([(480, 640), (1024, 768)], [64, 64], "crop", 3),
+        ([(50, 60), (49, 70)], [48, 48], "crop", 3),
+        ([(20, 20), (24, 24)], [32, 32], "stretch", 2),
+    ],
+)
+def test_the_size_fits_the_pictures(default_params, sizes, size, fit, blocks):
+    got = values(default_params, found(sizes=sizes))
+    assert got["preprocess.image_size"] == size
+    assert got["preprocess.fit"] == fit
+    assert len(got["model.filters"]) == blocks
+
+
+def test_few_images_get_many_epochs_and_many_get_few(default_params):
+    few = values(default_params, found({"train": {"a": 60, "b": 60}}))
+    many = values(default_params, found({"train": {"a": 30_000, "b": 30_000}}))
+    assert (few["train.epochs"], few["train.batch_size"]) == (100, 32)
+    assert (many["train.epochs"], many["train.batch_size"]) == (6, 128)
+
+
+def test_given_splits_leave_all_training_images_to_learn_from(default_params):
+    counts = {split: {"a": 1000, "b": 1000} for split in ("train", "val", "test")}
+    (reason,) = [
+        choice.reason for choice in chosen(default_params, found(counts), Path("x")) if choice.key == "train.batch_size"
+    ]
+    assert reason == "2,000 images to learn from"
+
+
+def test_skewed_classes_are_weighed_and_the_first_version_has_to_beat_the_largest_class(default_params):
+    got = values(default_params, found({"train": {"a": 900, "b": 100}}))
+    assert got["train.class_weight"] == "balanced"
+    assert 0.9 < got["registry.min_accuracy"] < 1
+    assert values(default_params, found())["train.class_weight"] == "none"
+
+
+def test_every_choice_is_a_value_that_params_yaml_allows(default_params, tmp_path):
+    paths = Paths(work=tmp_path, home=tmp_path)
+    paths.params.write_text((ROOT / "params.yaml").read_text())
+    for sizes in ([(8, 8)], [(480, 640), (1024, 768)]):
+        choices = chosen(default_params, found({"train": {"a": 90, "b": 7}}, sizes, bad=["x"]), Path("pictures"))
+        use.write(paths, choices)
+        flat = parameters.read(paths.params).model_dump()
+        for choice in choices:
+            held = flat
+            for part in choice.key.split("."):
+                held = held[part]
+            assert held == (tuple(choice.value) if isinstance(choice.value, list) else choice.value)
+    assert "# digits, mnist" in paths.params.read_text()
+
+
+def test_a_folder_is_counted_and_a_sample_of_it_opened(default_params, tmp_path):
+    for number in range(6):
+        save(tmp_path / "pictures" / "cat" / f"{number}.jpg", orientation=6)
+        save(tmp_path / "pictures" / "dog" / f"{number}.png", mode="L")
+    (tmp_path / "pictures" / "dog" / "broken.png").write_bytes(b"no image")
+    seen = survey(default_params.data, tmp_path / "pictures", tmp_path)
+    assert seen.counts == {"train": Counter(cat=6, dog=7)}
+    assert set(seen.sizes) == {(40, 30), (30, 40)}
+    assert not seen.is_grey
+    assert len(seen.bad) == 1
+
+
+def test_an_archive_of_arrays_is_counted(default_params, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (30, 12, 16), dtype=np.uint8)
+    np.savez(tmp_path / "mine.npz", x_train=images, y_train=np.arange(30) % 3)
+    seen = survey(default_params.data, tmp_path / "mine.npz", tmp_path)
+    assert seen.sizes == ((12, 16),)
+    assert seen.is_grey
+    assert seen.counts["train"].total() == 30
+
+
+def test_a_folder_of_broken_files_is_refused(default_params, tmp_path):
+    for label in ("a", "b"):
+        (tmp_path / "pictures" / label).mkdir(parents=True)
+        (tmp_path / "pictures" / label / "1.png").write_bytes(b"no image")
+    with pytest.raises(DataError, match="none of 2 files"):
+        use.choose(default_params, Paths(work=tmp_path, home=tmp_path), tmp_path / "pictures")
+
+
+def test_what_is_too_little_to_learn_from_is_said_with_numbers(default_params, tmp_path):
+    for label, count in (("cat", 40), ("dog", 6)):
+        for number in range(count):
+            save(tmp_path / "pictures" / label / f"{number}.png")
+    _, shortcomings = use.choose(default_params, Paths(work=tmp_path, home=tmp_path), tmp_path / "pictures")
+    assert "the rarest class, dog, has 4 training images" in [one.problem for one in shortcomings]

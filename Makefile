@@ -36,7 +36,7 @@ define install
 			while read -r word name rest; do \
 				test "$$word" != Using || { name=$${rest%% *}; rest=$${rest#* }; }; \
 				case "$$word $$rest" in \
-				Collecting*) count=$$((count + 1)); test $$((count % 25)) != 0 || echo "  $$count of at most $$all packages";; \
+				Collecting*|Processing*) count=$$((count + 1)); test $$((count % 25)) != 0 || echo "  $$count of at most $$all packages";; \
 				"Downloading ("[0-9][0-9]*MB*|"Using "*" ("[0-9][0-9]*MB*|"Using ("[0-9][0-9]*MB*) echo "  $${name%%-*} $$rest";; \
 				"Installing packages: "*) echo "  installing $$count packages, a minute or two";; \
 				ended*) exit $$name;; \

@@ -64,7 +64,7 @@ case "$*" in *requirements.lock*) ;; *) exit 0;; esac
 echo 'Collecting numpy==2.0 (from -r requirements.lock (line 3))'
 echo '  Downloading numpy-2.0-cp311-manylinux_2_28_x86_64.whl (16.9 MB)'
 echo '  Installing build dependencies: started'
-echo 'Collecting click==8.1 (from -r requirements.lock (line 9))'
+echo 'Processing /wheels/click-8.1-py3-none-any.whl (from -r requirements.lock (line 9))'
 echo '  Using cached click-8.1-py3-none-any.whl (0.1 MB)'
 echo 'Installing collected packages: click, numpy'
 exit $PIP_ENDS_WITH

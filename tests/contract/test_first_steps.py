@@ -88,6 +88,21 @@ def test_pip_says_how_far_it_is_and_what_became_of_it(root, tmp_path, status):
     assert (tmp_path / ".venv" / ".installed").exists() == (status == 0)
 
 
+def test_a_folder_that_mlflow_cannot_be_installed_in_is_refused_before_anything_is_installed(root, tmp_path):
+    # Its migrations take % in the path of the package for a reference (MLflow 3.17.2).
+    folder = tmp_path / "it's My %20 Repo é"
+    folder.mkdir()
+    for name in ("Makefile", "pyproject.toml", "requirements.lock", "requirements-dev.lock"):
+        shutil.copy(root / name, folder)
+    for target in ("run", "test"):
+        done = subprocess.run(["make", target], cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        error, fix, _ = done.stderr.splitlines()
+        assert error.startswith("error: the path of this folder holds a %")
+        assert fix.startswith("fix: rename the folder")
+        assert not (folder / ".venv").exists()
+
+
 def test_what_the_tests_need_is_installed_for_the_tests_alone(root, tmp_path):
     for name in ("Makefile", "pyproject.toml", "requirements.lock", "requirements-dev.lock"):
         shutil.copy(root / name, tmp_path)

@@ -11,6 +11,7 @@ def main() -> None:
 
     TensorFlow's own shutdown takes half a second after everything is written; the process ends without it.
     """
+    _take_names_of_files_for_utf8()
     from glyphline.cli import output_encoding, run
 
     # For the processes that this one starts, and those that they start: no file of the project replaces a library.
@@ -23,6 +24,15 @@ def main() -> None:
         sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def _take_names_of_files_for_utf8() -> None:
+    """Begin again in UTF-8 mode where the locale is another: MLflow and TensorFlow write paths in UTF-8 anyway."""
+    if sys.getfilesystemencoding() != "utf-8":
+        os.environ["PYTHONUTF8"] = "1"
+        # What is printed keeps the encoding of the locale.
+        os.environ.setdefault("PYTHONIOENCODING", sys.stdout.encoding)
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
 
 
 if __name__ == "__main__":

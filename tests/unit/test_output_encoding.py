@@ -87,3 +87,19 @@ def test_no_file_and_no_output_of_a_program_is_read_as_the_locale_says(root):
         if isinstance(node, ast.Call) and depends_on_the_locale(node)
     ]
     assert calls == []
+
+
+def test_a_command_takes_the_names_of_files_for_utf8_in_any_locale(tmp_path):
+    program = (
+        "import sys\nfrom glyphline import __main__, cli\n"
+        "cli.run = lambda arguments: print(sys.getfilesystemencoding(), sys.stdout.encoding, arguments) or 0\n"
+        "__main__.main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "a b"],
+        env=environment(LC_ALL="POSIX", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0", PYTHONIOENCODING="latin-1"),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "utf-8 iso8859-1 ['a b']\n"

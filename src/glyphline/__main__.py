@@ -32,6 +32,9 @@ def _take_names_of_files_for_utf8() -> None:
         os.environ["PYTHONUTF8"] = "1"
         # What is printed keeps the encoding of the locale.
         os.environ.setdefault("PYTHONIOENCODING", sys.stdout.encoding)
+        # The file that leads from the environment to the package is read in the locale's encoding all the same.
+        package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
 
 

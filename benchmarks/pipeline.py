@@ -19,6 +19,7 @@ from measurement import KERAS, ROOT, median_with_range
 
 IMPORTS = "import tensorflow, mlflow"
 FLOORS = {
+    "scan": "import pydantic, ruamel.yaml",
     "fetch": "import numpy, pydantic, ruamel.yaml",
     "preprocess": "import numpy, pydantic, ruamel.yaml, PIL",
     "tune": f"import optuna; {KERAS}",
@@ -27,6 +28,7 @@ FLOORS = {
     "register": "import mlflow",
 }
 DATA = {
+    "scan": (),
     "fetch": (),
     "preprocess": ("data/raw",),
     "tune": ("data/processed/train", "data/processed/val"),

@@ -136,7 +136,7 @@ def test_a_damaged_index_is_made_again(look, folder, tmp_path, damage):
     first, _ = look(folder)
     index = tmp_path / "index.npz"
     if damage is None:
-        np.savez(index, names=np.zeros(3, dtype=np.uint8), status=np.zeros((1, 3)), digests=np.zeros((2, 16)))
+        np.savez(index, names=np.zeros(3, dtype=np.uint8), status=np.zeros((1, 3)), digests=np.zeros((2, 32)))
     else:
         index.write_bytes(damage)
     again, read = look(folder)

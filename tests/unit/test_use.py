@@ -16,14 +16,12 @@ from glyphline.paths import Paths
 from tests.conftest import ROOT
 
 
-def found(counts=None, sizes=((64, 64),), *, is_grey=False, bad=(), groups=0):
+def found(counts=None, sizes=((64, 64),), *, bad=()):
     counts = counts or {"train": {"a": 500, "b": 500}}
     return Survey(
         layout="class folders",
         counts={split: Counter(classes) for split, classes in counts.items()},
         sizes=tuple(sizes),
-        is_grey=is_grey,
-        groups=groups,
         bad=tuple(bad),
     )
 
@@ -111,7 +109,6 @@ def test_a_folder_is_counted_and_a_sample_of_it_opened(default_params, tmp_path)
     seen = survey(default_params.data, tmp_path / "pictures", tmp_path)
     assert seen.counts == {"train": Counter(cat=6, dog=7)}
     assert set(seen.sizes) == {(40, 30), (30, 40)}
-    assert not seen.is_grey
     assert len(seen.bad) == 1
 
 
@@ -120,7 +117,6 @@ def test_an_archive_of_arrays_is_counted(default_params, tmp_path):
     np.savez(tmp_path / "mine.npz", x_train=images, y_train=np.arange(30) % 3)
     seen = survey(default_params.data, tmp_path / "mine.npz", tmp_path)
     assert seen.sizes == ((12, 16),)
-    assert seen.is_grey
     assert seen.counts["train"].total() == 30
 
 

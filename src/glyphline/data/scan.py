@@ -19,13 +19,12 @@ import numpy.typing as npt
 from glyphline import files, progress
 from glyphline.data import own_images
 from glyphline.data.listing import ListedImage
-from glyphline.errors import DataError
 from glyphline.params.schema import DataParams
 from glyphline.records import Scan
 
 log = logging.getLogger(__name__)
 
-DIGEST_BYTES = 16
+DIGEST_BYTES = 32
 SETTLED_NS = 2_000_000_000
 """A file that was touched so shortly before a scan may have been changed after it, within one tick of its clock."""
 _ABSENT = (-1, -1, -1)
@@ -38,7 +37,7 @@ class Index:
     Attributes:
         names: paths below the folder of all images.
         status: int64 (n, 3), size in bytes, and times of content and inode in nanoseconds; -1 where not to be trusted.
-        digests: uint8 (n, 16), BLAKE2b of the content.
+        digests: uint8 (n, 32), SHA-256 of the content.
     """
 
     names: tuple[str, ...]
@@ -47,16 +46,12 @@ class Index:
 
 
 def content_digest(path: Path) -> bytes:
-    """BLAKE2b of a file's content, 16 bytes; of nothing, when it is missing or cannot be read."""
-    digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
+    """SHA-256 of a file's content; zeros, when it is missing or cannot be read."""
     try:
-        with path.open("rb") as stream:
-            while piece := stream.read(1 << 20):
-                digest.update(piece)
+        return bytes.fromhex(files.sha256(path))
     except OSError:
         # Whether that is an error is for fetch to say: data.bad_files may skip such files.
         return bytes(DIGEST_BYTES)
-    return digest.digest()
 
 
 def scan(
@@ -93,20 +88,6 @@ def scan(
     return Scan(source=path.name, images=len(images), digest=_digest(images, after))
 
 
-def missing(path: Path, before: Scan | None) -> Scan:
-    """What stands for the images where `data.path` is not there, as in a clone that pulled data/raw: the last scan.
-
-    Raises:
-        DataError: nothing was scanned before, or something else.
-    """
-    if before is None or before.source != path.name:
-        raise DataError(
-            f"data.path: {path} does not exist",
-            fix="give a folder with one folder per class, a table of image files and labels, or an .npz file",
-        )
-    return before
-
-
 def _indexed(root: Path, names: Sequence[str], before: Index | None, digest_of: Callable[[Path], bytes]) -> Index:
     known = {name: row for row, name in enumerate(before.names)} if before else {}
     status = np.array([_status(root, name) for name in names], dtype=np.int64).reshape(-1, 3)
@@ -122,7 +103,6 @@ def _indexed(root: Path, names: Sequence[str], before: Index | None, digest_of: 
             for row in new.tolist():
                 digests[row] = np.frombuffer(digest_of(root / names[row]), dtype=np.uint8)
                 advance()
-    if len(new):
         log.info("%s: %d new or changed of %d files", root.name, len(new), len(names))
     return Index(tuple(names), status, digests)
 

@@ -11,12 +11,11 @@ from glyphline import pictures
 from glyphline.data import npz, own_images
 from glyphline.errors import PipelineError
 from glyphline.params.schema import DataParams
+from glyphline.pictures.decoding import LYING
 from glyphline.scratch import scratch_folder
 
 SAMPLE = 400
 """Files that are opened, evenly spaced over the list."""
-LYING = frozenset({5, 6, 7, 8})
-"""EXIF orientations of images that are turned by a quarter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +26,12 @@ class Survey:
         layout: how the images lie, in words.
         counts: split -> class -> images.
         sizes: heights and widths in pixels, upright, of the files that were opened.
-        is_grey: none of these has colour.
-        groups: how many groups a table gives; 0 when it gives none.
         bad: why a file that was opened is no image, for each that is none.
     """
 
     layout: str
     counts: Mapping[str, Counter[str]]
     sizes: tuple[tuple[int, int], ...]
-    is_grey: bool
-    groups: int = 0
     bad: tuple[str, ...] = ()
 
 
@@ -57,13 +52,11 @@ def survey(data: DataParams, path: Path, scratch: Path) -> Survey:
     counts: dict[str, Counter[str]] = {}
     for image in listing.images:
         counts.setdefault(image.split, Counter())[image.label] += 1
-    sizes, is_grey, bad = _sample(listing.root, sorted(image.file for image in listing.images))
+    sizes, bad = _sample(listing.root, sorted(image.file for image in listing.images))
     return Survey(
         layout="class folders" if path.is_dir() else f"a table, {path.name}",
         counts=counts,
         sizes=sizes,
-        is_grey=is_grey,
-        groups=len({image.group for image in listing.images if image.group}),
         bad=bad,
     )
 
@@ -72,21 +65,20 @@ def _of_arrays(data: DataParams, path: Path, scratch: Path) -> Survey:
     with scratch_folder(scratch, "unpacked") as unpacked:
         arrays = npz.read(path, unpacked)
         npz.classes(arrays, where=str(path), normalise=data.normalise_labels)
-        height, width, channels = arrays["train"].images.shape[1:]
+        height, width = arrays["train"].images.shape[1:3]
         counts = {split: Counter(map(str, part.labels.tolist())) for split, part in arrays.items()}
-    return Survey(layout="arrays", counts=counts, sizes=((height, width),), is_grey=channels == 1)
+    return Survey(layout="arrays", counts=counts, sizes=((height, width),))
 
 
-def _sample(root: Path, names: Sequence[str]) -> tuple[tuple[tuple[int, int], ...], bool, tuple[str, ...]]:
-    sizes, bad, is_grey = [], [], True
+def _sample(root: Path, names: Sequence[str]) -> tuple[tuple[tuple[int, int], ...], tuple[str, ...]]:
+    sizes, bad = [], []
     for name in names[:: -(-len(names) // SAMPLE)]:
         try:
             image = pictures.opened((root / name).read_bytes(), name)
         except (PipelineError, OSError) as error:
             bad.append(str(error))
             continue
-        is_grey = is_grey and pictures.is_grey(image)
         width, height = image.size
         turned = image.getexif().get(ExifTags.Base.Orientation) in LYING
         sizes.append((width, height) if turned else (height, width))
-    return tuple(sizes), is_grey, tuple(bad)
+    return tuple(sizes), tuple(bad)

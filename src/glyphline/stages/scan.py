@@ -20,9 +20,8 @@ def run(params: Params, paths: Paths) -> None:
     from glyphline.data import scan
 
     path = paths.home / Path(params.data.path).expanduser()
-    if path.exists():
-        records.write(paths.scan, scan.scan(params.data, path, paths.scan_index))
+    before = records.read(paths.scan, Scan, stage="scan") if not path.exists() and paths.scan.is_file() else None
+    if before is not None and before.source == path.name:
+        log.warning("data.path: %s is not there, and what was fetched from it stays", path)
         return
-    before = records.read(paths.scan, Scan, stage="scan") if paths.scan.is_file() else None
-    records.write(paths.scan, scan.missing(path, before))
-    log.warning("data.path: %s is not there, and what was fetched from it stays", path)
+    records.write(paths.scan, scan.scan(params.data, path, paths.scan_index))

@@ -1,4 +1,4 @@
-"""Which parameters fit a set of images, and why; docs/experiments.md has what the numbers were chosen by."""
+"""Which parameters fit a set of images, and why; sizes, steps and bounds are rules of thumb, not yet measured."""
 
 import re
 import statistics

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import optuna
+from optuna.storages import RDBStorage
 
 from glyphline import journal, tuning
 from glyphline import params as parameters
@@ -161,11 +162,15 @@ def trials(location: tuning.StudyLocation | Path, name: str = STUDY) -> list[Tri
         return []
     url = f"sqlite:///{location}" if isinstance(location, Path) else location.url
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    storage = RDBStorage(url)
     try:
-        study = optuna.load_study(study_name=name, storage=url)
+        study = optuna.load_study(study_name=name, storage=storage)
+        return [_plain(trial, TrialClaim.of(trial)) for trial in study.get_trials(deepcopy=False)]
     except KeyError:
         return []
-    return [_plain(trial, TrialClaim.of(trial)) for trial in study.get_trials(deepcopy=False)]
+    finally:
+        # Who asks again and again would else use up the server's connections before they are collected.
+        storage.engine.dispose()
 
 
 def _plain(trial: Any, claim: TrialClaim | None) -> Trial:

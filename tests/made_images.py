@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-from glyphline.data import folders, listing, own_images
+from glyphline.data import archive, folders, listing, originals, own_images
 from glyphline.data.listing import ListedImage
 from glyphline.data.raw import LabeledImages
 from glyphline.params import Params
@@ -33,7 +33,7 @@ def two_classes(root: Path, count: int = 3) -> Path:
 
 def packed(folder: Path, contents: Mapping[str, bytes]) -> Path:
     """Encoded images as fetch leaves them; their names are `<split>/<label>/<file>`."""
-    with zipfile.ZipFile(folder / folders.NAME, "w") as target:
+    with zipfile.ZipFile(folder / archive.NAME, "w") as target:
         for name, content in contents.items():
             target.writestr(name, content)
     listing.write(folder / listing.NAME, [ListedImage(name, *name.split("/")[:2]) for name in contents])
@@ -51,4 +51,5 @@ def decoded(
     folder: Path, manifest: RawManifest, resizing: Resizing | None = None, group: str | None = None
 ) -> dict[str, LabeledImages]:
     """The arrays that preprocess reads from `folder`."""
-    return folders.read(folder, manifest.classes, resizing, folder.parent, group=group)
+    below = originals.folder(manifest, folder)
+    return folders.read(folder, manifest.classes, resizing, folder.parent, group=group, below=below)

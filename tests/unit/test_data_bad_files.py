@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from glyphline import records
-from glyphline.data import bad_files, folders, listing
+from glyphline.data import archive, bad_files, listing
 from glyphline.errors import DataError
 from glyphline.paths import Paths
 from glyphline.records import SplitManifest
@@ -95,7 +95,7 @@ def test_more_than_the_share_stops_all_the_same(tmp_path, default_params, pets, 
         fetched(default_params, pets, tmp_path / "raw", bad_files="skip", max_bad_share=share)
     assert "cat/empty.png is no image" in caught.value.problem
     assert "raise data.max_bad_share" in caught.value.fix
-    assert not (tmp_path / "raw" / folders.NAME).exists()
+    assert not (tmp_path / "raw" / archive.NAME).exists()
 
 
 def test_a_class_that_has_too_few_good_images_is_named(tmp_path, default_params):

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from glyphline import pictures
-from glyphline.data import decoding, folders
+from glyphline.data import archive, decoding, folders
 from glyphline.errors import DataError, PictureError
 from glyphline.pictures import Resizing
 from tests import odd_pictures
@@ -27,7 +27,7 @@ def noise(seed: int, side: int = 300) -> bytes:
     return odd_pictures.encoded(Image.fromarray(pixels), "PNG", compress_level=0)
 
 
-def archive(folder, contents):
+def alternating(folder, contents):
     """Images as fetch leaves them, in turn of class a and b."""
     return packed(folder, dict(sorted((f"train/{'ab'[n % 2]}/{n}.png", body) for n, body in enumerate(contents))))
 
@@ -35,8 +35,8 @@ def archive(folder, contents):
 @pytest.fixture(scope="module")
 def large(tmp_path_factory):
     """An archive that is worth two processes, and what its images are."""
-    folder = archive(tmp_path_factory.mktemp("large"), [noise(n) for n in range(130)])
-    assert (folder / folders.NAME).stat().st_size > 2 * decoding.BYTES_PER_PROCESS
+    folder = alternating(tmp_path_factory.mktemp("large"), [noise(n) for n in range(130)])
+    assert (folder / archive.NAME).stat().st_size > 2 * decoding.BYTES_PER_PROCESS
     return folder
 
 
@@ -56,7 +56,7 @@ def test_the_arrays_are_the_same_in_one_process_and_in_two(large, tmp_path, core
     done = subprocess.run(words, env=environment(), check=True, capture_output=True, text=True)
     assert done.stdout == f"{cores == 2}\n"
     images = np.load(tmp_path / "train.npy")
-    with zipfile.ZipFile(large / folders.NAME) as source:
+    with zipfile.ZipFile(large / archive.NAME) as source:
         for row, name in enumerate(source.namelist()):
             image = pictures.opened(source.read(name), name)
             expected = pictures.as_array(image, name, grey=False, resizing=Resizing(20, 30, "crop"))
@@ -86,14 +86,14 @@ def test_one_image_with_colour_anywhere_makes_three_channels(tmp_path, coloured_
     contents = [grey] * 80
     if coloured_at is not None:
         contents[coloured_at] = odd_pictures.encoded(odd_pictures.in_mode("RGB"), "PNG")
-    images = folders.read(archive(tmp_path, contents), CLASSES, None, tmp_path)["train"].images
+    images = folders.read(alternating(tmp_path, contents), CLASSES, None, tmp_path)["train"].images
     assert images.shape == (80, 16, 24, 1 if coloured_at is None else 3)
     np.testing.assert_array_equal(images[2, ..., 0], np.asarray(odd_pictures.in_mode("L")))
 
 
 def test_a_member_that_is_compressed_is_not_what_fetch_wrote(tmp_path):
     packed(tmp_path, {"train/a/1.png": b""})
-    with zipfile.ZipFile(tmp_path / folders.NAME, "w", zipfile.ZIP_DEFLATED) as target:
+    with zipfile.ZipFile(tmp_path / archive.NAME, "w", zipfile.ZIP_DEFLATED) as target:
         target.writestr("train/a/1.png", noise(1))
     with pytest.raises(DataError, match=r"holds train/a/1\.png compressed") as refused:
         folders.read(tmp_path, CLASSES, None, tmp_path)
@@ -109,7 +109,7 @@ def test_pieces_are_of_about_one_size_and_leave_out_no_row():
 
 
 def test_a_disk_without_room_is_told_before_anything_is_decoded(tmp_path):
-    folder = archive(tmp_path, [noise(n, side=64) for n in range(40)])
+    folder = alternating(tmp_path, [noise(n, side=64) for n in range(40)])
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
     try:
@@ -125,14 +125,16 @@ def test_what_cannot_even_be_opened_is_named_among_the_bad_files(tmp_path):
         (tmp_path / name).write_bytes(content)
     (tmp_path / "folder.png").mkdir()
     paths = [tmp_path / name for name in ("bad.png", "folder.png", "good.png", "gone.png")]
-    errors = list(decoding.unreadable(paths, "checking"))
+    results = list(decoding.check(paths, "checking"))
+    assert [isinstance(result, str) for result in results] == [False, False, True, False]
+    errors = [result for result in results if isinstance(result, PictureError)]
     assert [error.name for error in errors] == [str(tmp_path / name) for name in ("bad.png", "folder.png", "gone.png")]
     assert "cannot be read: Is a directory" in errors[1].problem
     assert "readable" in errors[1].fix
 
 
 def test_a_small_set_starts_no_process(tmp_path):
-    folder = archive(tmp_path, [odd_pictures.encoded(odd_pictures.coloured(), "PNG")] * 400)
+    folder = alternating(tmp_path, [odd_pictures.encoded(odd_pictures.coloured(), "PNG")] * 400)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert len(folders.read(folder, CLASSES, None, tmp_path)["train"].images) == 400
     assert resource.getrusage(resource.RUSAGE_CHILDREN) == before

@@ -22,6 +22,7 @@ seed: 7
 data:
   dataset: digits
   path: null
+  copy: true
   columns: {image: null, label: null, split: null, group: null}
   normalise_labels: false
   bad_files: stop
@@ -493,7 +494,7 @@ def test_overlay_names_every_unknown_key_with_the_nearest(base):
     assert caught.value.problem.splitlines() == [
         "train.learning_rte: no such parameter, did you mean train.learning_rate?",
         "sead: no such parameter, did you mean seed?",
-        "data.x.y: no such parameter, did you mean data.path?",
+        "data.x.y: no such parameter, did you mean data.copy?",
     ]
     assert "glyphline params" in caught.value.fix
 

@@ -1,22 +1,19 @@
-"""Decode many images in as many processes as there are cores: those of an archive into arrays, files to be sure."""
+"""Decode many images in as many processes as there are cores: into arrays, or only to be sure that each can be."""
 
 import os
-import struct
-import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from PIL import Image
 
 from glyphline import cores, files, pictures, progress
-from glyphline.data.raw import FETCH_AGAIN
 from glyphline.errors import DataError, PictureError
 from glyphline.pictures import Resizing, stored
-from glyphline.pictures.stored import ColourFoundError, Stored, Target
+from glyphline.pictures.stored import ColourFoundError, Piece, Target
 from glyphline.process_pool import ProcessLostError, in_order
 from glyphline.values import Images
 
@@ -30,38 +27,56 @@ BYTES_PER_PROCESS = 16 << 20
 PROBES = 32
 
 T = TypeVar("T")
-Members = Sequence[zipfile.ZipInfo]
 
 
-def decode(path: Path, members: Mapping[str, Members], folder: Path, resizing: Resizing | None) -> dict[str, Images]:
-    """Decode the images of a zip into memory-mapped arrays: one channel if no image has colour, else three.
+class EncodedImages(Protocol):
+    """Images as people keep them, which a process can be told to read."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Of the images, for a person, in the order of the rows."""
+
+    @property
+    def sizes(self) -> Sequence[int]:
+        """Of the encoded images in bytes."""
+
+    def piece(self, rows: range) -> Piece:
+        """Some of the images, for the process that decodes them."""
+
+
+def decode(images: Mapping[str, EncodedImages], folder: Path, resizing: Resizing | None) -> dict[str, Images]:
+    """Decode images into memory-mapped arrays: one channel if no image has colour, else three.
 
     Args:
-        path: of the zip, its members not compressed, as fetch writes it.
-        members: split -> its members, in the order of the rows.
+        images: split -> its images.
         folder: where to put the arrays, as `<split>.npy`.
         resizing: None leaves the images as they are; all of a split must then have one size.
 
     Raises:
         PictureError: an image cannot be decoded; the first such one, in the order of the rows.
-        DataError: the images have more than one size and `resizing` is None, or a decoding process was killed.
+        DataError: the images have more than one size and `resizing` is None, one is not what was fetched, or a
+            decoding process was killed.
     """
-    arrays = {split: folder / f"{split}.npy" for split in members}
-    everything = list(chain.from_iterable(members.values()))
-    with path.open("rb") as stream:
-        archive = _Archive(path, stream.fileno())
-        probes = everything[:: max(1, len(everything) // PROBES)]
-        seem_grey = all(pictures.is_grey(archive.opened(member)) for member in probes)
-        # One channel is tried, not known: to look at the header of each image first would read every file twice.
-        for channels in (1, 3) if seem_grey else (3,):
-            with suppress(ColourFoundError):
-                for split, array in arrays.items():
-                    _fill(array, archive, members[split], channels=channels, resizing=resizing)
-                break
+    arrays = {split: folder / f"{split}.npy" for split in images}
+    everything = [(of_split, row) for of_split in images.values() for row in range(len(of_split.names))]
+    probes = everything[:: max(1, len(everything) // PROBES)]
+    seem_grey = all(pictures.is_grey(opened(*probe)) for probe in probes)
+    # One channel is tried, not known: to look at the header of each image first would read every file twice.
+    for channels in (1, 3) if seem_grey else (3,):
+        with suppress(ColourFoundError):
+            for split, array in arrays.items():
+                _fill(array, images[split], channels=channels, resizing=resizing)
+            break
     return {split: np.load(array, mmap_mode="r") for split, array in arrays.items()}
 
 
-def unreadable(paths: Sequence[Path], description: str) -> Iterator[PictureError]:
+def opened(images: EncodedImages, row: int) -> Image.Image:
+    """One of the images, of which only the header has been decoded."""
+    name, content = next(iter(images.piece(range(row, row + 1)).contents()))
+    return pictures.opened(content, name)
+
+
+def check(paths: Sequence[Path], description: str) -> Generator[str | PictureError]:
     """Decode files, to be sure that each can be.
 
     Args:
@@ -69,7 +84,7 @@ def unreadable(paths: Sequence[Path], description: str) -> Iterator[PictureError
         description: of this work, for the progress.
 
     Yields:
-        The errors of those that are no image that can be read, in their order, as soon as they are found.
+        The SHA-256 of each file, or what is wrong with it, in their order, as soon as it is known.
 
     Raises:
         DataError: a decoding process was killed.
@@ -78,55 +93,31 @@ def unreadable(paths: Sequence[Path], description: str) -> Iterator[PictureError
     def call(rows: range) -> tuple[Sequence[Path]]:
         return (paths[rows.start : rows.stop],)
 
-    sizes = [_size_bytes(path) for path in paths]
-    yield from chain.from_iterable(_results(stored.unreadable, call, sizes, lambda row: str(paths[row]), description))
+    sizes = [size_bytes(path) for path in paths]
+    yield from chain.from_iterable(_results(stored.check, call, sizes, lambda row: str(paths[row]), description))
 
 
-class _Archive:
-    """A zip that is open for reading.
-
-    Args:
-        path: of the zip.
-        handle: the system's number of the open file.
-    """
-
-    def __init__(self, path: Path, handle: int) -> None:
-        self.path = path
-        self._handle = handle
-
-    def stored(self, member: zipfile.ZipInfo) -> Stored:
-        """Where the bytes of a member are: behind its name and an extra field, whose lengths its local header says.
-
-        Source: PKWARE, ".ZIP File Format Specification", section 4.3.7.
-        """
-        if member.compress_type != zipfile.ZIP_STORED:
-            raise DataError(
-                f"{self.path} holds {member.filename} compressed", fix=f"fetch it again with `{FETCH_AGAIN}`"
-            )
-        name_bytes, extra_bytes = struct.unpack("<HH", os.pread(self._handle, 4, member.header_offset + 26))
-        return Stored(member.filename, member.header_offset + 30 + name_bytes + extra_bytes, member.file_size)
-
-    def opened(self, member: zipfile.ZipInfo) -> Image.Image:
-        """A member of which only the image's header has been decoded."""
-        place = self.stored(member)
-        return pictures.opened(os.pread(self._handle, place.size_bytes, place.offset), place.name)
+def size_bytes(path: Path) -> int:
+    """The size of a file; 0 where it cannot be known, which is an error when it is read."""
+    with suppress(OSError):
+        return path.stat().st_size
+    return 0
 
 
-def _fill(array: Path, archive: _Archive, members: Members, *, channels: int, resizing: Resizing | None) -> None:
-    """Decode members into a new .npy file; ColourFoundError: it has one channel and one of them has colour."""
-    first = members[0]
+def _fill(array: Path, images: EncodedImages, *, channels: int, resizing: Resizing | None) -> None:
+    """Decode images into a new .npy file; ColourFoundError: it has one channel and one of them has colour."""
+    first = images.names[0]
     if resizing:
         height, width = resizing.height, resizing.width
     else:
-        height, width = pictures.as_array(archive.opened(first), first.filename, grey=True, resizing=None).shape[:2]
-    _allocate(array, (len(members), height, width, channels))
-    target = Target(array, resizing, like=first.filename)
+        height, width = pictures.as_array(opened(images, 0), first, grey=True, resizing=None).shape[:2]
+    _allocate(array, (len(images.names), height, width, channels))
+    target = Target(array, resizing, like=first)
 
     def call(rows: range) -> tuple[Any, ...]:
-        return archive.path, [archive.stored(member) for member in members[rows.start : rows.stop]], target, rows.start
+        return images.piece(rows), target, rows.start
 
-    sizes = [member.file_size for member in members]
-    for _ in _results(stored.decode_piece, call, sizes, lambda row: members[row].filename, f"decoding {array.stem}"):
+    for _ in _results(stored.decode_piece, call, images.sizes, images.names.__getitem__, f"decoding {array.stem}"):
         pass
 
 
@@ -184,10 +175,3 @@ def _pieces(sizes: Sequence[int]) -> list[range]:
             total = 0
         total += max(LEAST_BYTES, size)
     return [range(start, stop) for start, stop in zip(starts, [*starts[1:], len(sizes)], strict=True)]
-
-
-def _size_bytes(path: Path) -> int:
-    # What is wrong with a file is found when it is read.
-    with suppress(OSError):
-        return path.stat().st_size
-    return 0

@@ -1,14 +1,13 @@
 """A picture of some training images as they were and as they became, two of each class."""
 
-import zipfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from glyphline import pictures
-from glyphline.data import folders, listing
+from glyphline.data import decoding, folders, listing
+from glyphline.data.decoding import EncodedImages
 from glyphline.data.sheet import FAINT, GAP, INK, LINE, MARGIN, PAPER, fonts, shortened, tile
 from glyphline.data.split import SplitRows
 from glyphline.pictures import Resizing
@@ -22,18 +21,11 @@ CAPTION = 22
 KEPT = "#d64545"
 
 
-def draw(
-    archive: zipfile.ZipFile,
-    members: Sequence[zipfile.ZipInfo],
-    classes: tuple[str, ...],
-    split: SplitRows,
-    resizing: Resizing,
-) -> Image.Image:
+def draw(images: EncodedImages, classes: tuple[str, ...], split: SplitRows, resizing: Resizing) -> Image.Image:
     """One row per class, at most 12 classes; of an image that was cropped, the part that was kept is framed.
 
     Args:
-        archive: that holds the images.
-        members: one per row of `split.source`.
+        images: one per row of `split.source`.
         classes: the class names.
         split: the split to show.
         resizing: how its images were resized.
@@ -53,7 +45,7 @@ def draw(
         pen.text((left - 2 * GAP, top + TILE // 2), name, fill=INK, font=normal, anchor="rm")
         for column, index in enumerate(np.flatnonzero(split.labels == label)[:PER_CLASS]):
             row = split.rows[index]
-            before = _whole(archive, members[row])
+            before = pictures.as_array(decoding.opened(images, row), images.names[row], grey=False, resizing=None)
             corner = (left + column * (2 * (TILE + GAP) + 3 * GAP), top)
             sheet.paste(_framed(before, resizing), corner)
             sheet.paste(tile(split.source.images[row], TILE), (corner[0] + TILE + GAP, top))
@@ -64,16 +56,21 @@ def draw(
     return sheet
 
 
-def write(path: Path, raw: Path, classes: tuple[str, ...], split: SplitRows, resizing: Resizing) -> None:
-    """Draw the picture of the training images in data/raw into the PNG file `path`."""
-    with zipfile.ZipFile(raw / folders.NAME) as opened:
-        members = [opened.getinfo(image.file) for image in listing.read(raw / listing.NAME) if image.split == "train"]
-        draw(opened, members, classes, split, resizing).save(path, format="PNG", optimize=True)
+def write(
+    path: Path, raw: Path, classes: tuple[str, ...], split: SplitRows, resizing: Resizing, *, below: Path | None = None
+) -> None:
+    """Draw the picture of the training images into the PNG file `path`.
 
-
-def _whole(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Images:
-    image = pictures.opened(archive.read(member), member.filename)
-    return pictures.as_array(image, member.filename, grey=False, resizing=None)
+    Args:
+        path: the file to write.
+        raw: data/raw.
+        classes: the class names.
+        split: the split to show.
+        resizing: how its images were resized.
+        below: the folder of the originals; None where data/raw holds copies.
+    """
+    names = [image.file for image in listing.read(raw / listing.NAME) if image.split == "train"]
+    draw(folders.encoded(raw, below)(names), classes, split, resizing).save(path, format="PNG", optimize=True)
 
 
 def _framed(image: Images, resizing: Resizing) -> Image.Image:

@@ -1,58 +1,71 @@
-"""The user's own images as one zip of the encoded files, unchanged, beside the list of them.
-
-One file, because DVC is slow with tens of thousands of small ones. Sorted names and fixed dates make equal images equal
-archives.
-"""
+"""The user's own images, listed in data/raw: decoded once when they are fetched, and again into arrays."""
 
 import stat
-import zipfile
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from glyphline import files, progress
-from glyphline.data import decoding, groups, listing
+from glyphline.data import archive, decoding, groups, listing, originals
 from glyphline.data.bad_files import BadFiles
-from glyphline.data.listing import ListedImage, Listing
+from glyphline.data.decoding import EncodedImages
+from glyphline.data.listing import Listing
 from glyphline.data.raw import LabeledImages
 from glyphline.errors import PictureError
 from glyphline.pictures import SUFFIXES, Resizing
 
-NAME = "images.zip"
 
-
-def write_zip(images: Listing, target: Path, bad_files: BadFiles) -> list[ListedImage]:
-    """Write the listed images as the zip `target`; every one is decoded once, to be sure that it can be.
+def check(images: Listing, bad_files: BadFiles) -> dict[str, str]:
+    """Decode each of the listed images, to be sure that it can be.
 
     Returns:
-        The images that are in the zip: all but the bad ones.
+        Path below the folder of all -> SHA-256, without the bad files.
 
     Raises:
         DataError: a file is no image, and `bad_files` does not take it in.
     """
-    in_order = sorted(images.images, key=lambda image: image.file)
-    # Closed, so that no process goes on decoding after the first bad file has stopped all.
-    with closing(_bad([images.root / image.file for image in in_order], f"checking {images.root.name}")) as errors:
-        for error in errors:
+    regular = []
+    for name in sorted(image.file for image in images.images):
+        if error := _no_image_file(images.root / name):
             bad_files.add(error)
-    packed = [image for image in in_order if image.file not in bad_files.reasons]
-    with (
-        files.atomic_file(target) as partial,
-        zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive,
-        progress.bar(f"packing {images.root.name}", len(packed), "images") as advance,
-    ):
-        for image in packed:
-            _add(archive, image.file, images.root / image.file)
-            advance()
-    return packed
+        else:
+            regular.append(name)
+    digests = {}
+    paths = [images.root / name for name in regular]
+    # Closed, so that no process goes on decoding after the first bad file has stopped all.
+    with closing(decoding.check(paths, f"checking {images.root.name}")) as results:
+        for name, result in zip(regular, results, strict=True):
+            if isinstance(result, PictureError):
+                bad_files.add(result)
+            else:
+                digests[name] = result
+    return digests
+
+
+def encoded(folder: Path, below: Path | None) -> Callable[[Sequence[str]], EncodedImages]:
+    """Gives the encoded images with certain names: out of the archive in data/raw, or the originals.
+
+    Args:
+        folder: data/raw.
+        below: the folder of the originals; None where data/raw holds copies.
+    """
+    if below is None:
+        return archive.Archive(folder / archive.NAME).images
+    return partial(originals.OriginalImages, below, originals.read(folder / originals.NAME))
 
 
 def read(
-    folder: Path, classes: tuple[str, ...], resizing: Resizing | None, scratch: Path, *, group: str | None = None
+    folder: Path,
+    classes: tuple[str, ...],
+    resizing: Resizing | None,
+    scratch: Path,
+    *,
+    group: str | None = None,
+    below: Path | None = None,
 ) -> dict[str, LabeledImages]:
-    """Decode the zip into memory-mapped arrays under `scratch`: one channel if no image has colour, else three.
+    """Decode the images into memory-mapped arrays under `scratch`: one channel if no image has colour, else three.
 
     Args:
         folder: data/raw.
@@ -60,10 +73,11 @@ def read(
         resizing: None leaves the images as they are.
         scratch: where the arrays go.
         group: the pattern that finds an image's group in its path; None for the groups of the table.
+        below: the folder of the originals; None where data/raw holds copies.
 
     Raises:
-        DataError: the images have more than one size and `resizing` is None, one cannot be decoded, or the pattern does
-            not fit the paths.
+        DataError: the images have more than one size and `resizing` is None, one cannot be decoded or is not what was
+            fetched, or the pattern does not fit the paths.
     """
     images = listing.read(folder / listing.NAME)
     group_numbers = groups.numbers(images, group)
@@ -71,9 +85,9 @@ def read(
     labels = np.array([label_numbers[image.label] for image in images], dtype=np.int64)
     splits = np.array([image.split for image in images])
     rows = {split: np.flatnonzero(splits == split) for split in dict.fromkeys(("train", *sorted(set(splits.tolist()))))}
-    with zipfile.ZipFile(folder / NAME) as archive:
-        members = {split: [archive.getinfo(images[row].file) for row in of_split] for split, of_split in rows.items()}
-    arrays = decoding.decode(folder / NAME, members, scratch, resizing)
+    named = encoded(folder, below)
+    sources = {split: named([images[row].file for row in of_split]) for split, of_split in rows.items()}
+    arrays = decoding.decode(sources, scratch, resizing)
     return {
         split: LabeledImages(
             arrays[split], labels[of_split], None if group_numbers is None else group_numbers[of_split]
@@ -82,18 +96,8 @@ def read(
     }
 
 
-def _bad(paths: Sequence[Path], description: str) -> Generator[PictureError, None, None]:
-    """The errors of the files that cannot be read as images; what is none by its name or its kind is not opened."""
-    regular = []
-    for path in paths:
-        if (error := _no_image_file(path)) is None:
-            regular.append(path)
-        else:
-            yield error
-    yield from decoding.unreadable(regular, description)
-
-
 def _no_image_file(path: Path) -> PictureError | None:
+    """What is wrong with a file that is none by its name or its kind; such is not opened."""
     if path.suffix.lower() not in SUFFIXES:
         known = " ".join(sorted(SUFFIXES))
         return PictureError(str(path), "is no image by its name", fix=f"name images only, whose names end in {known}")
@@ -111,10 +115,3 @@ def _no_image_file(path: Path) -> PictureError | None:
     return (
         None if stat.S_ISREG(mode) else PictureError(str(path), "is no file", fix="put an image there, or take it out")
     )
-
-
-def _add(archive: zipfile.ZipFile, name: str, path: Path) -> None:
-    info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-    # Both differ between operating systems, and equal folders must make equal archives.
-    info.create_system, info.external_attr = 3, 0o644 << 16
-    archive.writestr(info, path.read_bytes())

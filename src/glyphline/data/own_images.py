@@ -1,4 +1,4 @@
-"""The user's own images, copied into data/raw: a folder, a table or an .npz file."""
+"""The user's own images, brought into data/raw or only listed there: a folder, a table or an .npz file."""
 
 import logging
 import shutil
@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from glyphline import files
-from glyphline.data import bad_files, class_folders, folders, labels, listing, npz, table
+from glyphline.data import archive, bad_files, class_folders, folders, labels, listing, npz, originals, table
 from glyphline.data.listing import ListedImage, Listing
 from glyphline.errors import DataError
 from glyphline.params.schema import DataParams
@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 def fetch(data: DataParams, path: Path, folder: Path, *, scratch: Path) -> RawManifest:
     """Copy an .npz file, or the images that a folder or a table lists as one zip, into `folder`.
+
+    Where the section says `copy: false`, only the digests of the files are written.
 
     Args:
         data: the section of params.yaml.
@@ -43,21 +45,29 @@ def fetch(data: DataParams, path: Path, folder: Path, *, scratch: Path) -> RawMa
             *(given.root, len(given.left_out), min(given.left_out)),
         )
     bad = bad_files.BadFiles(given.root, len(given.images), policy=data.bad_files, max_share=data.max_bad_share)
-    packed = folders.write_zip(given, folder / folders.NAME, bad)
+    digests = folders.check(given, bad)
+    images = [image for image in given.images if image.file in digests]
     if bad.reasons:
-        listing.check(given.root, packed)
-    listing.write(folder / listing.NAME, packed)
+        listing.check(given.root, images)
+    if data.copy:
+        content = archive.NAME
+        archive.write(given.root, digests, folder / content)
+    else:
+        content = originals.NAME
+        originals.write(folder / content, digests)
+    listing.write(folder / listing.NAME, images)
     bad.write(folder / bad_files.NAME)
-    counts = Counter(image.split for image in packed)
+    counts = Counter(image.split for image in images)
     return RawManifest(
         dataset=data.dataset,
         licence="not stated",
         citation="not stated",
         reader="folder",
-        files=_raw_files(path, folder, folders.NAME, listing.NAME, bad_files.NAME),
+        files=_raw_files(path, folder, content, listing.NAME, bad_files.NAME),
         counts={split: counts[split] for split in ("train", "val", "test") if split in counts},
-        classes=listing.classes(packed),
+        classes=listing.classes(images),
         bad_files=len(bad.reasons),
+        originals=None if data.copy else data.path,
     )
 
 
@@ -101,16 +111,22 @@ def _arrays(data: DataParams, path: Path, folder: Path, scratch: Path) -> RawMan
         arrays = npz.read(path, unpacked)
         classes = npz.classes(arrays, where=str(path), normalise=data.normalise_labels)
         counts = {split: len(part.labels) for split, part in arrays.items()}
-    with files.atomic_file(folder / npz.NAME) as partial:
-        shutil.copyfile(path, partial)
+    if data.copy:
+        content = npz.NAME
+        with files.atomic_file(folder / content) as partial:
+            shutil.copyfile(path, partial)
+    else:
+        content = originals.NAME
+        originals.write(folder / content, {path.name: files.sha256(path)})
     return RawManifest(
         dataset=data.dataset,
         licence="not stated",
         citation="not stated",
         reader="npz",
-        files=_raw_files(path, folder, npz.NAME),
+        files=_raw_files(path, folder, content),
         counts=counts,
         classes=classes,
+        originals=None if data.copy else data.path,
     )
 
 

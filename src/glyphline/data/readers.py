@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from glyphline.data import bundled, folders, idx, npz
+from glyphline.data import bundled, folders, idx, npz, originals
 from glyphline.data.raw import LabeledImages, OfficialSplits
 from glyphline.data.resizing import resized
 from glyphline.errors import DataError
@@ -11,7 +11,13 @@ from glyphline.records import RawManifest
 
 
 def read(
-    folder: Path, manifest: RawManifest, *, resizing: Resizing | None, scratch: Path, group: str | None = None
+    folder: Path,
+    manifest: RawManifest,
+    *,
+    resizing: Resizing | None,
+    scratch: Path,
+    group: str | None = None,
+    below: Path | None = None,
 ) -> OfficialSplits:
     """The official splits of a data set.
 
@@ -21,9 +27,11 @@ def read(
         resizing: None leaves the images as they are.
         scratch: a folder for arrays that need not fit in memory; must outlive what is returned.
         group: the pattern that finds an image's group in its path.
+        below: the folder of the originals; None where data/raw holds copies.
 
     Raises:
-        DataError: the files do not hold what their format promises, or there are no paths to find groups in.
+        DataError: the files do not hold what their format promises, an original is not what was fetched, or there are
+            no paths to find groups in.
     """
     if group is not None and manifest.reader != "folder":
         raise DataError(
@@ -33,13 +41,14 @@ def read(
     official: OfficialSplits
     match manifest.reader:
         case "folder":
-            return folders.read(folder, manifest.classes, resizing, scratch, group=group)
+            return folders.read(folder, manifest.classes, resizing, scratch, group=group, below=below)
         case "bundled":
             official = bundled.read(folder)
         case "idx":
             official = idx.read(folder)
         case _:
-            official = npz.indexed(npz.read(folder / npz.NAME, scratch), manifest.classes)
+            path = folder / npz.NAME if below is None else originals.only_file(folder, below)
+            official = npz.indexed(npz.read(path, scratch), manifest.classes)
     if resizing is None:
         return official
     return {

@@ -5,6 +5,7 @@ Every field states its meaning once: `glyphline params` and docs/params.md are m
 
 import json
 import re
+import warnings
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
@@ -33,6 +34,10 @@ class ColumnParams(Section):
     )
 
 
+# Pydantic's old `copy` gives way to the field; `model_copy` is what it is called now.
+warnings.filterwarnings("ignore", 'Field name "copy" in "DataParams" shadows', UserWarning)
+
+
 class DataParams(Section):
     """Which images."""
 
@@ -44,6 +49,10 @@ class DataParams(Section):
     )
     path: str | None = Field(
         description="Your own images: a folder, a table or an .npz file, see docs/images.md. Null: from the catalogue.",
+    )
+    copy: bool = Field(  # type: ignore[assignment]
+        description="Copy the images into data/raw; false reads them where they are, which takes no second place on the"
+        " disk, and a model can then be made again only where they are.",
     )
     columns: ColumnParams
     normalise_labels: bool = Field(

@@ -70,6 +70,11 @@ class RawManifest(Record):
     counts: dict[str, int] = Field(description="Images per official split: `train`, and `val` and `test` if given.")
     classes: tuple[str, ...]
     bad_files: BadFileCount = Field(default=0, description="Files that were left out because they are no images.")
+    originals: str | None = Field(
+        default=None,
+        exclude_if=lambda path: path is None,
+        description="Where the images are, as data.path says it, when they were not copied.",
+    )
 
 
 class SplitManifest(Record):

@@ -3,7 +3,18 @@
 import logging
 
 from glyphline import files, records
-from glyphline.data import checks, fit_samples, near_duplicates, pair_sheet, raw, readers, samples, split, store
+from glyphline.data import (
+    checks,
+    fit_samples,
+    near_duplicates,
+    originals,
+    pair_sheet,
+    raw,
+    readers,
+    samples,
+    split,
+    store,
+)
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.pictures import Resizing
@@ -20,9 +31,12 @@ def run(params: Params, paths: Paths) -> None:
     """Leave the splits under data/processed, a report about the images, and pictures of them."""
     manifest = raw.verified(paths.raw)
     dataset, classes, wanted = manifest.dataset, manifest.classes, params.preprocess
+    below = originals.folder(manifest, paths.home)
     resizing = Resizing(*wanted.image_size, wanted.fit) if wanted.image_size else None
     with scratch_folder(paths.scratch, "decoded") as scratch:
-        official = readers.read(paths.raw, manifest, resizing=resizing, scratch=scratch, group=wanted.group)
+        official = readers.read(
+            paths.raw, manifest, resizing=resizing, scratch=scratch, group=wanted.group, below=below
+        )
         checks.check(official, classes)
         near = near_duplicates.of_splits(official, wanted.near_duplicates)
         splits = split.divide(
@@ -50,7 +64,9 @@ def run(params: Params, paths: Paths) -> None:
             records.write(artifacts / paths.preprocess_report.name, report)
             samples.write(artifacts / paths.samples.name, dataset, classes, splits["train"])
             if resizing and manifest.reader == "folder":
-                fit_samples.write(artifacts / paths.fit_samples.name, paths.raw, classes, splits["train"], resizing)
+                fit_samples.write(
+                    artifacts / paths.fit_samples.name, paths.raw, classes, splits["train"], resizing, below=below
+                )
             if near and len(near.pairs):
                 pair_sheet.write(artifacts / paths.near_duplicates.name, official, classes, near, split_of_row)
     _say(report)

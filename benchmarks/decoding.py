@@ -22,7 +22,8 @@ import psutil
 from PIL import Image
 
 import measurement
-from glyphline.data import folders, listing
+from glyphline.data import archive as archives
+from glyphline.data import listing
 from glyphline.data.listing import ListedImage
 
 SIZE = 224
@@ -97,13 +98,13 @@ def write_folder(folder: Path, sources: list[Path], count: int, size: tuple[int,
 def write_zip(raw: Path, sources: list[Path], count: int, size: tuple[int, int]) -> Path:
     """The same in a zip in the folder `raw`, as fetch packs it, under names that the commit before reads too."""
     raw.mkdir()
-    with tempfile.TemporaryDirectory(dir=raw) as folder, zipfile.ZipFile(raw / folders.NAME, "w") as archive:
+    with tempfile.TemporaryDirectory(dir=raw) as folder, zipfile.ZipFile(raw / archives.NAME, "w") as archive:
         write_folder(Path(folder), sources, count, size)
         for image in sorted(Path(folder).rglob("*.jpg")):
             archive.write(image, f"train/{image.relative_to(folder)}")
         names = archive.namelist()
     listing.write(raw / listing.NAME, [ListedImage(name, *name.split("/")[:2]) for name in names])
-    return raw / folders.NAME
+    return raw / archives.NAME
 
 
 def alternating(

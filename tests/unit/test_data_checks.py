@@ -74,13 +74,15 @@ def test_duplicates_are_counted_within_and_across_splits():
     assert report.pixel_range == (int(images.min()), int(images.max()))
 
 
-def test_equal_images_of_two_classes_are_counted_and_the_first_is_named(caplog):
+@pytest.mark.parametrize("names", [(), [f"{number}.png" for number in range(8)]])
+def test_equal_images_of_two_classes_are_counted_and_the_first_is_named(caplog, names):
     images = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1), dtype=np.uint8)
     images[5] = images[0]
-    source = LabeledImages(images, np.array([0, 1] * 4))
+    source = LabeledImages(images, np.array([0, 1] * 4), names=names)
     splits = {"train": SplitRows(source, np.arange(4)), "val": SplitRows(source, np.arange(4, 8))}
     assert checks.report("x", ("cat", "dog"), splits).contradictions == 1
-    assert "'cat' (train, image 0) and 'dog' (val, image 5)" in caplog.text
+    first, second = ("0.png", "5.png") if names else ("image 0", "image 5")
+    assert f"{first} of train is 'cat', {second} of val is 'dog'" in caplog.text
 
 
 def test_near_duplicates_are_counted_by_split():

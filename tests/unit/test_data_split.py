@@ -143,3 +143,20 @@ def test_every_row_has_the_split_that_it_is_in():
     names = split_of_rows(official, splits)
     assert names[20:] == ["test", "test"]
     assert [row for row, name in enumerate(names) if name == "val"] == splits["val"].rows.tolist()
+
+
+def test_what_groups_keep_unbalanced_is_said(caplog):
+    # Two groups of dogs: one of four of five images has to go, where one image was wanted.
+    labels = np.array([0] * 10 + [1] * 5)
+    groups = np.array([*range(10), 20, 20, 20, 20, 21])
+    with caplog.at_level("INFO"):
+        splits = divide(
+            {"train": grouped(labels, groups), "test": grouped(labels, groups + 100)},
+            ("cat", "dog"),
+            val_fraction=0.4,
+            test_fraction=0.2,
+            seed=0,
+        )
+    dogs = int((splits["val"].labels == 1).sum())
+    assert f"farthest off is dog with {dogs / 5:.1%} where 40.0% were" in caplog.text
+    assert f"val, divided by groups: {len(splits['val'].rows) / 15:.1%} of the images where 40.0% were" in caplog.text

@@ -20,6 +20,8 @@ from glyphline.values import LARGEST_SIDE, SMALLEST_SIDE, Images
 log = logging.getLogger(__name__)
 
 CHANNELS = (1, 3)
+# Pairs of equal images with two labels that a message names.
+SHOWN = 3
 
 
 def check(official: OfficialSplits, classes: tuple[str, ...]) -> None:
@@ -90,17 +92,17 @@ def _near_counts(near: NearDuplicates, split_of_row: Sequence[str]) -> NearDupli
 def _contradictions(
     classes: tuple[str, ...], splits: Mapping[str, SplitRows], digests: Mapping[str, list[bytes]]
 ) -> int:
-    """Count the images that are equal to an earlier one of another class, and name the first."""
-    first: dict[bytes, tuple[str, int, int]] = {}
+    """Count the images that are equal to an earlier one of another class, and name the first few."""
+    first: dict[bytes, tuple[int, str]] = {}
     found = []
     for name, split in splits.items():
         for digest, row, label in zip(digests[name], split.rows.tolist(), split.labels.tolist(), strict=True):
-            split_before, row_before, label_before = first.setdefault(digest, (name, row, label))
+            what = split.source.names[row] if split.source.names else f"image {row:,}"
+            label_before, before = first.setdefault(digest, (label, f"{what} of {name}"))
             if label_before != label:
-                one = f"{classes[label_before]!r} ({split_before}, image {row_before:,})"
-                found.append(f"{one} and {classes[label]!r} ({name}, image {row:,})")
+                found.append(f"{before} is {classes[label_before]!r}, {what} of {name} is {classes[label]!r}")
     if found:
-        log.warning("%d images are equal to one of another class, the first: %s", len(found), found[0])
+        log.warning("%d images are equal to one of another class: %s", len(found), "; ".join(found[:SHOWN]))
     return len(found)
 
 

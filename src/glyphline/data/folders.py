@@ -90,7 +90,10 @@ def read(
     arrays = decoding.decode(sources, scratch, resizing)
     return {
         split: LabeledImages(
-            arrays[split], labels[of_split], None if group_numbers is None else group_numbers[of_split]
+            arrays[split],
+            labels[of_split],
+            None if group_numbers is None else group_numbers[of_split],
+            sources[split].names,
         )
         for split, of_split in rows.items()
     }

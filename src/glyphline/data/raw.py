@@ -3,7 +3,7 @@
 No file is used before its digest has been compared with the manifest.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,11 +25,13 @@ class LabeledImages:
         images: uint8 (n, h, w, c), memory-mapped where the source allows it.
         labels: int64 (n,), index into the class names.
         groups: int64 (n,), equal for images that belong together, also across splits; None where none are known.
+        names: of the images, for a person; empty where they have none.
     """
 
     images: Images
     labels: Labels
     groups: Labels | None = None
+    names: Sequence[str] = ()
 
 
 OfficialSplits = Mapping[str, LabeledImages]

@@ -1,5 +1,6 @@
 """Divide images into splits: stratified, seeded, with exact counts."""
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain, combinations
@@ -11,6 +12,8 @@ from glyphline.data.group_split import Groups, divide_by_group, joined, links_of
 from glyphline.data.raw import LabeledImages, OfficialSplits
 from glyphline.errors import DataError
 from glyphline.values import Labels
+
+log = logging.getLogger(__name__)
 
 Rows = npt.NDArray[np.int64]
 
@@ -71,6 +74,7 @@ def divide(
             else:
                 shares = _shares(_counts(labels, classes), fraction)
                 kept, held_out = divide_by_group(labels, groups[rest], classes, shares, seed_of_split)
+                _say_unbalance(name, labels, labels[held_out], classes, shares)
             rest, drawn[name] = rest[kept], SplitRows(source, rest[held_out])
     return {"train": SplitRows(source, rest), "val": drawn["val"], "test": drawn["test"]}
 
@@ -99,6 +103,23 @@ def _groups(official: OfficialSplits, together: list[tuple[int, int]]) -> Groups
     # Rows of `train` come first; a pair with an image of another official split cannot be kept together.
     pairs = [pair for pair in together if max(pair) < count]
     return joined(count, pairs, links_of(train.tolist()) if train is not None else ())
+
+
+def _say_unbalance(
+    name: str, labels: Labels, held_out: Labels, classes: tuple[str, ...], shares: npt.NDArray[np.int64]
+) -> None:
+    """Say how far groups that must not be divided keep the classes from their shares."""
+    totals, counts = (np.bincount(of_side, minlength=len(classes)) for of_side in (labels, held_out))
+    worst = int((np.abs(counts - shares) / totals).argmax())
+    log.info(
+        "%s, divided by groups: %s of the images where %s were wanted; farthest off is %s with %s where %s were",
+        *(name, _part(counts.sum(), totals.sum()), _part(shares.sum(), totals.sum()), classes[worst]),
+        *(_part(counts[worst], totals[worst]), _part(shares[worst], totals[worst])),
+    )
+
+
+def _part(count: float, total: float) -> str:
+    return f"{count / total:.1%}"
 
 
 def _whole(name: str, given: LabeledImages, classes: tuple[str, ...]) -> SplitRows:

@@ -4,6 +4,8 @@ from glyphline.errors import TrainingError
 from glyphline.params import Params
 from glyphline.values import Split
 
+COLOURS = ("saturation", "hue")
+"""Fields of `train.augment` that grey images have no use for."""
 _FIX = "make the splits again with `dvc repro --force preprocess`"
 
 
@@ -33,10 +35,25 @@ def check_data(params: Params, train: Split, val: Split) -> None:
             f"{val.image_shape} of {len(val.classes)}",
             fix=_FIX,
         )
-    for name in ("saturation", "hue"):
+    for name in COLOURS:
         amount = getattr(params.train.augment, name)
         if amount and train.image_shape[2] == 1:
             raise TrainingError(
                 f"train.augment.{name}={amount:g} changes colours, and the images are grey",
                 fix=f"set train.augment.{name} to 0; brightness and contrast are there for grey images too",
+            )
+
+
+def check_search(params: Params, train: Split) -> None:
+    """Check that no trial can be given what `check_data` refuses, before the first one begins.
+
+    Raises:
+        TrainingError: colours are to be searched that grey images do not have.
+    """
+    for name in COLOURS:
+        key = f"train.augment.{name}"
+        entry = params.tune.space.get(key)
+        if entry is not None and any(entry.extremes) and train.image_shape[2] == 1:
+            raise TrainingError(
+                f"tune.space: {key} changes colours, and the images are grey", fix=f"take {key} out of tune.space"
             )

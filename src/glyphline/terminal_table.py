@@ -80,11 +80,11 @@ def show_facts(to: Console, facts: Mapping[str, str]) -> None:
     table.add_column(overflow="fold")
     for label, value in facts.items():
         table.add_row(Text(label), Text(value))
-    _print(to, table)
+    show_table(to, table)
 
 
-def _print(to: Console, table: Table) -> None:
-    """Print it; in a pipe without the blanks that fill its last column."""
+def show_table(to: Console, table: Table) -> None:
+    """Print a table of rich; in a pipe without the blanks that fill its last column."""
     if to.is_terminal:
         to.print(table)
         return
@@ -124,7 +124,7 @@ def _print_table(
     for place, row in enumerate(rows):
         # As text: a reason or a name may hold brackets, which rich would take for its markup.
         table.add_row(*map(Text, row), style=styles.get(place))
-    _print(to, table)
+    show_table(to, table)
 
 
 def _print_blocks(

@@ -56,6 +56,7 @@ def test_the_default_is_the_value_of_params_yaml(by_key, default_params):
 def test_the_table_fits_a_hundred_columns_and_cuts_nothing_off(root, by_key):
     output = io.StringIO()
     params_docs.show(root / "params.yaml", Console(file=output))
+    assert not [line for line in output.getvalue().splitlines() if line.endswith(" ")]
     text = output.getvalue()
     assert max(map(len, text.splitlines())) <= 100
     assert "…" not in text

@@ -13,6 +13,7 @@ from rich.text import Text
 from glyphline import params as parameters
 from glyphline.params import Params
 from glyphline.redaction import redact
+from glyphline.terminal_table import show_table
 
 WIDTH = 100
 TYPES = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false", "object": "map"}
@@ -76,7 +77,7 @@ def show(path: Path, console: Console | None = None) -> None:
     console = console or Console(highlight=False)
     if not console.is_terminal or console.width > WIDTH:
         console.width = WIDTH
-    console.print(table(path))
+    show_table(console, table(path))
 
 
 def markdown(path: Path) -> str:

@@ -3,14 +3,11 @@
 The pictures are made from photographs; where these are missing, from noise that is as hard to decode.
 """
 
-import os
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
-import threading
-import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +15,6 @@ from typing import Any
 
 import click
 import numpy as np
-import psutil
 from PIL import Image
 
 import measurement
@@ -29,7 +25,6 @@ from glyphline.data.listing import ListedImage
 SIZE = 224
 # The last commit that decoded with one thread.
 BEFORE = "74292fe"
-SECONDS_BETWEEN_LOOKS = 0.1
 MADE = 40
 
 # Both read the same zip, each in a process of its own; the clock stands while Python starts and imports.
@@ -130,35 +125,6 @@ def earlier_code(revision: str, folder: Path) -> Path:
     return folder / "src"
 
 
-def peak_memory(command: list[str], folder: Path) -> dict[str, float]:
-    """The most that a command and its children held at one time, in MB: their own pages, and mapped files apart."""
-    environ = os.environ | {"PYTHONPATH": str(measurement.ROOT / "src")}
-    process = psutil.Popen(command, cwd=folder, env=environ, stderr=subprocess.PIPE)
-    peak = {"own": 0.0, "mapped": 0.0}
-    # A full pipe would stop the process.
-    said: list[bytes] = []
-    reader = threading.Thread(target=lambda: said.extend(process.stderr))
-    reader.start()
-    while process.poll() is None:
-        held = {"own": 0.0, "mapped": 0.0}
-        for member in [process, *process.children(recursive=True)]:
-            try:
-                pages = dict(
-                    line.split(":", 1) for line in Path(f"/proc/{member.pid}/smaps_rollup").read_text().splitlines()[1:]
-                )
-            except (OSError, psutil.Error):
-                continue
-            own, resident = (int(pages[name].split()[0]) / 1000 for name in ("Anonymous", "Rss"))
-            held["own"] += own
-            held["mapped"] += resident - own
-        peak = {name: max(peak[name], held[name]) for name in peak}
-        time.sleep(SECONDS_BETWEEN_LOOKS)
-    reader.join()
-    if process.returncode:
-        raise click.ClickException(b"".join(said).decode(errors="replace")[-4000:])
-    return peak
-
-
 def stage_memory(folder: Path, sources: list[Path], count: int) -> dict[str, dict[str, float]]:
     """Peak memory of fetch and preprocess on `count` JPEGs of 224 x 224."""
     write_folder(folder / "own", sources, count, (SIZE, SIZE))
@@ -166,7 +132,9 @@ def stage_memory(folder: Path, sources: list[Path], count: int) -> dict[str, dic
         shutil.copy(measurement.ROOT / name, folder)
     measurement.change(folder, {"data.dataset": "own", "data.path": "own"})
     stages = ("fetch", "preprocess")
-    return {stage: peak_memory([sys.executable, "-P", "-m", "glyphline", stage], folder) for stage in stages}
+    return {
+        stage: measurement.peak_memory([sys.executable, "-P", "-m", "glyphline", stage], folder) for stage in stages
+    }
 
 
 @click.command()

@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -21,12 +22,14 @@ from pathlib import Path
 from typing import Any
 
 import click
+import psutil
 from ruamel.yaml import YAML
 from scipy import stats
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 RESULTS = HERE / "results"
+SECONDS_BETWEEN_LOOKS = 0.1
 PACKAGES = ("tensorflow", "jax", "keras", "mlflow", "dvc", "optuna", "scikit-learn")
 
 KERAS = "from glyphline.training.keras_import import import_keras; import_keras()"
@@ -83,6 +86,41 @@ def run(*command: object, folder: Path = ROOT, environ: Mapping[str, str] | None
 def python(*arguments: object, folder: Path = ROOT, environ: Mapping[str, str] | None = None) -> Ended:
     """Run this Python."""
     return run(sys.executable, *arguments, folder=folder, environ=environ)
+
+
+def peak_memory(command: Sequence[str], folder: Path) -> dict[str, float]:
+    """The most that a command and its children held at one time, in MB, and how long it took.
+
+    Returns:
+        `own`: their own pages; `mapped`: mapped files; `seconds`.
+    """
+    environ = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    began = time.perf_counter()
+    process = psutil.Popen(list(command), cwd=folder, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    peak = {"own": 0.0, "mapped": 0.0}
+    # A full pipe would stop the process.
+    said: list[bytes] = []
+    reader = threading.Thread(target=lambda: said.extend(process.stderr))
+    reader.start()
+    while process.poll() is None:
+        held = {"own": 0.0, "mapped": 0.0}
+        for member in [process, *process.children(recursive=True)]:
+            try:
+                pages = dict(
+                    line.split(":", 1) for line in Path(f"/proc/{member.pid}/smaps_rollup").read_text().splitlines()[1:]
+                )
+            except (OSError, psutil.Error):
+                continue
+            own, resident = (int(pages[name].split()[0]) / 1000 for name in ("Anonymous", "Rss"))
+            held["own"] += own
+            held["mapped"] += resident - own
+        peak = {name: max(peak[name], held[name]) for name in peak}
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    seconds = time.perf_counter() - began
+    reader.join()
+    if process.returncode:
+        raise click.ClickException(b"".join(said).decode(errors="replace")[-4000:])
+    return peak | {"seconds": seconds}
 
 
 @contextmanager

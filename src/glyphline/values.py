@@ -86,3 +86,16 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[dotted] = value
     return flat
+
+
+PIXELS_AT_ONCE = 64 * 224 * 224
+"""What a network is given at once to predict: 16 feature maps of it, as float32, take 206 MB."""
+
+
+def images_at_once(image_shape: tuple[int, ...], most: int) -> int:
+    """How many images of a shape (h, w, c) to predict at once, at most `most`, at least one.
+
+    >>> [images_at_once((side, side, 3), 512) for side in (28, 64, 224, 1024)]
+    [512, 512, 64, 3]
+    """
+    return max(1, min(most, PIXELS_AT_ONCE // (image_shape[0] * image_shape[1])))

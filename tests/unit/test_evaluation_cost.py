@@ -50,3 +50,13 @@ def test_the_cost_is_the_models_own_facts_and_its_latency():
     cost = measure_cost(Model(), np.zeros((1, 8, 8, 1), dtype=np.uint8))
     assert (cost.device, cost.parameters, cost.model_bytes) == ("CPU", 12, 345)
     assert [speed.batch for speed in cost.latency] == [1, 256]
+
+
+def test_large_images_are_predicted_few_at_a_time():
+    speeds = latencies(np.zeros((1, 1024, 1024, 3), dtype=np.uint8), lambda images: np.zeros((len(images), 2)))
+    assert [speed.batch for speed in speeds] == [1, 3]
+
+
+def test_a_batch_of_one_is_measured_once():
+    speeds = latencies(np.zeros((1, 1, 64 * 224 * 224, 1), dtype=np.uint8), lambda images: np.zeros((len(images), 2)))
+    assert [speed.batch for speed in speeds] == [1]

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from glyphline.errors import TrainingError
-from glyphline.training.checks import check_data, check_search
+from glyphline.training.checks import check_data
 from tests.conftest import changed, made_split
 
 TRAIN, VAL = made_split("train", 40), made_split("val", 20, seed=1)
@@ -59,19 +59,3 @@ def test_colours_that_grey_images_do_not_have_are_refused_and_pass_once_the_advi
     check_data(changed(params, {f"train.augment.{name}": 0.0}), TRAIN, VAL)
     coloured = (made_split("train", 40, channels=3), made_split("val", 20, seed=1, channels=3))
     check_data(changed(params, {f"train.augment.{name}": 0.2}), *coloured)
-
-
-@pytest.mark.parametrize("name", ["saturation", "hue"])
-def test_colours_that_grey_images_do_not_have_are_refused_before_the_first_trial(params, name):
-    key = f"train.augment.{name}"
-
-    def searched(**entry):
-        return changed(params, {"tune.space": {key: entry}})
-
-    for entry in ({"low": 0.0, "high": 0.2}, {"choices": [0.0, 0.2]}):
-        with pytest.raises(TrainingError, match=f"tune.space: {key} changes colours") as caught:
-            check_search(searched(**entry), TRAIN)
-        assert f"take {key} out of tune.space" in caught.value.fix
-        check_search(searched(**entry), made_split("train", 40, channels=3))
-    check_search(searched(choices=[0.0]), TRAIN)
-    check_search(params, TRAIN)

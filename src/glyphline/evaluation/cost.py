@@ -7,7 +7,7 @@ import numpy as np
 
 from glyphline.evaluation.model_evaluation import Model
 from glyphline.records import Cost, Latency
-from glyphline.values import Images, Predict
+from glyphline.values import Images, Predict, images_at_once
 
 BATCHES = (1, 256)
 WARM_UP = 3
@@ -27,14 +27,16 @@ def measure_cost(model: Model, images: Images) -> Cost:
 
 
 def latencies(images: Images, predict: Predict, clock: Callable[[], float] = time.perf_counter) -> tuple[Latency, ...]:
-    """Seconds per image, one image at a time and in batches of 256.
+    """Seconds per image, one image at a time and in batches of 256, of large images fewer.
 
     Args:
         images: uint8 (n, h, w, c); repeated where there are fewer than a batch needs.
-        predict: the model, which must not cut a batch of 256.
+        predict: the model, which must not cut such a batch.
         clock: seconds.
     """
-    return tuple(_measure(np.resize(images, (batch, *images.shape[1:])), predict, clock) for batch in BATCHES)
+    shape = images.shape[1:]
+    batches = dict.fromkeys(images_at_once(shape, batch) for batch in BATCHES)
+    return tuple(_measure(np.resize(images, (batch, *shape)), predict, clock) for batch in batches)
 
 
 def _measure(batch: Images, predict: Predict, clock: Callable[[], float]) -> Latency:

@@ -120,7 +120,9 @@ class PreprocessParams(Section):
 class EvaluateParams(Section):
     """How the model is evaluated on the test split."""
 
-    batch_size: int = Field(ge=1, le=65_536, description="Images per step when predicting; changes speed, not results.")
+    batch_size: int = Field(
+        ge=1, le=65_536, description="Images per step when predicting, of large ones fewer; changes speed, not results."
+    )
     calibration_bins: int = Field(ge=2, le=200, description="Equal-width confidence bins of the calibration error.")
     mistakes: int = Field(ge=0, le=100, description="Worst mistakes to show in the picture; 0 draws none.")
     explanation_steps: int = Field(

@@ -19,7 +19,7 @@ def run(params: Params, paths: Paths, launch: journal.Launch) -> None:
         if params.tune.trials == 0:
             _write(paths, Best(values={}, trial=None, val_loss=None, study=None, complete=0, pruned=0, failed=0))
             return
-        training.check_search(params, train)
+        tuning.check_space(params, train)
         _say_what_is_searched(params)
         identity = tuning.identity(
             params, {"train": train.digest, "val": val.digest}, tuning.code_digest(params, paths.work)

@@ -5,7 +5,6 @@ Importing the package loads neither; each function loads them when it is called.
 
 from glyphline.training.archive import open_model
 from glyphline.training.baselines import weakness
-from glyphline.training.checks import check_search
 from glyphline.training.classifier import Classifier, open_classifier
 from glyphline.training.code_digest import code_digest
 from glyphline.training.fit import Fitted, fit
@@ -19,7 +18,6 @@ __all__ = [
     "FitContext",
     "Fitted",
     "backend_name",
-    "check_search",
     "code_digest",
     "fit",
     "open_classifier",

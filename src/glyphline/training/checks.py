@@ -42,18 +42,3 @@ def check_data(params: Params, train: Split, val: Split) -> None:
                 f"train.augment.{name}={amount:g} changes colours, and the images are grey",
                 fix=f"set train.augment.{name} to 0; brightness and contrast are there for grey images too",
             )
-
-
-def check_search(params: Params, train: Split) -> None:
-    """Check that no trial can be given what `check_data` refuses, before the first one begins.
-
-    Raises:
-        TrainingError: colours are to be searched that grey images do not have.
-    """
-    for name in COLOURS:
-        key = f"train.augment.{name}"
-        entry = params.tune.space.get(key)
-        if entry is not None and any(entry.extremes) and train.image_shape[2] == 1:
-            raise TrainingError(
-                f"tune.space: {key} changes colours, and the images are grey", fix=f"take {key} out of tune.space"
-            )

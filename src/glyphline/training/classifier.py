@@ -9,7 +9,7 @@ import numpy as np
 from glyphline.errors import ArtifactError
 from glyphline.training import archive, device
 from glyphline.training.prediction import compiled_gradients, compiled_predict
-from glyphline.values import Gradients, Images, Labels, Pixels, Predict, Probs, Split
+from glyphline.values import Gradients, Images, Labels, Pixels, Predict, Probs, Split, images_at_once
 
 
 class Classifier:
@@ -28,7 +28,7 @@ class Classifier:
         self.size_bytes = path.stat().st_size
         self.device = device_name
         self._model = model
-        self._batch_size = batch_size
+        self._batch_size = images_at_once(model.input_shape[1:], batch_size)
         self._predict: Predict = compiled_predict(model)
         self._gradients: Gradients | None = None
 
@@ -65,7 +65,7 @@ def open_classifier(
     Args:
         path: the `.keras` archive.
         split: whose images and classes the model must take and know.
-        batch_size: images per step.
+        batch_size: images per step, of large ones fewer.
         deterministic: equal images give equal probabilities, bit by bit.
         gpu_memory_mb: most megabytes to take of each GPU; None takes what is needed.
 

@@ -7,7 +7,7 @@ import numpy as np
 from glyphline.errors import TrainingError
 from glyphline.training.images import reader
 from glyphline.training.keras_import import import_keras, is_tensorflow
-from glyphline.values import Gradients, Images, Predict, Probs
+from glyphline.values import Gradients, Images, Predict, Probs, images_at_once
 
 
 def probabilities(model: Any, images: Images, batch_size: int) -> Probs:
@@ -16,7 +16,7 @@ def probabilities(model: Any, images: Images, batch_size: int) -> Probs:
     The last batch is filled up with copies of the last image, so that one compiled program serves all batches.
     """
     count, read = len(images), reader(images)
-    size = min(batch_size, count)
+    size = min(images_at_once(images.shape[1:], batch_size), count)
     batches = [
         np.asarray(model.predict_on_batch(read(np.minimum(np.arange(start, start + size), count - 1))))
         for start in range(0, count, size)

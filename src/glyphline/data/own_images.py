@@ -94,6 +94,8 @@ def listed(path: Path, data: DataParams) -> Listing:
     names = labels.class_names(
         Counter(image.label for image in given.images), where=str(path), normalise=data.normalise_labels
     )
+    if all(label == name for label, name in names.items()):
+        return given
     images = [ListedImage(image.file, image.split, names[image.label], image.group) for image in given.images]
     return Listing(given.root, images, given.left_out)
 

@@ -59,5 +59,6 @@ def test_the_table_fits_a_hundred_columns_and_cuts_nothing_off(root, by_key):
     assert not [line for line in output.getvalue().splitlines() if line.endswith(" ")]
     text = output.getvalue()
     assert max(map(len, text.splitlines())) <= 100
+    assert text.splitlines()[0].split(maxsplit=2) == ["key", "default", "meaning, type and range"]
     assert "…" not in text
     assert all(key in text for key in by_key)

@@ -11,6 +11,7 @@ from glyphline import cli, tuning
 from glyphline.data import store
 from glyphline.errors import TrainingError
 from glyphline.paths import Paths
+from glyphline.training.keras_import import use_default_settings
 from tests.conftest import ROOT, environment, made_split
 from tests.project import set_params
 
@@ -103,3 +104,11 @@ def test_a_study_belongs_to_its_backend_and_that_of_the_default_keeps_its_name(d
     pytest.importorskip("jax", reason="the optional extra `jax` is not installed")
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     assert tuning.identity(default_params, {"train": "a"}, "code") == usual | {"backend": "jax"}
+
+
+def test_a_policy_that_was_set_in_the_process_gives_way():
+    import keras
+
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    use_default_settings()
+    assert keras.config.dtype_policy().name == "float32"

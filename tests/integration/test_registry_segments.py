@@ -3,6 +3,7 @@
 import contextlib
 import json
 import shutil
+import sqlite3
 import threading
 
 import pytest
@@ -101,6 +102,34 @@ def test_a_full_run_is_followed_by_another_and_the_history_stays_one(client, fir
         "history of shapes, from entry 4",
         "history of shapes, from entry 7",
     ]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM params WHERE key = 'event.00000003'",
+        "UPDATE params SET value = (SELECT value FROM params WHERE key = 'event.00000002') WHERE key = 'event.00000003'",
+    ],
+)
+@pytest.mark.parametrize("is_read_before", [True, False])
+def test_entries_that_are_gone_or_in_another_place_are_damage(client, first, tmp_path, damage, is_read_before):
+    log = filled(client, first, 3)
+    if is_read_before:
+        assert places(log) == [1, 2, 3]
+    else:
+        log = Log(client, first, NAME, CAPACITY)
+    with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as database, database:
+        assert database.execute(damage).rowcount == 1
+        value = database.execute("SELECT value FROM params WHERE key = 'event.00000003'").fetchone()
+    if value is None and not is_read_before:
+        # Nobody can know of an entry that was the last one and is gone; versions and aliases are compared elsewhere.
+        assert places(log) == [1, 2]
+    elif value is not None and is_read_before:
+        # What was read is not read again.
+        assert places(log) == [1, 2, 3]
+    else:
+        with pytest.raises(RegistryError, match="missing or not in their places"):
+            log.read()
 
 
 def test_news_cost_one_request_for_the_last_run_however_long_the_history(client, first):

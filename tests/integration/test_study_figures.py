@@ -14,6 +14,7 @@ from optuna.trial import TrialState, create_trial
 
 from glyphline import figure_style as style
 from glyphline.tuning import figures
+from glyphline.tuning.figures import losses
 from glyphline.tuning.figures.drawn_study import DrawnStudy
 from glyphline.tuning.figures.scale import Scale, short_names
 from glyphline.tuning.figures.timeline import lanes, without_pauses
@@ -203,6 +204,14 @@ def test_a_few_trials_stand_on_the_tick_of_their_choice_and_many_beside_one_anot
 def test_a_parameter_is_called_by_its_last_word_unless_two_have_the_same():
     names = short_names(["model.dropout", "train.epochs", "tune.epochs"])
     assert names == {"model.dropout": "dropout", "train.epochs": "train.epochs", "tune.epochs": "tune.epochs"}
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [((1.0, 5.1), True), ((1.0, 5.0), False), ((0.0, 5.1), False), ((-1.0, 9.0), False), ((2.0, 2.0), False)],
+)
+def test_losses_over_a_factor_of_five_are_drawn_as_logarithms(values, expected):
+    assert losses.is_wide(values) is expected
 
 
 def test_trials_that_ran_at_once_lie_in_rows_and_pauses_are_left_out():

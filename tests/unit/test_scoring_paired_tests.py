@@ -12,6 +12,7 @@ from statsmodels.stats.multitest import multipletests
 from glyphline.errors import DataError
 from glyphline.scoring.losses import log_losses
 from glyphline.scoring.paired_tests import (
+    SIGN_FLIP_STEPS,
     Predictions,
     bootstrap,
     compare,
@@ -76,6 +77,12 @@ def test_sign_flip_is_scipys_permutation_test():
         (differences,), np.mean, permutation_type="samples", n_resamples=np.inf, alternative="less"
     )
     assert sign_flip(differences) == pytest.approx(reference.pvalue, abs=2e-3)
+
+
+def test_a_difference_of_one_step_of_the_grid_counts():
+    smallest = 1 / SIGN_FLIP_STEPS
+    assert sign_flip(np.array([smallest - 1, -smallest])) == 0.25
+    assert sign_flip(np.array([smallest - 1, smallest])) == 0.5
 
 
 def test_sign_flip_of_ones_is_half_of_mcnemar():

@@ -108,8 +108,10 @@ def test_a_full_run_is_followed_by_another_and_the_history_stays_one(client, fir
     "damage",
     [
         "DELETE FROM params WHERE key = 'event.00000003'",
-        "UPDATE params SET value = (SELECT value FROM params WHERE key = 'event.00000002')"
-        " WHERE key = 'event.00000003'",
+        (
+            "UPDATE params SET value = (SELECT value FROM params WHERE key = 'event.00000002')"
+            " WHERE key = 'event.00000003'"
+        ),
     ],
 )
 @pytest.mark.parametrize("is_read_before", [True, False])

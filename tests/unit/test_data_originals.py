@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glyphline.data import archive, originals, raw
+from glyphline.data import archive, folders, originals, raw
 from glyphline.errors import DataError
-from glyphline.paths import Paths
+from glyphline.paths import Paths, is_inside
 from glyphline.stages import fetch, preprocess
 from tests.conftest import changed
 from tests.made_images import painted, two_classes
 
 SHA256 = st.text("0123456789abcdef", min_size=64, max_size=64)
-NAMES = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1)
+NAMES = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1).filter(is_inside)
 
 
 def as_folder(root):
@@ -124,6 +124,17 @@ def test_a_file_that_changes_while_it_is_copied_is_refused(tmp_path):
     assert not (tmp_path / "images.zip").exists()
 
 
+@pytest.mark.parametrize("copy", [True, False])
+def test_a_list_that_names_an_image_which_is_not_there_is_refused(tmp_path, default_params, copy):
+    two_classes(tmp_path / "pets")
+    paths = Paths(work=tmp_path / "work", home=tmp_path)
+    fetch.run(changed(default_params, {"data.path": "pets", "data.copy": copy, "data.dataset": "pets"}), paths)
+    listed = paths.raw / "images.csv"
+    listed.write_text(listed.read_text().replace("cat/1.png", "cat/../cat/1.png"))
+    with pytest.raises(DataError, match=r"images.csv lists cat/../cat/1.png, and .* does not have it"):
+        folders.read(paths.raw, ("cat", "dog"), None, tmp_path, below=None if copy else tmp_path / "pets")
+
+
 @given(st.dictionaries(NAMES, SHA256, min_size=1))
 def test_any_name_comes_back(tmp_path_factory, digests):
     path = tmp_path_factory.getbasetemp() / "SUMS"
@@ -131,7 +142,9 @@ def test_any_name_comes_back(tmp_path_factory, digests):
     assert originals.read(path) == digests
 
 
-@pytest.mark.parametrize("text", ["short  a.png\n", f"{'0' * 64} a.png\n", "\xff"])
+@pytest.mark.parametrize(
+    "text", ["short  a.png\n", f"{'0' * 64} a.png\n", f"{'0' * 64}  ../a.png\n", f"{'0' * 64}  /a.png\n", "\xff"]
+)
 def test_a_list_of_another_kind_is_refused(tmp_path, text):
     (tmp_path / "SHA256SUMS").write_bytes(text.encode("latin-1"))
     with pytest.raises(DataError, match="SHA256SUMS cannot be read") as caught:

@@ -8,7 +8,7 @@ import hashlib
 import os
 import struct
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from functools import cached_property
 from pathlib import Path
 
@@ -58,6 +58,11 @@ class Archive:
         self.path = path
         with zipfile.ZipFile(path) as archive:
             self._members = {member.filename: member for member in archive.infolist()}
+
+    @property
+    def names(self) -> Set[str]:
+        """Of all its images."""
+        return self._members.keys()
 
     def images(self, names: Sequence[str]) -> "ArchivedImages":
         """Some of its images, in this order."""

@@ -12,8 +12,8 @@ from glyphline.data import archive, decoding, groups, listing, originals
 from glyphline.data.bad_files import BadFiles
 from glyphline.data.decoding import EncodedImages
 from glyphline.data.listing import Listing
-from glyphline.data.raw import LabeledImages
-from glyphline.errors import PictureError
+from glyphline.data.raw import FETCH_AGAIN, LabeledImages
+from glyphline.errors import DataError, PictureError
 from glyphline.pictures import SUFFIXES, Resizing
 
 
@@ -50,10 +50,29 @@ def encoded(folder: Path, below: Path | None) -> Callable[[Sequence[str]], Encod
     Args:
         folder: data/raw.
         below: the folder of the originals; None where data/raw holds copies.
+
+    Returns:
+        A function of the names; it raises DataError for a name that is in the list alone.
     """
+    source: Callable[[Sequence[str]], EncodedImages]
     if below is None:
-        return archive.Archive(folder / archive.NAME).images
-    return partial(originals.OriginalImages, below, originals.read(folder / originals.NAME))
+        archived = archive.Archive(folder / archive.NAME)
+        there, known, source = archive.NAME, archived.names, archived.images
+    else:
+        digests = originals.read(folder / originals.NAME)
+        there, known = originals.NAME, digests.keys()
+        source = partial(originals.OriginalImages, below, digests)
+
+    def images(names: Sequence[str]) -> EncodedImages:
+        for name in names:
+            if name not in known:
+                raise DataError(
+                    f"{folder / listing.NAME} lists {name}, and {there} does not have it",
+                    fix=f"fetch it again with `{FETCH_AGAIN}`",
+                )
+        return source(names)
+
+    return images
 
 
 def read(

@@ -11,6 +11,7 @@ from glyphline import files
 from glyphline.data import decoding
 from glyphline.data.raw import FETCH_AGAIN
 from glyphline.errors import DataError
+from glyphline.paths import is_inside
 from glyphline.pictures.stored import FilePiece, check_original, unreadable_original
 from glyphline.records import RawManifest
 
@@ -110,4 +111,7 @@ def _entry(line: str) -> tuple[str, str]:
     digest, separator, name = line.removeprefix("\\").partition("  ")
     if not separator or len(digest) != DIGITS:
         raise ValueError(f"{line[:80]!r} is no line of sha256sum")
-    return name.replace("\\\\", "\\") if line.startswith("\\") else name, digest
+    name = name.replace("\\\\", "\\") if line.startswith("\\") else name
+    if not is_inside(name):
+        raise ValueError(f"{name[:80]!r} leads out of the folder")
+    return name, digest

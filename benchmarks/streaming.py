@@ -55,7 +55,7 @@ def main(*, quick: bool) -> None:
     rows, measured = [], []
     base = parameters.overlay(parameters.read(measurement.ROOT / "params.yaml"), {"train.memory_mb": 1 << 20})
     with tempfile.TemporaryDirectory(dir=measurement.ROOT / "benchmarks") as name:
-        train, val = made(Path(name), "train", 256 if quick else 2048), made(Path(name), "val", 6)
+        train, val = made(Path(name), "train", 64 if quick else 512), made(Path(name), "val", 6)
         for network, values in NETWORKS.items():
             params = parameters.overlay(base, {**values, **(UNVARIED if values else {})})
             streaming = parameters.overlay(params, {"train.memory_mb": 1})
@@ -65,7 +65,7 @@ def main(*, quick: bool) -> None:
             }
             seconds: dict[str, list[float]] = {source: [] for source in contexts}
             digests = set()
-            for number in range(2 if quick else 4):
+            for number in range(2 if quick else 3):
                 for source in contexts if number % 2 else reversed(contexts):
                     forgotten(train)
                     began = time.perf_counter()

@@ -172,6 +172,14 @@ def test_the_best_trial_is_named():
     assert drawn("optimization_history", "pruned").texts[0].get_text() == "Optimization history: no trial is complete"
 
 
+def test_a_star_stands_at_the_end_of_the_best_trial():
+    (axes,) = drawn("timeline", "twenty").axes
+    (star,) = [line for line in axes.lines if line.get_label() == "best"]
+    (place,) = star.get_xdata()
+    ends = [bar.get_x() + bar.get_width() for bar in axes.patches]
+    assert min(abs(end - place) for end in ends) < 1e-9
+
+
 def test_the_same_study_gives_the_same_bytes(tmp_path):
     for folder in ("first", "second"):
         figures.draw(case("twenty").study, ("val_loss",), tmp_path / folder / "figures")
@@ -192,6 +200,8 @@ def test_a_logarithmic_parameter_has_round_numbers_and_choices_are_in_order():
     ]
     assert [text for _, text in Scale.of("train.batch_size", trials).ticks] == ["32", "64", "128"]
     assert [text for _, text in Scale.of("model.batch_norm", trials).ticks] == ["True", "False"]
+    assert Scale.of("train.learning_rate", trials).log
+    assert not Scale.of("train.batch_size", trials).log
 
 
 @pytest.mark.parametrize(("key", "is_on_tick"), [("three", True), ("hundreds", False)])

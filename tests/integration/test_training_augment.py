@@ -99,6 +99,11 @@ def test_a_zoom_moves_an_edge_by_its_part_at_most(dots):
     assert np.ptp(moved) > 0.2
 
 
+def test_a_zoom_is_another_one_in_height_and_in_width(dots):
+    y, x = middle_of_mass(vary(np.roll(dots, (6, 6), axis=(1, 2)), zoom=0.25))
+    assert np.abs(y - x).max() > 1
+
+
 def test_a_crop_enlarges_what_is_in_it_and_brings_nothing_from_beyond_the_border(noise):
     bright = np.ones_like(noise)
     assert np.allclose(vary(bright, crop=0.9), 1, atol=1e-5)

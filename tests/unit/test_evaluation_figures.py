@@ -183,6 +183,10 @@ def test_reliability_shows_accuracy_over_confidence_and_how_many_images_stand_be
     for axes in figure.axes:
         assert axes.get_xlim() == (0, 1.01)
         assert list(axes.get_xticks()) == [0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    assert accuracy.get_ygridlines()[0].get_visible()
+    # Below the title and the line under it.
+    height_in = figure.get_size_inches()[1]
+    assert (1 - accuracy.get_position().y1) * height_in > style.HEAD_IN
     # Both panels share the axis below.
     assert not any(label.get_visible() and label.get_text() for label in accuracy.get_xticklabels())
     assert ticks(counts.xaxis) == ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]
@@ -246,11 +250,16 @@ def test_no_legend_lies_over_what_is_drawn(draw, arguments):
         assert box.y1 <= height
 
 
+def test_three_round_numbers_are_enough_for_a_logarithmic_axis():
+    assert style.ticks(1.0, 100.0, log=True) == [1.0, 10.0, 100.0]
+
+
 @pytest.mark.parametrize("span", [1.15, 1.6, 3.4, 8.0, 40.0, 1e5])
 def test_an_axis_of_losses_has_at_least_three_numbers_wherever_it_begins(span):
     for low in (0.011, 0.07, 0.3, 0.95, 1.9):
         history = [HISTORY[0] | {"train_loss": loss, "val_loss": loss} for loss in (low * span, low)]
         axes = drawn(learning_curves, history, 1).axes[0]
+        assert axes.get_ygridlines()[0].get_visible()
         assert 3 <= len(ticks(axes.yaxis)) <= 9, (low, span, ticks(axes.yaxis))
 
 

@@ -60,7 +60,7 @@ def test_an_untracked_file_with_a_space_in_its_name_is_listed(collect, paths):
 
 
 def test_a_huge_patch_is_left_out_and_that_is_said(collect, paths):
-    paths.params.write_text("x" * (lineage.MAX_PATCH_BYTES + 1))
+    paths.params.write_text("x" * (2**20 + 1))
     found = collect()
     assert found.patch is None
     assert found.facts["git"]["patch_left_out"]

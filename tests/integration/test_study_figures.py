@@ -173,7 +173,8 @@ def test_the_best_trial_is_named():
 
 
 def test_a_star_stands_at_the_end_of_the_best_trial():
-    (axes,) = drawn("timeline", "twenty").axes
+    # Long enough for an axis of minutes.
+    (axes,) = drawn("timeline", "hundreds").axes
     (star,) = [line for line in axes.lines if line.get_label() == "best"]
     (place,) = star.get_xdata()
     ends = [bar.get_x() + bar.get_width() for bar in axes.patches]

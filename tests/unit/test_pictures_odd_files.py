@@ -129,4 +129,5 @@ def test_all_bad_files_of_a_folder_are_named_at_once(tmp_path):
     for name, content in [*RIGHT.items(), *((name, content) for name, (content, _) in WRONG.items())]:
         (tmp_path / name).write_bytes(content)
     paths = sorted(tmp_path.iterdir())
-    assert [error.name for error in stored.unreadable(paths)] == sorted(str(tmp_path / name) for name in WRONG)
+    errors = [found for found in stored.check(paths) if not isinstance(found, str)]
+    assert [error.name for error in errors] == sorted(str(tmp_path / name) for name in WRONG)

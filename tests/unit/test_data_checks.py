@@ -80,7 +80,7 @@ def test_equal_images_of_two_classes_are_counted_and_the_first_is_named(caplog, 
     images[5] = images[0]
     source = LabeledImages(images, np.array([0, 1] * 4), names=names)
     splits = {"train": SplitRows(source, np.arange(4)), "val": SplitRows(source, np.arange(4, 8))}
-    assert checks.report("x", ("cat", "dog"), splits).contradictions == 1
+    assert checks.report("x", ("cat", "dog"), splits).contradictions == 2
     first, second = ("0.png", "5.png") if names else ("image 0", "image 5")
     assert f"{first} of train is 'cat', {second} of val is 'dog'" in caplog.text
 

@@ -90,3 +90,18 @@ def test_they_stand_beside_the_labels_of_each_split(tmp_path, default_params):
     assert all((by_pixel[a] == by_pixel[b]) == (a // 4 == b // 4) for a in by_pixel for b in by_pixel)
     odd = decoded(tmp_path / "raw", manifest, group=r"(\d)\.png")
     assert len({int(group) for part in odd.values() for group in part.groups}) == 10
+
+
+def listed(*rows):
+    return [ListedImage(f"{number}.png", split, label, group) for number, (split, label, group) in enumerate(rows)]
+
+
+@pytest.mark.parametrize(("pattern", "word"), [(None, "column"), (r"(\d)", "preprocess.group")])
+def test_a_class_with_too_few_groups_for_its_splits_is_named_before_anything_is_decoded(pattern, word):
+    rows = [("train", "cat", str(n)) for n in range(3)] + [("train", "dog", "8"), ("train", "dog", "9")]
+    numbers = groups.numbers(listed(*rows), None)
+    with pytest.raises(DataError, match="finds 2 groups for the training images of class 'dog'") as caught:
+        groups.check(listed(*rows), numbers, pattern)
+    assert word in caught.value.fix
+    given = [*rows, ("test", "cat", "20"), ("test", "dog", "21")]
+    groups.check(listed(*given), groups.numbers(listed(*given), None), pattern)

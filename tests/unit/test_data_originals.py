@@ -1,5 +1,6 @@
 """`data.copy: false`: the same arrays from the files where they are, and every file that is another one by its name."""
 
+import os
 import shutil
 import subprocess
 
@@ -76,7 +77,7 @@ def test_what_preprocess_leaves_is_the_same_and_the_originals_are_as_they_were(t
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("fault", ["changed", "gone", "all gone"])
+@pytest.mark.parametrize("fault", ["changed", "gone", "all gone", "a pipe", "a device"])
 def test_an_original_that_is_another_is_named(tmp_path, default_params, project, layout, fault):
     path = LAYOUTS[layout](tmp_path / "mine")
     paths = project("there", path, copy=False)
@@ -85,8 +86,12 @@ def test_an_original_that_is_another_is_named(tmp_path, default_params, project,
         content = bytearray(victim.read_bytes())
         content[-1] ^= 1
         victim.write_bytes(content)
-    elif fault == "gone":
+    elif fault != "all gone":
         victim.unlink()
+        if fault == "a pipe":
+            os.mkfifo(victim)
+        elif fault == "a device":
+            victim.symlink_to("/dev/zero")
     else:
         shutil.rmtree(tmp_path / "mine")
     with pytest.raises(DataError) as caught:
@@ -96,7 +101,8 @@ def test_an_original_that_is_another_is_named(tmp_path, default_params, project,
         assert "data.copy" in caught.value.fix
     else:
         assert str(victim) in caught.value.problem
-        assert ("has changed" if fault == "changed" else "No such file") in caught.value.problem
+        problem = {"changed": "has changed", "gone": "No such file"}.get(fault, "it is no file")
+        assert problem in caught.value.problem
         assert "dvc repro" in caught.value.fix
 
 

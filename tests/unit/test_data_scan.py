@@ -184,3 +184,14 @@ def test_a_path_that_never_was_there_is_refused(run, folder, tmp_path):
     run(folder)
     with pytest.raises(DataError, match=r"data\.path: .*other does not exist"):
         run(tmp_path / "other")
+
+
+def test_nobody_waits_for_a_pipe_and_a_device_has_no_end_to_wait_for(look, folder):
+    os.mkfifo(folder / "cat" / "pipe.png")
+    (folder / "cat" / "zero.png").symlink_to("/dev/zero")
+    (folder / "cat" / "itself.png").symlink_to("itself.png")
+    first, _ = look(folder)
+    assert first.images == 11
+    (folder / "cat" / "pipe.png").unlink()
+    save(folder / "cat" / "pipe.png", 9)
+    assert look(folder)[0].digest != first.digest

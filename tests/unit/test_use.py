@@ -1,5 +1,6 @@
 """What `glyphline use` finds out about images, and the parameters that it chooses for them."""
 
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -123,8 +124,56 @@ def test_an_archive_of_arrays_is_counted(default_params, tmp_path):
 def test_a_folder_of_broken_files_is_refused(default_params, tmp_path):
     for label in ("a", "b"):
         (tmp_path / "pictures" / label).mkdir(parents=True)
-        (tmp_path / "pictures" / label / "1.png").write_bytes(b"no image")
-    with pytest.raises(DataError, match="none of 2 files"):
+        for number in range(3):
+            (tmp_path / "pictures" / label / f"{number}.png").write_bytes(b"no image")
+    with pytest.raises(DataError, match="none of 6 files"):
+        use.choose(default_params, Paths(work=tmp_path, home=tmp_path), tmp_path / "pictures")
+
+
+def a_folder(root, count=15):
+    for label in ("cat", "dog"):
+        for number in range(count):
+            save(root / label / f"{number}.png")
+    return root
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tif", "gif", "bmp"])
+def test_half_an_image_is_a_bad_file_and_no_fault_of_ours(default_params, tmp_path, suffix):
+    whole = tmp_path / f"whole.{suffix}"
+    Image.effect_noise((80, 60), 50).convert("RGB").save(whole)
+    a_folder(tmp_path / "pictures")
+    content = whole.read_bytes()
+    (tmp_path / "pictures" / "dog" / f"half.{suffix}").write_bytes(content[: len(content) // 2])
+    assert len(survey(default_params.data, tmp_path / "pictures", tmp_path).bad) == 1
+
+
+def test_a_pipe_and_a_device_are_bad_files_and_nobody_waits_for_them(default_params, tmp_path):
+    root = a_folder(tmp_path / "pictures")
+    os.mkfifo(root / "dog" / "pipe.png")
+    (root / "dog" / "zero.png").symlink_to("/dev/zero")
+    assert len(survey(default_params.data, root, tmp_path).bad) == 2
+
+
+@pytest.mark.parametrize(("bad", "share"), [(0, None), (1, None), (2, 0.1), (9, 0.4)])
+def test_more_bad_files_than_are_allowed_raise_the_share_with_its_reason(default_params, bad, share):
+    got = values(default_params, found(sizes=[(64, 64)] * (40 - bad), bad=["x"] * bad))
+    assert got.get("data.max_bad_share") == (pytest.approx(share, abs=0.06) if share else None)
+    assert share is None or got["data.max_bad_share"] > bad / 40
+
+
+@pytest.mark.parametrize(
+    ("counts", "problem"),
+    [
+        ({"cat": 15}, "all images have one label"),
+        ({"cat": 15, "dog": 1}, r"too few training images of dog \(1\)"),
+        ({"train/cat": 9, "train/dog": 9, "val/cat": 3}, "the val split has no image of dog"),
+    ],
+)
+def test_what_fetch_refuses_is_refused_before_params_yaml_is_written(default_params, tmp_path, counts, problem):
+    for folder, count in counts.items():
+        for number in range(count):
+            save(tmp_path / "pictures" / folder / f"{number}.png")
+    with pytest.raises(DataError, match=problem):
         use.choose(default_params, Paths(work=tmp_path, home=tmp_path), tmp_path / "pictures")
 
 

@@ -43,7 +43,7 @@ def use_recipe(name: str | None) -> None:
 
 
 @click.command("use")
-@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.argument("path", type=click.Path(exists=True, readable=False, path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Show the values and write nothing.")
 def use_images(path: Path, *, dry_run: bool) -> None:
     """Look at your own images and write parameters that fit them into params.yaml.

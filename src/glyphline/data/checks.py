@@ -20,8 +20,8 @@ from glyphline.values import LARGEST_SIDE, SMALLEST_SIDE, Images
 log = logging.getLogger(__name__)
 
 CHANNELS = (1, 3)
-# Pairs of equal images with two labels that a message names.
-SHOWN = 3
+# Images with two labels that a message names, each with its copies.
+SHOWN, SHOWN_CHARACTERS = 3, 400
 
 
 def check(official: OfficialSplits, classes: tuple[str, ...]) -> None:
@@ -92,18 +92,24 @@ def _near_counts(near: NearDuplicates, split_of_row: Sequence[str]) -> NearDupli
 def _contradictions(
     classes: tuple[str, ...], splits: Mapping[str, SplitRows], digests: Mapping[str, list[bytes]]
 ) -> int:
-    """Count the images that are equal to an earlier one of another class, and name the first few."""
-    first: dict[bytes, tuple[int, str]] = {}
-    found = []
+    """Count the images that are equal to one of another class, and name the first few of them."""
+    labels_of: dict[bytes, int] = {}
+    contradicted: dict[bytes, list[str]] = {}
+    for name, split in splits.items():
+        for digest, label in zip(digests[name], split.labels.tolist(), strict=True):
+            if labels_of.setdefault(digest, label) != label:
+                contradicted[digest] = []
+    if not contradicted:
+        return 0
     for name, split in splits.items():
         for digest, row, label in zip(digests[name], split.rows.tolist(), split.labels.tolist(), strict=True):
-            what = split.source.names[row] if split.source.names else f"image {row:,}"
-            label_before, before = first.setdefault(digest, (label, f"{what} of {name}"))
-            if label_before != label:
-                found.append(f"{before} is {classes[label_before]!r}, {what} of {name} is {classes[label]!r}")
-    if found:
-        log.warning("%d images are equal to one of another class: %s", len(found), "; ".join(found[:SHOWN]))
-    return len(found)
+            if digest in contradicted:
+                what = split.source.names[row] if split.source.names else f"image {row:,}"
+                contradicted[digest].append(f"{what} of {name} is {classes[label]!r}")
+    shown = "; ".join(", ".join(equal) for equal in list(contradicted.values())[:SHOWN])
+    count = sum(map(len, contradicted.values()))
+    log.warning("%d images are equal to one of another class: %s", count, shown[:SHOWN_CHARACTERS])
+    return count
 
 
 def _check_split(name: str, labeled: LabeledImages, classes: tuple[str, ...]) -> None:

@@ -1,6 +1,5 @@
 """The user's own images, listed in data/raw: decoded once when they are fetched, and again into arrays."""
 
-import stat
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
@@ -14,7 +13,7 @@ from glyphline.data.decoding import EncodedImages
 from glyphline.data.listing import Listing
 from glyphline.data.raw import FETCH_AGAIN, LabeledImages
 from glyphline.errors import DataError, PictureError
-from glyphline.pictures import SUFFIXES, Resizing
+from glyphline.pictures import SUFFIXES, Resizing, stored
 
 
 def check(images: Listing, bad_files: BadFiles) -> dict[str, str]:
@@ -28,7 +27,7 @@ def check(images: Listing, bad_files: BadFiles) -> dict[str, str]:
     """
     regular = []
     for name in sorted(image.file for image in images.images):
-        if error := _no_image_file(images.root / name):
+        if error := no_image_file(images.root / name):
             bad_files.add(error)
         else:
             regular.append(name)
@@ -100,6 +99,8 @@ def read(
     """
     images = listing.read(folder / listing.NAME)
     group_numbers = groups.numbers(images, group)
+    if group_numbers is not None:
+        groups.check(images, group_numbers, group)
     label_numbers = {name: number for number, name in enumerate(classes)}
     labels = np.array([label_numbers[image.label] for image in images], dtype=np.int64)
     splits = np.array([image.split for image in images])
@@ -118,13 +119,13 @@ def read(
     }
 
 
-def _no_image_file(path: Path) -> PictureError | None:
+def no_image_file(path: Path) -> PictureError | None:
     """What is wrong with a file that is none by its name or its kind; such is not opened."""
     if path.suffix.lower() not in SUFFIXES:
         known = " ".join(sorted(SUFFIXES))
         return PictureError(str(path), "is no image by its name", fix=f"name images only, whose names end in {known}")
     try:
-        mode = path.stat().st_mode
+        is_file = stored.is_file(path)
     except FileNotFoundError:
         return PictureError(
             str(path),
@@ -134,6 +135,4 @@ def _no_image_file(path: Path) -> PictureError | None:
     except OSError as error:
         return PictureError(str(path), f"cannot be read: {error.strerror}", fix="make it readable, or remove it")
     # A pipe would be waited for without end.
-    return (
-        None if stat.S_ISREG(mode) else PictureError(str(path), "is no file", fix="put an image there, or take it out")
-    )
+    return None if is_file else PictureError(str(path), "is no file", fix="put an image there, or take it out")

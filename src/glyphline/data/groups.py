@@ -25,7 +25,7 @@ def numbers(images: Sequence[ListedImage], pattern: str | None) -> Labels | None
     Raises:
         DataError: some images are of no group, or all are of one.
     """
-    source = "the table" if pattern is None else f"preprocess.group {pattern!r}"
+    source = _source(pattern)
     names = [image.group for image in images] if pattern is None else _found(images, pattern)
     missing = [image.file for image, name in zip(images, names, strict=True) if not name]
     if pattern is None and len(missing) == len(images):
@@ -33,17 +33,49 @@ def numbers(images: Sequence[ListedImage], pattern: str | None) -> Labels | None
     if missing:
         raise DataError(
             f"{source} finds no group for {len(missing):,} of {len(images):,} images: {', '.join(missing[:SHOWN])}",
-            fix="correct preprocess.group, which must find a group in every path in data/raw/images.csv, or the table",
+            fix=f"{_fix(pattern)}, so that each image has a group",
         )
     places: dict[str, int] = {}
     group_numbers = np.array([places.setdefault(name, len(places)) for name in names], dtype=np.int64)
     if len(places) == 1:
-        raise DataError(
-            f"{source} finds one group for all {len(images):,} images, {names[0]!r}",
-            fix="correct preprocess.group, or the column that data.columns.group names",
-        )
+        raise DataError(f"{source} finds one group for all {len(images):,} images, {names[0]!r}", fix=_fix(pattern))
     log.info("%d groups of images by %s, the largest of %d", len(places), source, np.bincount(group_numbers).max())
     return group_numbers
+
+
+def check(images: Sequence[ListedImage], group_numbers: Labels, pattern: str | None) -> None:
+    """Refuse groups with which a class cannot be in each split that has to be drawn.
+
+    Args:
+        images: all images of the data set.
+        group_numbers: int64 (n,), of the images.
+        pattern: where they are from; None for the table.
+
+    Raises:
+        DataError: a class has images in too few groups.
+    """
+    drawn = {"val", "test"} - {image.split for image in images}
+    found: dict[str, set[int]] = {}
+    for image, number in zip(images, group_numbers.tolist(), strict=True):
+        if image.split == "train":
+            found.setdefault(image.label, set()).add(number)
+    for label, of_class in sorted(found.items()):
+        if len(of_class) <= len(drawn):
+            raise DataError(
+                f"{_source(pattern)} finds {len(of_class)} groups for the training images of class {label!r}, and no group"
+                f" may be in two of the {1 + len(drawn)} splits",
+                fix=f"{_fix(pattern)}: smaller groups, or none; or add images of other groups",
+            )
+
+
+def _source(pattern: str | None) -> str:
+    return "the table" if pattern is None else f"preprocess.group {pattern!r}"
+
+
+def _fix(pattern: str | None) -> str:
+    if pattern is not None:
+        return "correct preprocess.group, or set it to null"
+    return "correct the column of the groups, take it out of the table, or name another one in data.columns.group"
 
 
 def _found(images: Sequence[ListedImage], pattern: str) -> list[str]:

@@ -12,7 +12,7 @@ from glyphline.data import decoding
 from glyphline.data.raw import FETCH_AGAIN
 from glyphline.errors import DataError
 from glyphline.paths import is_inside
-from glyphline.pictures.stored import FilePiece, check_original, unreadable_original
+from glyphline.pictures.stored import FilePiece, check_original, read_original
 from glyphline.records import RawManifest
 
 NAME = "SHA256SUMS"
@@ -66,10 +66,7 @@ def only_file(raw: Path, below: Path) -> Path:
     """
     [(name, expected)] = read(raw / NAME).items()
     path = below / name
-    try:
-        check_original(path, files.sha256(path), expected)
-    except OSError as error:
-        raise unreadable_original(path, error) from None
+    check_original(path, read_original(path, files.sha256), expected)
     return path
 
 

@@ -10,6 +10,7 @@ import os
 import time
 import zipfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -21,6 +22,7 @@ from glyphline import files, progress
 from glyphline.data import own_images
 from glyphline.data.listing import ListedImage
 from glyphline.params.schema import DataParams
+from glyphline.pictures import stored
 from glyphline.records import Scan
 
 log = logging.getLogger(__name__)
@@ -47,12 +49,12 @@ class Index:
 
 
 def content_digest(path: Path) -> bytes:
-    """SHA-256 of a file's content; zeros, when it is missing or cannot be read."""
-    try:
-        return bytes.fromhex(files.sha256(path))
-    except OSError:
-        # Whether that is an error is for fetch to say: data.bad_files may skip such files.
-        return bytes(DIGEST_BYTES)
+    """SHA-256 of a file's content; zeros, when it is missing, is no file or cannot be read."""
+    with suppress(OSError):
+        if stored.is_file(path):
+            return bytes.fromhex(files.sha256(path))
+    # Whether that is an error is for fetch to say: data.bad_files may skip such files.
+    return bytes(DIGEST_BYTES)
 
 
 def scan(

@@ -8,10 +8,10 @@ from pathlib import Path
 from PIL import ExifTags
 
 from glyphline import pictures
-from glyphline.data import npz, own_images
+from glyphline.data import folders, listing, npz, own_images
 from glyphline.errors import PipelineError
 from glyphline.params.schema import DataParams
-from glyphline.pictures.decoding import LYING
+from glyphline.pictures.decoding import LYING, verify
 from glyphline.scratch import scratch_folder
 
 SAMPLE = 400
@@ -44,15 +44,16 @@ def survey(data: DataParams, path: Path, scratch: Path) -> Survey:
         scratch: parent of the folders that are needed for a moment.
 
     Raises:
-        DataError: there are no images, or they lie in no order that can be read.
+        DataError: there are no images, they lie in no order that can be read, or are too few for splits.
     """
     if path.is_file() and path.suffix.lower() == ".npz":
         return _of_arrays(data, path, scratch)
-    listing = own_images.listed(path, data)
+    given = own_images.listed(path, data)
+    listing.check(given.root, given.images)
     counts: dict[str, Counter[str]] = {}
-    for image in listing.images:
+    for image in given.images:
         counts.setdefault(image.split, Counter())[image.label] += 1
-    sizes, bad = _sample(listing.root, sorted(image.file for image in listing.images))
+    sizes, bad = _sample(given.root, sorted(image.file for image in given.images))
     return Survey(
         layout="class folders" if path.is_dir() else f"a table, {path.name}",
         counts=counts,
@@ -73,10 +74,16 @@ def _of_arrays(data: DataParams, path: Path, scratch: Path) -> Survey:
 def _sample(root: Path, names: Sequence[str]) -> tuple[tuple[tuple[int, int], ...], tuple[str, ...]]:
     sizes, bad = [], []
     for name in names[:: -(-len(names) // SAMPLE)]:
-        try:
-            image = pictures.opened((root / name).read_bytes(), name)
-        except (PipelineError, OSError) as error:
+        if error := folders.no_image_file(root / name):
             bad.append(str(error))
+            continue
+        try:
+            content = (root / name).read_bytes()
+            # The whole of it: fetch will not take half a photograph.
+            verify(content, name)
+            image = pictures.opened(content, name)
+        except (PipelineError, OSError) as unreadable:
+            bad.append(str(unreadable))
             continue
         width, height = image.size
         turned = image.getexif().get(ExifTags.Base.Orientation) in LYING

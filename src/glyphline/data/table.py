@@ -255,7 +255,10 @@ def _json_lines(path: Path) -> _Table:
         with path.open(encoding="utf-8-sig") as stream:
             for number, line in enumerate(stream, 1):
                 if line.strip():
-                    value = json.loads(line)
+                    try:
+                        value = json.loads(line)
+                    except ValueError as error:
+                        raise DataError(f"{path}, line {number}, cannot be read: {error}", fix=_SAVE) from None
                     if not isinstance(value, dict):
                         raise DataError(f"{path}, line {number}: {line[:40]!r} is no JSON object", fix=_SAVE)
                     yield f"line {number}", value

@@ -1,12 +1,13 @@
 """Encoded images that lie in files, decoded in pieces: what a process that decodes for another one runs."""
 
 import hashlib
+import stat
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from glyphline.errors import DataError, PictureError
 from glyphline.pictures.decoding import as_array, verify
 from glyphline.pictures.fitting import Resizing
 from glyphline.pictures.formats import is_grey, opened
+
+T = TypeVar("T")
 
 
 class Piece(Protocol):
@@ -76,12 +79,8 @@ class FilePiece:
             DataError: a file is missing, cannot be read, or has other content.
         """
         for name, expected in self.digests:
-            path = self.root / name
-            try:
-                content = path.read_bytes()
-            except OSError as error:
-                raise unreadable_original(path, error) from None
-            check_original(path, hashlib.sha256(content).hexdigest(), expected)
+            content = read_original(self.root / name, Path.read_bytes)
+            check_original(self.root / name, hashlib.sha256(content).hexdigest(), expected)
             yield name, content
 
 
@@ -90,9 +89,27 @@ _BRING_BACK = (
 )
 
 
-def unreadable_original(path: Path, error: OSError) -> DataError:
-    """The error about a file that was there when it was fetched."""
-    return DataError(f"{path} cannot be read: {error.strerror}", fix=_BRING_BACK)
+def is_file(path: Path) -> bool:
+    """Whether a path leads to a file that has an end: reading a pipe waits for ever, and some devices never end.
+
+    Raises:
+        OSError: it cannot be known; there is nothing, for example.
+    """
+    return stat.S_ISREG(path.stat().st_mode)
+
+
+def read_original(path: Path, read: Callable[[Path], T]) -> T:
+    """What `read` gives for a file that was there when it was fetched.
+
+    Raises:
+        DataError: it is gone, it is no file, or it cannot be read.
+    """
+    try:
+        if is_file(path):
+            return read(path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}", fix=_BRING_BACK) from None
+    raise DataError(f"{path} cannot be read: it is no file", fix=_BRING_BACK)
 
 
 def check_original(path: Path, sha256: str, expected: str) -> None:

@@ -114,7 +114,7 @@ class PreprocessReport(Record):
         default=None, exclude_if=lambda counts: counts is None, description="Null where they were not looked for."
     )
     contradictions: Annotated[Count, Field(exclude_if=lambda count: count == 0)] = Field(
-        default=0, description="Images that are equal to an earlier one of another class."
+        default=0, description="Images that are equal to one of another class."
     )
 
 

@@ -1,5 +1,6 @@
 """Which parameters fit a set of images, and why; sizes, steps and bounds are rules of thumb, not yet measured."""
 
+import math
 import re
 import statistics
 from collections import Counter
@@ -66,6 +67,7 @@ def chosen(params: Params, survey: Survey, path: Path) -> list[Choice]:
             if survey.bad
             else "all files that were opened are images",
         ),
+        *_max_bad_share(params, survey),
         Choice("preprocess.image_size", size, size_reason),
         Choice(
             "preprocess.fit",
@@ -104,6 +106,15 @@ def _learnt_from(params: Params, survey: Survey) -> int:
         if split not in survey.counts:
             count *= 1 - part
     return max(1, int(count))
+
+
+def _max_bad_share(params: Params, survey: Survey) -> list[Choice]:
+    """A larger share of bad files than is allowed, where there are more; of a sample, so with room above it."""
+    share = len(survey.bad) / (len(survey.bad) + len(survey.sizes))
+    if share <= params.data.max_bad_share / 2:
+        return []
+    allowed = max(params.data.max_bad_share, min(1.0, math.ceil(200 * share) / 100))
+    return [Choice("data.max_bad_share", allowed, f"twice the {share:.1%} of those that were opened")]
 
 
 def _image_size(survey: Survey) -> tuple[list[int] | None, str]:

@@ -62,8 +62,8 @@ def check(images: Sequence[ListedImage], group_numbers: Labels, pattern: str | N
     for label, of_class in sorted(found.items()):
         if len(of_class) <= len(drawn):
             raise DataError(
-                f"{_source(pattern)} finds {len(of_class)} groups for the training images of class {label!r}, and no group"
-                f" may be in two of the {1 + len(drawn)} splits",
+                f"{_source(pattern)} finds {len(of_class)} groups for the training images of class {label!r},"
+                f" and no group may be in two of the {1 + len(drawn)} splits",
                 fix=f"{_fix(pattern)}: smaller groups, or none; or add images of other groups",
             )
 

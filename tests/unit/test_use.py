@@ -69,6 +69,8 @@ def test_few_images_get_many_epochs_and_many_get_few(default_params):
     few = values(default_params, found({"train": {"a": 60, "b": 60}}))
     many = values(default_params, found({"train": {"a": 30_000, "b": 30_000}}))
     assert (few["train.epochs"], few["train.batch_size"]) == (100, 32)
+    # On dogs_cats, fits that were ended after 10 epochs without progress had not begun to learn.
+    assert few["train.patience"] == 100
     assert (many["train.epochs"], many["train.batch_size"]) == (6, 128)
 
 

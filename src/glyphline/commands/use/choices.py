@@ -79,6 +79,7 @@ def chosen(params: Params, survey: Survey, path: Path) -> list[Choice]:
         Choice("model.filters", filters, f"{len(filters)} times halved, {side} pixels become {side >> len(filters)}"),
         Choice("train.epochs", epochs, f"{epochs * steps:,} steps in all ({steps:,} an epoch)"),
         Choice("train.batch_size", batch, f"{learnt:,} images to learn from"),
+        Choice("train.patience", epochs, "no fit ends while its learning rate still rises or falls"),
         Choice(
             "train.class_weight",
             "balanced" if skew >= SKEWED else "none",

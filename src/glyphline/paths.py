@@ -108,6 +108,16 @@ class Paths:
         return self.preprocess / "report.json"
 
     @property
+    def backbone(self) -> Path:
+        """The weights of networks that have seen other images."""
+        return self.stage("backbone")
+
+    @property
+    def features(self) -> Path:
+        """What those networks make of the images of training and validation split."""
+        return self.stage("features")
+
+    @property
     def best(self) -> Path:
         return self.stage("tune") / "best.json"
 
@@ -220,6 +230,7 @@ class Paths:
             "scan": self.scan,
             "fetch": self.raw / "manifest.json",
             "preprocess": self.split("train") / "manifest.json",
+            **{stage: self.stage(stage) / "manifest.json" for stage in ("backbone", "features")},
             **{stage: self.journal(stage) for stage in ("tune", "train", "evaluate")},
             "register": self.decision,
         }

@@ -14,6 +14,9 @@ Probs = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.float32]
 """Images whose pixels may lie between the steps of uint8, or one number per pixel: float32 (n, h, w, c)."""
 
+Features = npt.NDArray[np.float32]
+"""What a backbone makes of images: float32 (n, f)."""
+
 SMALLEST_SIDE, LARGEST_SIDE = 8, 1024
 """Of images that a network is trained on, in pixels."""
 

@@ -94,6 +94,11 @@ def test_fetch_and_preprocess_of_the_bundled_digits_load_nothing_heavy(loaded_by
     assert not loaded_by("preprocess") & HEAVY
 
 
+def test_a_network_that_learns_from_nothing_loads_nothing_heavy_for_a_backbone(loaded_by):
+    assert not loaded_by("backbone") & HEAVY
+    assert not loaded_by("features") & HEAVY
+
+
 @pytest.mark.parametrize("suffix", ["csv", "jsonl"])
 def test_a_mistake_in_a_table_is_told_before_anything_heavy_is_loaded(root, probe, tmp_path, suffix):
     for name in ("params.yaml", "dvc.yaml"):
@@ -115,6 +120,8 @@ def test_a_mistake_in_a_table_is_told_before_anything_heavy_is_loaded(root, prob
         ("glyphline.cli", HEAVY),
         ("glyphline.stages.fetch", HEAVY),
         ("glyphline.stages.preprocess", HEAVY),
+        ("glyphline.stages.backbone", HEAVY),
+        ("glyphline.stages.features", HEAVY),
         ("glyphline.stages.register", HEAVY),
         ("glyphline.commands.compare", HEAVY),
         ("glyphline.registry", HEAVY),

@@ -58,4 +58,4 @@ def test_docstrings_and_comments_name_only_files_that_are_there(name):
 
 def test_a_name_that_is_not_there_is_noticed():
     assert missing_files("see tuning/desk.py and docs/architecture.md") == {"tuning/desk.py"}
-    assert missing_modules("`tuning.desk` and `tuning.trial_scheduler`, `training.fit.Fitted`") == {"tuning.desk"}
+    assert missing_modules("`tuning.desk` and `tuning.trial_scheduler`, `training.fitted.Fitted`") == {"tuning.desk"}

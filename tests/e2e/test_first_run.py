@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 
 from tests.project import clone, store, table
 
-STAGES = ["scan", "fetch", "preprocess", "tune", "train", "evaluate", "register"]
+STAGES = ["scan", "fetch", "preprocess", "backbone", "features", "tune", "train", "evaluate", "register"]
 SUMMARY = ["data set", "trials", "winner", "validation", "test", "seconds", "registry", "look at it"]
 
 

@@ -57,20 +57,21 @@ def test_the_weights_are_those_of_the_best_epoch(small, context):
     assert fitted.best_metrics["val_loss"] == min(row["val_loss"] for row in fitted.history)
 
 
+def validation_of(predict, val, **options):
+    return Validation(val.labels, predict=predict, weights=list, hook=None, **options)
+
+
 class Settling:
     """A network that is first certain and sometimes wrong, then less certain and always right."""
 
     def __init__(self, labels):
         self.labels, self.asked = labels, 0
 
-    def get_weights(self):
-        return []
-
-    def predict_on_batch(self, images):
+    def predict(self):
         self.asked += 1
         right = 0.999 if self.asked == 1 else 0.9
-        probs = np.full((len(images), 3), (1 - right) / 2, dtype=np.float32)
-        probs[np.arange(len(images)), self.labels] = right
+        probs = np.full((len(self.labels), 3), (1 - right) / 2, dtype=np.float32)
+        probs[np.arange(len(self.labels)), self.labels] = right
         if self.asked == 1:
             probs[::20] = (0.32, 0.34, 0.34)
         return probs
@@ -78,7 +79,7 @@ class Settling:
 
 def test_the_best_epoch_is_the_one_with_the_lowest_loss_of_the_kind_that_is_minimised(context):
     plain, smoothed = (
-        Validation(Settling(context.val.labels), context.val, label_smoothing=smoothing, patience=2, hook=None)
+        validation_of(Settling(context.val.labels).predict, context.val, label_smoothing=smoothing, patience=2)
         for smoothing in (0.0, 0.1)
     )
     for validation in (plain, smoothed):
@@ -103,18 +104,15 @@ class Fading:
     def __init__(self, labels):
         self.labels, self.right = labels, 0.9
 
-    def get_weights(self):
-        return []
-
-    def predict_on_batch(self, images):
+    def predict(self):
         self.right -= 0.1
-        probs = np.full((len(images), 3), (1 - self.right) / 2, dtype=np.float32)
-        probs[np.arange(len(images)), self.labels] = self.right
+        probs = np.full((len(self.labels), 3), (1 - self.right) / 2, dtype=np.float32)
+        probs[np.arange(len(self.labels)), self.labels] = self.right
         return probs
 
 
 def test_it_stops_after_patience_epochs_without_a_better_loss(context):
-    validation = Validation(Fading(context.val.labels), context.val, patience=2, hook=None)
+    validation = validation_of(Fading(context.val.labels).predict, context.val, patience=2)
     hopeless = []
     for _ in range(3):
         validation.end_epoch(0.1, 0.9, 0.01)
@@ -141,14 +139,10 @@ def test_the_hook_sees_every_epoch_in_order_and_may_end_the_fit(small, context):
 
 
 def test_a_validation_loss_that_is_no_number_is_a_training_error_with_advice(small, context):
-    class Broken:
-        def get_weights(self):
-            return []
+    def broken():
+        return np.full((len(context.val), 3), np.nan, dtype=np.float32)
 
-        def predict_on_batch(self, images):
-            return np.full((len(images), 3), np.nan, dtype=np.float32)
-
-    validation = Validation(Broken(), context.val, patience=1, hook=None)
+    validation = validation_of(broken, context.val, patience=1)
     with pytest.raises(TrainingError, match="epoch 1") as caught:
         validation.end_epoch(0.1, 0.9, 0.01)
     assert "learning_rate" in caught.value.fix

@@ -40,6 +40,7 @@ preprocess:
 
 model:
   kind: cnn
+  backbone: efficientnet_lite0
   filters: [16, 32]
   depth: 1
   first_kernel_size: 3

@@ -16,8 +16,8 @@ def path(root, tmp_path):
     return shutil.copy(root / "params.yaml", tmp_path / "params.yaml")
 
 
-def test_there_are_a_fast_and_an_accurate_one():
-    assert recipe.names() == ("accurate", "fast")
+def test_there_are_two_for_many_images_and_one_for_photographs():
+    assert recipe.names() == ("accurate", "fast", "photos")
 
 
 @pytest.mark.parametrize("name", recipe.names())
@@ -32,7 +32,10 @@ def test_each_is_valid_in_the_default_params_and_every_value_arrives(name, path)
     written = recipe.find(name)
     recipe.write(path, written)
     flat = parameters.read(path).flat()
-    assert {key: flat[key] for key in written.values} == written.values
+    wanted = dict(written.values)
+    space = wanted.pop("tune.space", None)
+    assert {key: flat[key] for key in wanted} == wanted
+    assert space is None or set(parameters.read(path).tune.space) == set(space)
 
 
 @pytest.mark.parametrize("name", recipe.names())
@@ -77,7 +80,7 @@ def test_a_value_that_params_yaml_refuses_leaves_the_file_as_it_was(path):
 def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(ParamsError, match="no recipe 'quick'") as caught:
         recipe.find("quick")
-    assert "accurate, fast" in caught.value.fix
+    assert "accurate, fast, photos" in caught.value.fix
 
 
 def test_the_command_lists_writes_and_says_what_changed(root, tmp_path, monkeypatch, capsys):

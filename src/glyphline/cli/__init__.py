@@ -26,7 +26,7 @@ from glyphline.cli.sections import Sections
 def program() -> None:
     """From labelled images to a registered, explained, comparable classifier.
 
-    `dvc repro` runs the six stages in order and only those that something changed for.
+    `dvc repro` runs the stages in order and only those that something changed for.
     """
     terminal.log_to_stderr()
 

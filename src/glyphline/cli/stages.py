@@ -14,6 +14,8 @@ STAGES = {
     "scan": "Look whether the images at data.path are still the same.",
     "fetch": "Bring the data set to data/raw, every file checked by its digest.",
     "preprocess": "Check, resize and split the images into data/processed.",
+    "backbone": "Bring the weights of the networks that model.backbone names.",
+    "features": "Compute once what those networks make of the images.",
     "tune": "Search for good parameters; resumes an interrupted search.",
     "train": "Fit the network with the best parameters.",
     "evaluate": "Score the model on the test split.",

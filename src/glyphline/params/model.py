@@ -16,8 +16,15 @@ class ModelParams(Section):
 
     kind: str = Field(
         max_length=200,
-        pattern=r"^(cnn|resnet|[A-Za-z_][\w.]*:[A-Za-z_]\w*)$",
-        description="cnn, resnet, or your own `module:function`, which may read every field of this section.",
+        pattern=r"^(cnn|resnet|pretrained|[A-Za-z_][\w.]*:[A-Za-z_]\w*)$",
+        description="cnn, resnet, pretrained (a head on the features of `backbone`), or your own `module:function`, "
+        "which may read every field of this section.",
+    )
+    backbone: str = Field(
+        min_length=1,
+        max_length=200,
+        description="With kind pretrained, the network whose features are used: efficientnet_lite0. Its weights stay as"
+        " they are.",
     )
     filters: FilterCounts = Field(description="Filters of each block; each block halves height and width.")
     depth: int = Field(

@@ -46,7 +46,10 @@ def find(name: str) -> Recipe:
     if name not in names():
         raise ParamsError(f"there is no recipe {name!r}", fix=f"take one of {', '.join(names())}")
     tree = YAML(typ="safe", pure=True).load(FOLDER / f"{name}.yaml")
-    return Recipe(name=name, about=tree["about"], values=flatten(tree["params"]))
+    # One value: its keys are those of other parameters.
+    space = tree["params"].get("tune", {}).pop("space", None)
+    values = flatten(tree["params"]) | ({} if space is None else {"tune.space": space})
+    return Recipe(name=name, about=tree["about"], values=values)
 
 
 def write(path: Path, recipe: Recipe) -> dict[str, tuple[Any, Any]]:

@@ -2,19 +2,22 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from glyphline.paths import is_inside
-from glyphline.records.base import Count, Digest, Fraction, Record, RecordT, read, remedy, write
+from glyphline.records.backbone import Backbones, BackboneWeights, FeatureManifest, SplitFeatures
+from glyphline.records.base import Count, Digest, FileName, Fraction, Record, RecordT, read, remedy, write
 from glyphline.records.evaluation import ClassScore, CorruptionScore, Cost, Evaluation, Latency, SliceScore
 
 __all__ = [
+    "BackboneWeights",
+    "Backbones",
     "Best",
     "ClassScore",
     "CorruptionScore",
     "Cost",
     "Decision",
     "Evaluation",
+    "FeatureManifest",
     "Latency",
     "NearDuplicateCounts",
     "PreprocessReport",
@@ -25,6 +28,7 @@ __all__ = [
     "RuleResult",
     "Scan",
     "SliceScore",
+    "SplitFeatures",
     "SplitManifest",
     "Training",
     "read",
@@ -35,12 +39,6 @@ __all__ = [
 
 # Not written when there are none, so that what was made without bad files stays as it was, byte for byte.
 BadFileCount = Annotated[Count, Field(exclude_if=lambda count: count == 0)]
-
-
-def _file_name(name: str) -> str:
-    if not is_inside(name) or "/" in name:
-        raise ValueError(f"{name!r} is no name of a file")
-    return name
 
 
 class Scan(Record):
@@ -66,7 +64,7 @@ class RawManifest(Record):
     licence: str
     citation: str
     reader: str = Field(description="What reads the files: bundled, idx, npz or folder, also for a table.")
-    files: dict[Annotated[str, AfterValidator(_file_name)], RawFile]
+    files: dict[FileName, RawFile]
     counts: dict[str, int] = Field(description="Images per official split: `train`, and `val` and `test` if given.")
     classes: tuple[str, ...]
     bad_files: BadFileCount = Field(default=0, description="Files that were left out because they are no images.")

@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_json
 
 from glyphline import files
 from glyphline.errors import ArtifactError
+from glyphline.paths import is_inside
 from glyphline.records.seal import sealed, unsealed
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -15,6 +16,15 @@ Count = Annotated[int, Field(ge=0, lt=2**63)]
 Name = Annotated[str, Field(max_length=250)]
 Digest = Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{1,64}$")]
 """A digest is a part of the names of files."""
+
+
+def _file_name(name: str) -> str:
+    if not is_inside(name) or "/" in name:
+        raise ValueError(f"{name!r} is no name of a file")
+    return name
+
+
+FileName = Annotated[str, AfterValidator(_file_name)]
 
 
 class Record(BaseModel):

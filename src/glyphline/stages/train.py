@@ -12,7 +12,7 @@ from glyphline.journal.run_events import WEIGHTS_TAG, WEIGHTS_TAG_CHARACTERS
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.records import Best, Training
-from glyphline.training import FitContext, Fitted
+from glyphline.training import Device, Fitted
 from glyphline.values import Split
 
 log = logging.getLogger(__name__)
@@ -29,12 +29,13 @@ def run(params: Params, paths: Paths, launch: journal.Launch) -> None:
         tracked.params(used.flat())
         for split, context in ((train, "training"), (val, "validation")):
             tracked.input(split, context=context, dataset=params.data.dataset)
-        fit_context = training.prepare(used, train, val, project=paths.work)
+        folders = training.FeatureFolders(paths.features, paths.backbone)
+        fit_context = training.prepare(used, train, val, project=paths.work, features=folders)
         log.info("training on %s", fit_context.device)
         log.info("%s", _steps(used, len(train)))
         for shortcoming in training.shortcomings(used.train, train.class_counts):
             log.warning("warning: %s\nfix: %s", shortcoming.problem, shortcoming.fix)
-        tracked.tags(fit_context.device.tags())
+        tracked.tags(fit_context.tags())
         began = time.monotonic()
 
         def on_epoch(epoch: int, metrics: Mapping[str, float]) -> None:
@@ -54,7 +55,7 @@ def run(params: Params, paths: Paths, launch: journal.Launch) -> None:
         epoch_history.write(
             paths.history, [{"epoch": epoch} | row for epoch, row in enumerate(fitted.history, start=1)]
         )
-        trained = _training(used, fitted, fit_context, model_sha256=files.sha256(paths.model))
+        trained = _training(used, fitted, fit_context.device, train, val, model_sha256=files.sha256(paths.model))
         records.write(paths.training, trained)
         _warn_of_a_weak_model(used, train, val, fitted)
         tracked.metrics({"best_val_loss": trained.val_loss, "best_val_accuracy": trained.val_accuracy}, step=0)
@@ -106,8 +107,9 @@ def _trained_params(used: Params) -> str:
     return json.dumps(sections, indent=2) + "\n"
 
 
-def _training(params: Params, fitted: Fitted, context: FitContext, *, model_sha256: str) -> Training:
-    device, train = context.device, context.train.split
+def _training(
+    params: Params, fitted: Fitted, device: Device, train: Split, val: Split, *, model_sha256: str
+) -> Training:
     return Training(
         dataset=params.data.dataset,
         params=params.flat(),
@@ -117,10 +119,10 @@ def _training(params: Params, fitted: Fitted, context: FitContext, *, model_sha2
         best_epoch=fitted.best_epoch + 1,
         val_loss=fitted.best_metrics["val_loss"],
         val_accuracy=fitted.best_metrics["val_accuracy"],
-        val_count=len(context.val),
-        class_counts={split.name: split.class_counts for split in (train, context.val)},
+        val_count=len(val),
+        class_counts={split.name: split.class_counts for split in (train, val)},
         train_digest=train.digest,
-        val_digest=context.val.digest,
+        val_digest=val.digest,
         device=device.name,
         precision=device.precision,
         xla=device.xla,

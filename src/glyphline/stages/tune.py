@@ -3,11 +3,12 @@
 import logging
 from functools import partial
 
-from glyphline import data, files, journal, records, training, tuning
+from glyphline import backbones, data, files, journal, records, training, tuning
 from glyphline.journal.trial_runs import TrialRuns
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.records import Best, Rechecked
+from glyphline.training.networks import pretrained
 
 log = logging.getLogger(__name__)
 
@@ -21,9 +22,8 @@ def run(params: Params, paths: Paths, launch: journal.Launch) -> None:
             return
         tuning.check_space(params, train)
         _say_what_is_searched(params)
-        identity = tuning.identity(
-            params, {"train": train.digest, "val": val.digest}, tuning.code_digest(params, paths.work)
-        )
+        digests = {"train": train.digest, "val": val.digest, **_backbone_digests(params, paths)}
+        identity = tuning.identity(params, digests, tuning.code_digest(params, paths.work))
         name = tuning.study_name(params, identity)
         # Before params.yaml is recorded: in a URL that cannot be read, the password may stand anywhere.
         location = tuning.study_location(params, paths.study)
@@ -51,10 +51,18 @@ def run(params: Params, paths: Paths, launch: journal.Launch) -> None:
         parent.end("FINISHED")
 
 
-def prepare(params: Params, paths: Paths) -> training.FitContext:
+def prepare(params: Params, paths: Paths) -> training.FitContext | training.FeatureContext:
     """Device and data of the process that calls it."""
     train, val = data.load(paths.split("train")), data.load(paths.split("val"))
-    return training.prepare(params, train, val, project=paths.work)
+    folders = training.FeatureFolders(paths.features, paths.backbone)
+    return training.prepare(params, train, val, project=paths.work, features=folders)
+
+
+def _backbone_digests(params: Params, paths: Paths) -> dict[str, str]:
+    if params.model.kind != pretrained.KIND:
+        return {}
+    known = backbones.read_manifest(paths.backbone).backbones
+    return {f"backbone {name}": weights.sha256 for name, weights in known.items()}
 
 
 def _say_what_is_searched(params: Params) -> None:

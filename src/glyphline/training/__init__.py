@@ -7,14 +7,22 @@ from glyphline.training.archive import open_model
 from glyphline.training.baselines import weakness
 from glyphline.training.classifier import Classifier, open_classifier
 from glyphline.training.code_digest import code_digest
-from glyphline.training.fit import Fitted, fit
+from glyphline.training.device import Device
+from glyphline.training.features import FeatureFolders
+from glyphline.training.features import write as write_features
+from glyphline.training.fit import fit
 from glyphline.training.fit_context import FitContext, prepare
+from glyphline.training.fitted import Fitted
+from glyphline.training.heads import FeatureContext
 from glyphline.training.keras_import import DEFAULT_BACKEND, backend_name
 from glyphline.training.scarcity import shortcomings
 
 __all__ = [
     "DEFAULT_BACKEND",
     "Classifier",
+    "Device",
+    "FeatureContext",
+    "FeatureFolders",
     "FitContext",
     "Fitted",
     "backend_name",
@@ -25,4 +33,5 @@ __all__ = [
     "prepare",
     "shortcomings",
     "weakness",
+    "write_features",
 ]

@@ -24,8 +24,17 @@ def check_loss(epoch: int, batch: int, metrics: Mapping[str, float], rate: Calla
     """
     # A mean over the epoch's steps: once it is not finite it stays so.
     if not math.isfinite(mean := float(metrics["loss"])):
-        step = min(batch, round(float(metrics[FINITE_STEPS]))) + 1
-        raise _error(f"epoch {epoch + 1}, step {step}: loss {mean}", rate())
+        check_step(epoch, min(batch, round(float(metrics[FINITE_STEPS]))), mean, rate())
+
+
+def check_step(epoch: int, step: int, loss: float, learning_rate: float) -> None:
+    """Refuse to go on when the training loss of a step is no finite number.
+
+    Raises:
+        TrainingError: with epoch and step, counted from 1.
+    """
+    if not math.isfinite(loss):
+        raise _error(f"epoch {epoch + 1}, step {step + 1}: loss {loss}", learning_rate)
 
 
 def check_val_loss(epoch: int, val_loss: float, learning_rate: float) -> None:

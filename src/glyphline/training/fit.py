@@ -2,29 +2,27 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from glyphline import cores
 from glyphline.errors import TrainingError
 from glyphline.params import Params
-from glyphline.training import archive
-from glyphline.training.baselines import mean_recall
+from glyphline.training import heads
 from glyphline.training.checkpoint import Arrays, Checkpoint, FitState
 from glyphline.training.checks import check_data
 from glyphline.training.code_digest import code_digest
 from glyphline.training.fit_context import FitContext
+from glyphline.training.fitted import VALIDATION_BATCH, Fitted
+from glyphline.training.heads import FeatureContext
 from glyphline.training.keras_import import import_keras
 from glyphline.training.networks import build
 from glyphline.training.prediction import probabilities
 from glyphline.training.trainer import Trainer
-from glyphline.training.validation import VALIDATION_BATCH, Validation
-from glyphline.values import EpochHook, Split
+from glyphline.training.validation import Validation
+from glyphline.values import EpochHook, Probs
 
 log = logging.getLogger(__name__)
 
@@ -32,65 +30,9 @@ log = logging.getLogger(__name__)
 WITHOUT_EFFECT = {"memory_mb", "gpu_memory_mb"}
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """A fitted network with the weights of its best epoch.
-
-    Attributes:
-        weights: of the best epoch.
-        history: the metrics of each epoch.
-        best_epoch: from 0.
-        build: makes the network that takes the weights, in float32.
-        checkpoint: the state after the last epoch, on disk; None when none was asked for.
-    """
-
-    weights: Arrays
-    history: tuple[dict[str, float], ...]
-    best_epoch: int
-    build: Callable[[], Any]
-    checkpoint: Checkpoint | None = None
-
-    @property
-    def best_metrics(self) -> dict[str, float]:
-        """The metrics of the best epoch."""
-        return self.history[self.best_epoch]
-
-    @property
-    def parameters(self) -> int:
-        """Number of weights."""
-        return sum(weight.size for weight in self.weights)
-
-    def weights_digest(self) -> str:
-        """Identity of the weights; a .keras file holds dates and differs each time."""
-        return archive.weights_digest(self.weights)
-
-    @cached_property
-    def model(self) -> Any:
-        """uint8 (n, h, w, c) -> float32 (n, classes), float32 after a fit in any precision; built at the first use."""
-        network = self.build()
-        network.set_weights(self.weights)
-        return network
-
-    def save(self, path: Path) -> None:
-        """Write the model as a .keras archive, atomically."""
-        archive.save(self.model, path)
-
-    def balanced_accuracy(self, split: Split) -> float:
-        """The mean of the recalls of the classes that have images in `split`, a fraction."""
-        predicted = probabilities(self.model, split.images, VALIDATION_BATCH).argmax(axis=1)
-        right = split.labels[predicted == split.labels]
-        hits, images = (np.bincount(labels, minlength=len(split.classes)) for labels in (right, split.labels))
-        return mean_recall(hits, images)
-
-    def remove_checkpoint(self) -> None:
-        """Remove the checkpoint, once the result of the fit is saved."""
-        if self.checkpoint is not None:
-            self.checkpoint.remove()
-
-
 def fit(
     params: Params,
-    context: FitContext,
+    context: FitContext | FeatureContext,
     *,
     seed: int,
     epochs: int | None = None,
@@ -101,7 +43,7 @@ def fit(
 
     Args:
         params: sections `model` and `train` count.
-        context: devices and data.
+        context: devices and data, or features that were computed before.
         seed: of weights, order, dropout and augmentation; the same seed gives the same weights on the same machine,
             whether the images stream or not, and whether the fit was interrupted or not.
         epochs: instead of `train.epochs`, and then without early stopping; for trials.
@@ -112,6 +54,9 @@ def fit(
     Raises:
         TrainingError: data and network do not go together, or the loss is not finite.
     """
+    if isinstance(context, FeatureContext):
+        # Shorter than the writing of a checkpoint: it begins anew.
+        return heads.fit(params, context, seed=seed, epochs=epochs, on_epoch=on_epoch)
     train, total = context.train.split, epochs or params.train.epochs
     check_data(params, train, context.val)
     import_keras().utils.set_random_seed(seed)
@@ -120,22 +65,33 @@ def fit(
         network = make(policy=context.device.policy)
         trainer = Trainer(params.train, context.device, network, context.train, epochs=total, seed=seed)
     # Prediction on several devices would give every image to each of them.
-    single_device_model = make().model if context.strategy else None
+    validated = make().model if context.strategy else network.model
+
+    def predict() -> Probs:
+        if validated is not network.model:
+            validated.set_weights(trainer.weights())
+        return probabilities(validated, context.val.images, VALIDATION_BATCH)
+
     validation = Validation(
-        single_device_model or network.model,
-        context.val,
+        context.val.labels,
+        predict=predict,
+        weights=validated.get_weights,
         label_smoothing=params.train.label_smoothing,
         patience=params.train.patience if epochs is None else total,
         hook=on_epoch,
-        trained_weights=trainer.weights if single_device_model else None,
     )
     checkpoint = Checkpoint(checkpoints, _identity(params, context, seed, total)) if checkpoints else None
     if checkpoint:
         _resume(checkpoint, trainer, validation)
 
+    def with_weights(weights: Arrays) -> Any:
+        model = make().model
+        model.set_weights(weights)
+        return model
+
     def fitted() -> Fitted:
         best = validation.best_weights, tuple(validation.history), validation.best_epoch
-        return Fitted(*best, lambda: make().model, checkpoint)
+        return Fitted(*best, with_weights, checkpoint=checkpoint)
 
     if len(validation.history) < total and not validation.should_stop:
         _run(trainer, validation, checkpoint, fitted)

@@ -10,9 +10,11 @@ from glyphline.params import Params
 from glyphline.training import device
 from glyphline.training.checks import check_data
 from glyphline.training.device import Device
+from glyphline.training.features import FeatureFolders, read
+from glyphline.training.heads import FeatureContext
 from glyphline.training.images import ImageSource, Resident, Streamed
 from glyphline.training.keras_import import is_tensorflow
-from glyphline.training.networks import check_network
+from glyphline.training.networks import check_network, pretrained
 from glyphline.values import Split
 
 
@@ -34,15 +36,27 @@ class FitContext:
     project: Path | None = None
     strategy: Any = None
 
+    def tags(self) -> dict[str, str]:
+        """As a run shows it."""
+        return self.device.tags()
+
     def scope(self) -> AbstractContextManager[Any]:
         """Where the variables of a fit are made."""
         return _scope(self.strategy)
 
 
 def prepare(
-    params: Params, train: Split, val: Split, *, project: Path | None = None, device_ids: Sequence[str] = ()
-) -> FitContext:
+    params: Params,
+    train: Split,
+    val: Split,
+    *,
+    project: Path | None = None,
+    device_ids: Sequence[str] = (),
+    features: FeatureFolders | None = None,
+) -> FitContext | FeatureContext:
     """Load Keras, take the devices and put the training images there, or open them for streaming.
+
+    Where a backbone's features are used, read those instead: a head needs no more.
 
     Args:
         params: sections `model` and `train`. A network that cannot be built is refused here, before a search fails
@@ -51,10 +65,15 @@ def prepare(
         val: the validation split.
         project: folder that holds the user's own network, if there is one.
         device_ids: TensorFlow's names of the devices to train on; empty takes all GPUs, else the processor.
+        features: where the features are; needed with `model.kind: pretrained`.
 
     Raises:
+        ArtifactError: the features are missing or damaged, or were computed from other images.
         TrainingError: the machine cannot do what `params` ask for, or data and network do not go together.
     """
+    if params.model.kind == pretrained.KIND and features is not None:
+        check_data(params, train, val)
+        return read(features, train, val)
     hardware = device.detect(deterministic=params.train.deterministic, gpu_memory_mb=params.train.gpu_memory_mb)
     chosen_device = device.choose(params.train, hardware, device_ids)
     check_data(params, train, val)

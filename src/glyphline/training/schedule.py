@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+import numpy as np
+
 from glyphline.params.train import TrainParams
 from glyphline.training.keras_import import import_keras
 
@@ -21,20 +23,29 @@ def schedule(params: TrainParams, steps: int) -> Any:
     """
     keras = import_keras()
     ops = keras.ops
-    peak, warmup, is_cosine = params.learning_rate, params.warmup, params.schedule == "cosine"
 
     class WarmUpThenDown(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[name-defined, misc]
         def __call__(self, step: Any) -> Any:
             done = ops.minimum(ops.cast(step, "float32") / max(1, steps), 1.0)
-            rate = ops.ones_like(done)
-            if is_cosine:
-                angle = (done - warmup) / (1 - warmup) * math.pi
-                rate = END_FRACTION + (1 - END_FRACTION) * (1 + ops.cos(angle)) / 2
-            if warmup:
-                rate = ops.where(done < warmup, START_FRACTION + (1 - START_FRACTION) * done / warmup, rate)
-            return peak * rate
+            return params.learning_rate * _part_of_peak(params, done, ops)
 
         def get_config(self) -> dict[str, float]:
-            return {"peak": peak, "steps": steps}
+            return {"peak": params.learning_rate, "steps": steps}
 
     return WarmUpThenDown()
+
+
+def rate(params: TrainParams, step: int, steps: int) -> float:
+    """The same schedule as a number: the learning rate of a step, counted from 0, of so many."""
+    return params.learning_rate * float(_part_of_peak(params, np.float32(min(step / max(1, steps), 1.0)), np))
+
+
+def _part_of_peak(params: TrainParams, done: Any, ops: Any) -> Any:
+    """The rate as a part of its peak, when a part `done` of the steps is; `ops` is NumPy or `keras.ops`."""
+    part = ops.ones_like(done)
+    if params.schedule == "cosine":
+        angle = (done - params.warmup) / (1 - params.warmup) * math.pi
+        part = END_FRACTION + (1 - END_FRACTION) * (1 + ops.cos(angle)) / 2
+    if params.warmup:
+        part = ops.where(done < params.warmup, START_FRACTION + (1 - START_FRACTION) * done / params.warmup, part)
+    return part

@@ -1,29 +1,25 @@
 """After each epoch: validate, keep the best weights, call the hook, and stop early."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from glyphline.training.checkpoint import Arrays, FitState
 from glyphline.training.divergence import check_val_loss
-from glyphline.training.prediction import probabilities
-from glyphline.values import EpochHook, Labels, Probs, Split
-
-VALIDATION_BATCH = 256
+from glyphline.values import EpochHook, Labels, Probs
 
 
 class Validation:
     """The validation of one fit.
 
     Args:
-        model: what is validated, uint8 images -> probabilities, in the precision of the fit.
-        val: the validation split.
+        labels: of the validation split, int64 (n,).
+        predict: gives the probabilities of its images as the network is now, float32 (n, classes).
+        weights: gives the network's weights as they are now.
         label_smoothing: of the loss that the fit minimises. Without it the first, overconfident epochs would win: a fit
             with it ends less certain and more often right.
         patience: epochs without a lower val_loss after which the fit should stop.
         hook: called after every epoch.
-        trained_weights: gives the weights that `model` is to have after an epoch; None when it shares them anyway.
 
     Attributes:
         history: one mapping per finished epoch: train_loss, train_accuracy, val_loss, val_accuracy, learning_rate.
@@ -33,19 +29,19 @@ class Validation:
 
     def __init__(
         self,
-        model: Any,
-        val: Split,
+        labels: Labels,
         *,
+        predict: Callable[[], Probs],
+        weights: Callable[[], Arrays],
         label_smoothing: float = 0.0,
         patience: int,
         hook: EpochHook | None,
-        trained_weights: Callable[[], Arrays] | None = None,
     ) -> None:
         self.history: list[dict[str, float]] = []
         self.best_epoch = 0
         self.best_weights: Arrays = []
-        self._model, self._val, self._smoothing = model, val, label_smoothing
-        self._patience, self._hook, self._trained_weights = patience, hook, trained_weights
+        self._labels, self._predict, self._weights = labels, predict, weights
+        self._smoothing, self._patience, self._hook = label_smoothing, patience, hook
 
     @property
     def should_stop(self) -> bool:
@@ -58,14 +54,12 @@ class Validation:
         Raises:
             TrainingError: the validation loss is not a finite number.
         """
-        if self._trained_weights is not None:
-            self._model.set_weights(self._trained_weights())
-        probs = probabilities(self._model, self._val.images, VALIDATION_BATCH)
+        probs = self._predict()
         metrics = {
             "train_loss": loss,
             "train_accuracy": accuracy,
-            "val_loss": cross_entropy(probs, self._val.labels, self._smoothing),
-            "val_accuracy": float(np.mean(probs.argmax(axis=1) == self._val.labels)),
+            "val_loss": cross_entropy(probs, self._labels, self._smoothing),
+            "val_accuracy": float(np.mean(probs.argmax(axis=1) == self._labels)),
             "learning_rate": learning_rate,
         }
         epoch = len(self.history)
@@ -73,7 +67,7 @@ class Validation:
         self.history.append(metrics)
         if epoch == 0 or metrics["val_loss"] < self.history[self.best_epoch]["val_loss"]:
             self.best_epoch = epoch
-            self.best_weights = self._model.get_weights()
+            self.best_weights = self._weights()
         if self._hook is not None:
             self._hook(epoch, metrics)
 

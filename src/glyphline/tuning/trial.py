@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from glyphline.params import Params, overlay
-from glyphline.training import FitContext, fit
+from glyphline.training import FeatureContext, FitContext, fit, heads
 from glyphline.training.networks import build
 from glyphline.values import EpochHook
 
@@ -55,7 +55,10 @@ class Objective(Protocol):
         """Fit one candidate; return its metrics, `val_loss` in nats among them."""
 
 
-def fit_candidate(params: Params, spec: TrialSpec, fit_context: FitContext, *, on_epoch: EpochHook) -> dict[str, float]:
+Context = FitContext | FeatureContext
+
+
+def fit_candidate(params: Params, spec: TrialSpec, fit_context: Context, *, on_epoch: EpochHook) -> dict[str, float]:
     """Fit one candidate.
 
     Args:
@@ -84,17 +87,23 @@ def fit_candidate(params: Params, spec: TrialSpec, fit_context: FitContext, *, o
     return metrics
 
 
-def _check_size(candidate: Params, fit_context: FitContext) -> None:
+def _check_size(candidate: Params, fit_context: Context) -> None:
     limit = candidate.tune.max_parameters
     if limit is None:
         return
-    train = fit_context.train.split
-    network = build(candidate, train.image_shape, len(train.classes), project=fit_context.project)
-    size = int(network.model.count_params())
+    size = _parameter_count(candidate, fit_context)
     if size > limit:
         raise TooLargeError(
             "tune.max_parameters", size / limit - 1, f"{size:,} parameters, and tune.max_parameters is {limit:,}"
         )
+
+
+def _parameter_count(candidate: Params, fit_context: Context) -> int:
+    if isinstance(fit_context, FeatureContext):
+        return heads.parameter_count(candidate, fit_context)
+    train = fit_context.train.split
+    network = build(candidate, train.image_shape, len(train.classes), project=fit_context.project)
+    return int(network.model.count_params())
 
 
 def _latency_ms(model: Any, image: np.ndarray[Any, Any]) -> float:

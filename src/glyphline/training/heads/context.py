@@ -1,0 +1,64 @@
+"""What the fits of heads in one process share: the features of the splits, and where the backbones are."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from glyphline.records import BackboneWeights
+from glyphline.training.device import Device
+from glyphline.training.networks.pretrained import feature_network
+from glyphline.values import Features, Split
+
+DEVICE = Device("CPU", (), "float32", xla=False, why="float32: a head on features is fitted in NumPy")
+DIGEST_CHARACTERS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class BackboneFeatures:
+    """The features that one backbone made.
+
+    Attributes:
+        weights: of the backbone.
+        train, val: float32 (n, f), in the order of the split.
+    """
+
+    weights: BackboneWeights
+    train: Features
+    val: Features
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureContext:
+    """What any number of fits of heads in one process share.
+
+    Attributes:
+        train, val: the splits; their labels count, and the shape of their images.
+        features: name of a backbone -> what it made of both.
+        folder: of the backbones' weights.
+        device: the same for every head.
+    """
+
+    train: Split
+    val: Split
+    features: Mapping[str, BackboneFeatures]
+    folder: Path
+    device: Device = DEVICE
+
+    def tags(self) -> dict[str, str]:
+        """As a run shows it: which weights the features are from."""
+        known = (f"{name} {one.weights.sha256[:DIGEST_CHARACTERS]}" for name, one in self.features.items())
+        return {**self.device.tags(), "glyphline.backbone": ", ".join(known)}
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(h, w, c) of an image."""
+        return self.train.image_shape
+
+    def feature_network(self, backbone: str) -> Any:
+        """A Keras model: uint8 images -> the features of a backbone.
+
+        Raises:
+            ArtifactError: its weights are missing or damaged.
+        """
+        return feature_network(self.folder, self.features[backbone].weights, self.image_shape)

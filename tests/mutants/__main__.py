@@ -31,6 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SRC = ROOT / "src"
 RESULTS = ROOT / "benchmarks" / "results"
 RELATED_LIMIT_S = 2400
+NO_TEST_RAN = "pytest ended with"
 # What killed a mutant, by step; empty where it lived.
 Killers = dict[str, str]
 
@@ -76,7 +77,7 @@ def run_tests(tree: Path, tests: list[Path], limit_s: float) -> str:
     if process.returncode == 0:
         return ""
     failed = re.search(r"^(?:FAILED|ERROR) (\S+)", out, re.MULTILINE)
-    return failed[1] if failed else f"pytest ended with {process.returncode}: {out[-300:]}"
+    return failed[1] if failed else f"{NO_TEST_RAN} {process.returncode}: {out[-300:]}"
 
 
 def end_all(mark: str) -> None:
@@ -181,6 +182,10 @@ def main() -> None:
             def one(mutant: Mutant) -> None:
                 tree = trees.get()
                 killers = judge(mutant, tree, options.step, limit_s)
+                # No test failed: the mutant may have broken every import, or somebody the environment.
+                if NO_TEST_RAN in "".join(killers.values()) and (killer := run_tests(tree, gate(), RELATED_LIMIT_S)):
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    sys.exit(f"without any mutant the quick gate fails by now: {killer}")
                 trees.put(tree)
                 results[mutant.key] = killers
                 with kept.open("a", encoding="utf-8") as file:

@@ -161,3 +161,13 @@ def test_it_says_how_many_training_images_a_class_has_where_that_is_known():
     assert "training images of a class" not in written()
     counted = TRAINED.model_copy(update={"class_counts": {"train": {"bar": 12, "line": 1400}, "val": {"bar": 1}}})
     assert "- training images of a class: 12 to 1,400" in written(trained=counted)
+
+
+def test_a_pretrained_backbone_is_named_with_its_licence_and_authors():
+    params = {"model.kind": "pretrained", "model.backbone": "efficientnet_lite0"}
+    text = written(trained=TRAINED.model_copy(update={"params": params}))
+    assert "features of efficientnet_lite0, which has seen ImageNet" in text
+    assert "licence of its weights: Apache-2.0; cite: Tan and Le" in text
+    assert "ImageNet" not in written()
+    from_nothing = TRAINED.model_copy(update={"params": params | {"model.kind": "cnn"}})
+    assert "ImageNet" not in written(trained=from_nothing)

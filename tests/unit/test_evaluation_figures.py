@@ -11,6 +11,7 @@ from glyphline.evaluation.figures import (
     class_counts,
     confusion,
     curve_comparison,
+    gallery,
     learning_curves,
     per_class,
     reliability,
@@ -307,3 +308,15 @@ def test_of_many_classes_the_rarest_are_shown_and_the_title_says_so():
     assert texts(figure)[0] == "Images of each class: the 25 rarest of 90 classes"
     assert [bar.get_width() for bar in axes.patches] == list(range(25))
     assert texts(axes)[0] == "test"
+
+
+@pytest.mark.parametrize(("shape", "cells"), [((28, 28), (28, 28)), ((224, 224), (32, 32)), ((100, 37), (25, 10))])
+def test_pixels_too_small_to_be_seen_are_summed_in_cells(shape, cells):
+    values = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    summed = gallery.summed_cells(values)
+    assert summed.shape == cells
+    assert summed.sum() == pytest.approx(values.sum(), abs=1e-2)
+    # Pixels stay where they are: the last corner is in the last cell.
+    spot = np.zeros(shape, np.float32)
+    spot[-1, -1] = 1
+    assert gallery.summed_cells(spot)[-1, -1] == 1

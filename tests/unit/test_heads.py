@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from glyphline.errors import TrainingError
+from glyphline.errors import ArtifactError, TrainingError
 from glyphline.params import overlay
 from glyphline.params import read as read_params
 from glyphline.records import BackboneWeights
@@ -175,3 +175,9 @@ def test_a_fit_that_diverges_says_where_and_what_helps(context, values):
 def test_a_batch_larger_than_the_split_is_refused(context, values):
     with pytest.raises(TrainingError, match="larger than the training split"):
         heads.fit(overlay(values, {"train.batch_size": 128}), context, seed=0)
+
+
+def test_a_backbone_without_features_is_told_with_what_helps(context, values):
+    with pytest.raises(ArtifactError, match="no features of another, only of: efficientnet_lite0") as caught:
+        heads.fit(overlay(values, {"model.backbone": "another"}), context, seed=0)
+    assert caught.value.fix == "compute them with `dvc repro`"

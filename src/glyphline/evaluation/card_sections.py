@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from glyphline import backbones
 from glyphline.evaluation.explanations import Explanations
 from glyphline.journal.run_origin import RunOrigin
 from glyphline.records import ClassScore, Cost, Evaluation, SliceScore, Training
@@ -109,7 +110,19 @@ def training(trained: Training, origin: RunOrigin) -> str:
     return (
         f"{trained.epochs} epochs, the weights of epoch {trained.best_epoch}; validation accuracy"
         f" {trained.val_accuracy:.4f}, loss {trained.val_loss:.4f}; seed {origin.facts.get('seed', 'unknown')}.\n\n"
+        + _backbone(trained)
         + "\n".join(f"- `{key}`: {value}" for key, value in params.items())
+    )
+
+
+def _backbone(trained: Training) -> str:
+    """Whose weights the model contains, and under which licence; empty where it learned from nothing."""
+    known = backbones.CATALOGUE.get(str(trained.params.get("model.backbone")))
+    if trained.params.get("model.kind") != "pretrained" or known is None:
+        return ""
+    return (
+        f"A head on the features of {known.name}, which has seen ImageNet and was not changed; licence of its weights:"
+        f" {known.licence}; cite: {known.citation}.\n\n"
     )
 
 

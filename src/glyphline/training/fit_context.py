@@ -71,7 +71,8 @@ def prepare(
         ArtifactError: the features are missing or damaged, or were computed from other images.
         TrainingError: the machine cannot do what `params` ask for, or data and network do not go together.
     """
-    if params.model.kind == pretrained.KIND and features is not None:
+    if params.model.kind == pretrained.KIND:
+        assert features is not None
         check_data(params, train, val)
         return read(features, train, val)
     hardware = device.detect(deterministic=params.train.deterministic, gpu_memory_mb=params.train.gpu_memory_mb)

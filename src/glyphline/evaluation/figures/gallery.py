@@ -20,6 +20,7 @@ MOST_IN = 13.0
 MARGIN_IN = 0.25
 LINE_IN = 0.18
 GAP_IN = 0.04
+MOST_CELLS = 32
 AGAINST_FOR = LinearSegmentedColormap.from_list("against_for", [style.ORANGE, "#FFFFFF", style.BLUE])
 EXPLAINED = "Right of each: pixels (integrated gradients) and patches (occlusion) for it in blue, against it in orange."
 
@@ -146,7 +147,20 @@ def _image(axes: Axes, image: npt.NDArray[np.uint8], box: tuple[float, float, fl
     )
 
 
+def summed_cells(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """A map with at most `MOST_CELLS` a side: the pixels of a photograph are smaller than what a figure can show.
+
+    Args:
+        values: float32 (h, w).
+    """
+    step = -(-max(values.shape) // MOST_CELLS)
+    rows, columns = (range(0, side, step) for side in values.shape)
+    cells: npt.NDArray[np.float32] = np.add.reduceat(np.add.reduceat(values, rows, axis=0), columns, axis=1)
+    return cells
+
+
 def _map(axes: Axes, values: npt.NDArray[np.float32], box: tuple[float, float, float, float]) -> None:
+    values = summed_cells(values)
     # Each map on its own scale: what counts is where, not how much. A map without any difference stays white.
     reach = float(np.abs(values).max()) or 1.0
     axes.imshow(values, cmap=AGAINST_FOR, vmin=-reach, vmax=reach, extent=box, aspect="auto", interpolation="nearest")

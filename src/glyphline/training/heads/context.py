@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from glyphline.errors import ArtifactError
 from glyphline.records import BackboneWeights
 from glyphline.training.device import Device
 from glyphline.training.networks.pretrained import feature_network
@@ -55,10 +56,23 @@ class FeatureContext:
         """(h, w, c) of an image."""
         return self.train.image_shape
 
+    def of(self, backbone: str) -> BackboneFeatures:
+        """The features of one backbone.
+
+        Raises:
+            ArtifactError: they were not computed, as when a stage is run by hand after params.yaml was changed.
+        """
+        if backbone not in self.features:
+            raise ArtifactError(
+                f"there are no features of {backbone}, only of: {', '.join(self.features) or 'none'}",
+                fix="compute them with `dvc repro`",
+            )
+        return self.features[backbone]
+
     def feature_network(self, backbone: str) -> Any:
         """A Keras model: uint8 images -> the features of a backbone.
 
         Raises:
             ArtifactError: its weights are missing or damaged.
         """
-        return feature_network(self.folder, self.features[backbone].weights, self.image_shape)
+        return feature_network(self.folder, self.of(backbone).weights, self.image_shape)

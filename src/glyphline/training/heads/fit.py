@@ -42,7 +42,7 @@ def fit(
         TrainingError: data and parameters do not go together, or the loss is not finite.
     """
     check_data(params, context.train, context.val)
-    features = context.features[params.model.backbone]
+    features = context.of(params.model.backbone)
     total = epochs or params.train.epochs
     head = _head(params, context, seed)
     validation = Validation(
@@ -68,11 +68,11 @@ def fit(
 def parameter_count(params: Params, context: FeatureContext) -> int:
     """Number of weights of the whole network, without building it."""
     head = _head(params, context, seed=0)
-    return context.features[params.model.backbone].weights.parameters + sum(weight.size for weight in head.weights)
+    return context.of(params.model.backbone).weights.parameters + sum(weight.size for weight in head.weights)
 
 
 def _head(params: Params, context: FeatureContext, seed: int) -> Head:
-    model, features = params.model, context.features[params.model.backbone]
+    model, features = params.model, context.of(params.model.backbone)
     classes = len(context.train.classes)
     return Head(features.train.shape[1], model.dense_units, classes, members=model.members, seed=seed)
 

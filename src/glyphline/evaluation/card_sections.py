@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from glyphline import backbones
 from glyphline.evaluation.explanations import Explanations
 from glyphline.journal.run_origin import RunOrigin
+from glyphline.params.model import PRETRAINED
 from glyphline.records import ClassScore, Cost, Evaluation, SliceScore, Training
 
 MOST_CLASSES = 10
@@ -118,7 +119,7 @@ def training(trained: Training, origin: RunOrigin) -> str:
 def _backbone(trained: Training) -> str:
     """Whose weights the model contains, and under which licence; empty where it learned from nothing."""
     known = backbones.CATALOGUE.get(str(trained.params.get("model.backbone")))
-    if trained.params.get("model.kind") != "pretrained" or known is None:
+    if trained.params.get("model.kind") != PRETRAINED or known is None:
         return ""
     return (
         f"A head on the features of {known.name}, which has seen ImageNet and was not changed; licence of its weights:"

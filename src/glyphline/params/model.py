@@ -10,6 +10,9 @@ FilterCounts = Annotated[
     tuple[Annotated[int, Field(ge=1, le=1024)], ...], Field(min_length=1, max_length=8), LIST_AS_TUPLE
 ]
 
+PRETRAINED = "pretrained"
+"""The `kind` that learns on the features of a backbone."""
+
 
 class ModelParams(Section):
     """The network."""

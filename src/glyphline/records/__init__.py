@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from glyphline.records.backbone import Backbones, BackboneWeights, FeatureManifest, SplitFeatures
-from glyphline.records.base import Count, Digest, FileName, Fraction, Record, RecordT, read, remedy, write
+from glyphline.records.base import Count, Digest, FileName, Fraction, Record, RecordT, read, remedy, verify, write
 from glyphline.records.evaluation import ClassScore, CorruptionScore, Cost, Evaluation, Latency, SliceScore
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "Training",
     "read",
     "remedy",
+    "verify",
     "write",
 ]
 

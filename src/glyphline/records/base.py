@@ -68,6 +68,25 @@ def read(path: Path, kind: type[RecordT], *, stage: str) -> RecordT:
     raise ArtifactError(f"{path} is damaged: {problem}", fix=remedy(stage))
 
 
+def verify(path: Path, sha256: str, *, stage: str) -> None:
+    """Check that a file beside a record is the one that the record names.
+
+    Args:
+        path: the file.
+        sha256: its digest in the record.
+        stage: the stage that writes both, for the advice.
+
+    Raises:
+        ArtifactError: the file is missing, or one byte of it is not what was written.
+    """
+    try:
+        found = files.sha256(path)
+    except FileNotFoundError:
+        raise ArtifactError(f"{path} does not exist", fix=remedy(stage)) from None
+    if found != sha256:
+        raise ArtifactError(f"{path} has changed: its SHA-256 is {found}, not {sha256}", fix=remedy(stage))
+
+
 def remedy(stage: str) -> str:
     """What to do about an out of a stage that was changed after it was written."""
     # --force, because a disk that changes a byte leaves the time of the file, by which DVC sees changes.

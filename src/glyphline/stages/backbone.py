@@ -4,6 +4,7 @@ import logging
 
 from glyphline import backbones, files, records
 from glyphline.params import Params
+from glyphline.params.model import PRETRAINED
 from glyphline.paths import Paths
 from glyphline.records import Backbones
 
@@ -22,7 +23,7 @@ def run(params: Params, paths: Paths) -> None:
 
 def needed(params: Params) -> tuple[str, ...]:
     """The backbones that training and search may use, by name: those of the search are there before it begins."""
-    if params.model.kind != "pretrained":
+    if params.model.kind != PRETRAINED:
         return ()
     entry = params.tune.space.get("model.backbone")
     return tuple(dict.fromkeys((params.model.backbone, *map(str, (entry.choices if entry else None) or ()))))

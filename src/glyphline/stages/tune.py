@@ -6,9 +6,9 @@ from functools import partial
 from glyphline import backbones, data, files, journal, records, training, tuning
 from glyphline.journal.trial_runs import TrialRuns
 from glyphline.params import Params
+from glyphline.params.model import PRETRAINED
 from glyphline.paths import Paths
 from glyphline.records import Best, Rechecked
-from glyphline.training.networks import pretrained
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def prepare(params: Params, paths: Paths) -> training.FitContext | training.Feat
 
 
 def _backbone_digests(params: Params, paths: Paths) -> dict[str, str]:
-    if params.model.kind != pretrained.KIND:
+    if params.model.kind != PRETRAINED:
         return {}
     known = backbones.read_manifest(paths.backbone).backbones
     return {f"backbone {name}": weights.sha256 for name, weights in known.items()}

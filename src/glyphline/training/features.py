@@ -106,12 +106,11 @@ def read(folders: FeatureFolders, train: Split, val: Split) -> FeatureContext:
 def _read(folder: Path, name: str, split: Split, splits: Mapping[str, SplitFeatures]) -> Features:
     path, fix = folder / _file_name(name, split.name), records.remedy("features")
     recorded = splits.get(split.name)
-    if recorded is None or not path.is_file():
+    if recorded is None:
         raise ArtifactError(f"{path} does not exist", fix=fix)
     if recorded.split_digest != split.digest:
         raise ArtifactError(f"{path} was computed from other images than those of the {split.name} split", fix=fix)
-    if (sha256 := files.sha256(path)) != recorded.sha256:
-        raise ArtifactError(f"{path} has changed: its SHA-256 is {sha256}, not {recorded.sha256}", fix=fix)
+    records.verify(path, recorded.sha256, stage="features")
     features: Features = np.load(path, allow_pickle=False)
     return features
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from glyphline.params import Params
+from glyphline.params.model import PRETRAINED
 from glyphline.training import device
 from glyphline.training.checks import check_data
 from glyphline.training.device import Device
@@ -14,7 +15,7 @@ from glyphline.training.features import FeatureFolders, read
 from glyphline.training.heads import FeatureContext
 from glyphline.training.images import ImageSource, Resident, Streamed
 from glyphline.training.keras_import import is_tensorflow
-from glyphline.training.networks import check_network, pretrained
+from glyphline.training.networks import check_network
 from glyphline.values import Split
 
 
@@ -71,7 +72,7 @@ def prepare(
         ArtifactError: the features are missing or damaged, or were computed from other images.
         TrainingError: the machine cannot do what `params` ask for, or data and network do not go together.
     """
-    if params.model.kind == pretrained.KIND:
+    if params.model.kind == PRETRAINED:
         assert features is not None
         check_data(params, train, val)
         return read(features, train, val)

@@ -2,8 +2,8 @@
 
 from glyphline.errors import SearchError
 from glyphline.params import Params
+from glyphline.params.model import PRETRAINED
 from glyphline.training.checks import COLOURS
-from glyphline.training.networks import pretrained
 from glyphline.tuning.space import KIND
 from glyphline.values import Split
 
@@ -15,10 +15,10 @@ def check_space(params: Params, train: Split) -> None:
         SearchError: colours are to be searched that grey images do not have, or networks on features beside others.
     """
     kinds = params.tune.space.get(KIND)
-    if pretrained.KIND in {params.model.kind, *(kinds.choices or () if kinds else ())} and kinds is not None:
+    if PRETRAINED in {params.model.kind, *(kinds.choices or () if kinds else ())} and kinds is not None:
         raise SearchError(
             f"tune.space: {KIND} has the choices {', '.join(map(str, kinds.choices or ()))}, and networks of kind "
-            f"{pretrained.KIND}, which learn on features, cannot be searched together with others",
+            f"{PRETRAINED}, which learn on features, cannot be searched together with others",
             fix=f"take {KIND} out of tune.space, and train each kind in an experiment of its own",
         )
     for name in COLOURS:

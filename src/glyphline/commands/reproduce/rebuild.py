@@ -14,6 +14,7 @@ from glyphline.commands.reproduce.version_origin import SourceTree, VersionOrigi
 from glyphline.errors import RegistryError
 from glyphline.mlflow_sync.dvc_cache import DvcCache
 from glyphline.params import Params
+from glyphline.params.model import PRETRAINED
 from glyphline.paths import Paths
 from glyphline.records import Best, Evaluation, SplitManifest, Training
 from glyphline.registry import RegistryLocation, verified_model
@@ -23,7 +24,6 @@ log = logging.getLogger(__name__)
 
 SPLITS = {"training": "train", "validation": "val", "test": "test"}
 TEST = "data/processed/test"
-PRETRAINED = "pretrained"
 
 
 def run(params: Params, paths: Paths, reference: str) -> Result:

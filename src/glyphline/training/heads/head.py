@@ -57,10 +57,7 @@ class Head:
     def probabilities(self, features: Features) -> Probs:
         """Mean of the members' probabilities: float32 (n, f) -> float32 (n, classes)."""
         *hidden, kernel, bias = self.weights
-        x: Array = features[np.newaxis]
-        if hidden:
-            x = np.maximum(x @ hidden[0] + hidden[1], 0)
-        probs: Probs = _softmax(x @ kernel + bias).mean(axis=0)
+        probs: Probs = _softmax(_last_inputs(features[np.newaxis], hidden) @ kernel + bias).mean(axis=0)
         return probs
 
     def step(
@@ -86,7 +83,7 @@ class Head:
         *hidden, kernel, bias = self.weights
         members, _, classes = kernel.shape
         x: Array = features[np.newaxis]
-        inner = np.maximum(x @ hidden[0] + hidden[1], 0) if hidden else x
+        inner = _last_inputs(x, hidden)
         kept = _kept((members, *inner.shape[1:]), dropout, random)
         last: Array = inner if kept is None else inner * kept
         probs = _softmax(last @ kernel + bias)
@@ -108,6 +105,10 @@ class Head:
             delta *= inner > 0
             gradients = [np.swapaxes(x, 1, 2) @ delta, delta.sum(axis=1, keepdims=True), *gradients]
         return Step(float(each.mean()), int((probs.mean(axis=0).argmax(axis=-1) == labels).sum()), gradients)
+
+
+def _last_inputs(features: Array, hidden: list[Array]) -> Array:
+    return np.maximum(features @ hidden[0] + hidden[1], 0) if hidden else features
 
 
 def _softmax(logits: Array) -> Array:

@@ -8,11 +8,10 @@ learning" (ICML 2013).
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from glyphline.params.train import TrainParams
+from glyphline.training.heads.head import Array
 
-Array = npt.NDArray[np.float32]
 EPSILON = 1e-7
 
 

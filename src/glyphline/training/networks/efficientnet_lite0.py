@@ -8,7 +8,6 @@ and a last convolution that do not grow with the network.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from glyphline.training.keras_import import import_keras
@@ -45,17 +44,6 @@ def network(arrays: Arrays) -> Any:
         if layer.weights:
             layer.set_weights(list(_weights(layer, names[layer.name], arrays)))
     return model
-
-
-def class_scores(arrays: Arrays, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """The network's own answer: logits (n, 1000) for the classes of ImageNet, in their usual order.
-
-    Args:
-        arrays: by the names of the PyTorch file.
-        features: float32 (n, 1280).
-    """
-    scores: npt.NDArray[np.float32] = features @ arrays["_fc.weight"].T + arrays["_fc.bias"]
-    return scores
 
 
 def _features(images: Any, layers: Any, names: dict[str, str]) -> Any:

@@ -8,8 +8,6 @@ from glyphline.records import BackboneWeights
 from glyphline.training.keras_import import import_keras
 from glyphline.training.networks import efficientnet_lite0
 
-KIND = "pretrained"
-"""The `model.kind` that learns on the features of a backbone."""
 COLOURS = 3
 
 

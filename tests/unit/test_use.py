@@ -10,7 +10,8 @@ from PIL import Image
 
 from glyphline import params as parameters
 from glyphline.commands import use
-from glyphline.commands.use.choices import chosen
+from glyphline.commands.use.choices import Choice, chosen, fits, is_photographs, with_best
+from glyphline.commands.use.quick_fits import QuickFit
 from glyphline.data.survey import Survey, survey
 from glyphline.errors import DataError
 from glyphline.paths import Paths
@@ -72,6 +73,10 @@ def test_few_images_get_many_epochs_and_many_get_few(default_params):
     # On dogs_cats, fits that were ended after 10 epochs without progress had not begun to learn.
     assert few["train.patience"] == 100
     assert (many["train.epochs"], many["train.batch_size"]) == (6, 128)
+
+
+def test_a_batch_is_never_larger_than_what_there_is_to_learn_from(default_params):
+    assert values(default_params, found({"train": {"a": 10, "b": 10}}))["train.batch_size"] == 13
 
 
 def test_given_splits_leave_all_training_images_to_learn_from(default_params):
@@ -185,3 +190,45 @@ def test_what_is_too_little_to_learn_from_is_said_with_numbers(default_params, t
             save(tmp_path / "pictures" / label / f"{number}.png")
     _, shortcomings = use.choose(default_params, Paths(work=tmp_path, home=tmp_path), tmp_path / "pictures")
     assert "the rarest class, dog, has 4 training images" in [one.problem for one in shortcomings]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "layout", "tried"),
+    [
+        ([(28, 28)], "class folders", False),
+        ([(64, 64)], "class folders", False),
+        ([(100, 100)], "class folders", True),
+        ([(480, 640), (300, 60), (60, 300)], "class folders", False),
+        ([(480, 640), (1024, 768)], "a table, x.csv", True),
+        ([(224, 224)], "arrays", False),
+    ],
+)
+def test_only_images_that_may_be_photographs_are_fitted_first(sizes, layout, tried):
+    survey = Survey(layout, {"train": Counter(a=5, b=5)}, tuple(sizes))
+    assert is_photographs(survey) is tried
+
+
+def test_crop_and_pad_come_into_question_where_proportions_differ():
+    assert fits(found(sizes=[(100, 100)])) == ("stretch",)
+    assert fits(found(sizes=[(480, 640), (1024, 768)])) == ("crop", "pad")
+    # Nothing is resized.
+    assert fits(found(sizes=[(32, 48)])) == ("stretch",)
+
+
+def test_the_values_of_the_best_fit_are_chosen_and_every_accuracy_is_shown():
+    choices = [Choice("preprocess.fit", "crop", "x"), Choice("train.epochs", 60, "x"), Choice("model.kind", "cnn", "x")]
+    head = QuickFit("recipe photos", "pad", {"model.kind": "pretrained", "train.epochs": 40}, 0.9)
+    nothing = QuickFit("from nothing", "pad", {"model.kind": "cnn"}, 0.8)
+    chosen_head = {choice.key: choice for choice in with_best(choices, [head, nothing])}
+    assert [choice.value for choice in chosen_head.values()] == ["pad", 40, "pretrained"]
+    assert "recipe photos with pad 0.900, from nothing with pad 0.800" in chosen_head["model.kind"].reason
+    assert [choice.key for choice in chosen_head.values() if choice.is_of_recipe] == ["train.epochs"]
+    assert [choice.value for choice in with_best(choices, [nothing, head])] == ["pad", 60, "cnn"]
+    assert with_best(choices, []) == choices
+
+
+def test_a_network_from_nothing_is_chosen_after_a_recipe_for_photographs(default_params):
+    pretrained = parameters.overlay(default_params, {"model.kind": "pretrained"})
+    assert values(pretrained, found())["model.kind"] == "cnn"
+    own = parameters.overlay(default_params, {"model.kind": "models:mine"})
+    assert values(own, found())["model.kind"] == "models:mine"

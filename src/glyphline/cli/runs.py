@@ -45,20 +45,28 @@ def use_recipe(name: str | None) -> None:
 @click.command("use")
 @click.argument("path", type=click.Path(exists=True, readable=False, path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Show the values and write nothing.")
-def use_images(path: Path, *, dry_run: bool) -> None:
+@click.option("--quick", is_flag=True, help="Choose by the looks of the images alone, without fits to a part of them.")
+def use_images(path: Path, *, dry_run: bool, quick: bool) -> None:
     """Look at your own images and write parameters that fit them into params.yaml.
 
-    PATH is a folder with a folder per class, a table of files and labels, or an .npz file.
+    PATH is a folder with a folder per class, a table of files and labels, or an .npz file. Of images that may be
+    photographs, a part is fitted in a minute or two, to choose the kind of network.
     """
     values, paths = project.opened()
     from glyphline import terminal_table
     from glyphline.commands import use
 
-    choices, shortcomings = use.choose(values, paths, path)
+    choices, shortcomings = use.choose(values, paths, path, try_fits=not quick)
     column = terminal_table.Column
     columns = [column("parameter"), column("value"), column("why", words=True)]
-    rows = [(choice.key, "null" if choice.value is None else str(choice.value), choice.reason) for choice in choices]
+    rows = [
+        (choice.key, "null" if choice.value is None else str(choice.value), choice.reason)
+        for choice in choices
+        if not choice.is_of_recipe
+    ]
     terminal_table.show_rows(terminal_table.console(), columns, rows)
+    if of_recipe := [choice for choice in choices if choice.is_of_recipe]:
+        click.echo(f"and the {len(of_recipe)} values of {of_recipe[0].reason}, which were measured together")
     for shortcoming in shortcomings:
         log.warning("warning: %s\nfix: %s", shortcoming.problem, shortcoming.fix)
     if dry_run:

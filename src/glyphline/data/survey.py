@@ -16,6 +16,8 @@ from glyphline.scratch import scratch_folder
 
 SAMPLE = 400
 """Files that are opened, evenly spaced over the list."""
+ARRAYS = "arrays"
+"""The layout of an .npz file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def _of_arrays(data: DataParams, path: Path, scratch: Path) -> Survey:
         npz.classes(arrays, where=str(path), normalise=data.normalise_labels)
         height, width = arrays["train"].images.shape[1:3]
         counts = {split: Counter(map(str, part.labels.tolist())) for split, part in arrays.items()}
-    return Survey(layout="arrays", counts=counts, sizes=((height, width),))
+    return Survey(layout=ARRAYS, counts=counts, sizes=((height, width),))
 
 
 def _sample(root: Path, names: Sequence[str]) -> tuple[tuple[tuple[int, int], ...], tuple[str, ...]]:

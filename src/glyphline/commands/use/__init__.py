@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from glyphline import training
-from glyphline.commands.use.choices import Choice, chosen, class_counts
+from glyphline.commands.use import quick_fits
+from glyphline.commands.use.choices import Choice, chosen, class_counts, fits, is_photographs, with_best
 from glyphline.data.survey import survey
 from glyphline.errors import DataError
 from glyphline.params import Params, overlay, yaml_writer
@@ -15,13 +16,17 @@ from glyphline.training.scarcity import Shortcoming
 __all__ = ["Choice", "choose", "write"]
 
 
-def choose(params: Params, paths: Paths, path: Path) -> tuple[list[Choice], tuple[Shortcoming, ...]]:
+def choose(
+    params: Params, paths: Paths, path: Path, *, try_fits: bool = False
+) -> tuple[list[Choice], tuple[Shortcoming, ...]]:
     """What fits the images, with reasons, and what they have too little of to learn from; nothing is written.
 
     Args:
         params: the project's, for names of columns and parts of splits.
         paths: the project.
         path: a folder, a table or an .npz file, from the folder of the call.
+        try_fits: fit two kinds of network to a part of the images, where they may be photographs, and choose the better
+            one; else a network from nothing is chosen.
 
     Raises:
         DataError: there are no images, or they lie in no order that can be read.
@@ -35,6 +40,9 @@ def choose(params: Params, paths: Paths, path: Path) -> tuple[list[Choice], tupl
         )
     shown = path.relative_to(paths.home) if path.is_relative_to(paths.home) else path
     choices = chosen(params, found, shown)
+    if try_fits and is_photographs(found):
+        with_choices = overlay(params, {choice.key: choice.value for choice in choices})
+        choices = with_best(choices, quick_fits.run(with_choices, paths, path, fits(found)))
     fitted = overlay(params, {choice.key: choice.value for choice in choices})
     return choices, training.shortcomings(fitted.train, class_counts(fitted, found))
 

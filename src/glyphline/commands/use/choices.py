@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from glyphline.commands.use.quick_fits import QuickFit
 from glyphline.data.catalogue import CATALOGUE
-from glyphline.data.survey import Survey
+from glyphline.data.survey import ARRAYS, Survey
 from glyphline.params import Params
+from glyphline.params.model import PRETRAINED
 from glyphline.training.scarcity import SKEWED
+from glyphline.values import Fit
 
 NAME_MAX = 64
 SIDES = (32, 48, 64)
@@ -30,11 +33,13 @@ class Choice:
         key: dotted.
         value: as params.yaml holds it.
         reason: half a sentence.
+        is_of_recipe: one of the values that a recipe holds, which were measured together.
     """
 
     key: str
     value: Any
     reason: str
+    is_of_recipe: bool = False
 
 
 def chosen(params: Params, survey: Survey, path: Path) -> list[Choice]:
@@ -48,11 +53,9 @@ def chosen(params: Params, survey: Survey, path: Path) -> list[Choice]:
     learnt = _learnt_from(params, survey)
     size, size_reason = _image_size(survey)
     side = max(size or survey.sizes[0])
-    batch = 32 if learnt < 2_000 else 64 if learnt < 20_000 else 128
+    batch = min(32, learnt) if learnt < 2_000 else 64 if learnt < 20_000 else 128
     steps = -(-learnt // batch)
     epochs = min(max(round(STEPS / steps), EPOCHS[0]), EPOCHS[1])
-    sizes = [max(one) / min(one) for one in survey.sizes]
-    varied = sum(ratio > SAME_PROPORTIONS for ratio in sizes) > len(sizes) / 10
     classes = sum(survey.counts.values(), Counter())
     skew = max(classes.values()) / min(classes.values())
     largest = max(classes.values()) / classes.total()
@@ -71,11 +74,12 @@ def chosen(params: Params, survey: Survey, path: Path) -> list[Choice]:
         Choice("preprocess.image_size", size, size_reason),
         Choice(
             "preprocess.fit",
-            "crop" if size and varied else "stretch",
+            fits(survey)[0],
             "the proportions differ, and the middle of a picture shows the subject"
-            if size and varied
+            if len(fits(survey)) > 1
             else "all have nearly the same proportions",
         ),
+        Choice("model.kind", _kind_from_nothing(params), "learns from these images alone"),
         Choice("model.filters", filters, f"{len(filters)} times halved, {side} pixels become {side >> len(filters)}"),
         Choice("train.epochs", epochs, f"{epochs * steps:,} steps in all ({steps:,} an epoch)"),
         Choice("train.batch_size", batch, f"{learnt:,} images to learn from"),
@@ -94,6 +98,37 @@ def chosen(params: Params, survey: Survey, path: Path) -> list[Choice]:
     ]
 
 
+def fits(survey: Survey) -> tuple[Fit, ...]:
+    """The ways to give images a size that come into question, the most usual one first."""
+    elongated = sum(max(one) / min(one) > SAME_PROPORTIONS for one in survey.sizes)
+    is_resized = _image_size(survey)[0] is not None
+    return ("crop", "pad") if is_resized and elongated > len(survey.sizes) / 10 else ("stretch",)
+
+
+def is_photographs(survey: Survey) -> bool:
+    """Whether the images are large enough to show what a network that has seen ImageNet knows."""
+    return survey.layout != ARRAYS and _image_size(survey)[0] is not None and _short_side(survey) >= SIDES[-1]
+
+
+def with_best(choices: list[Choice], fitted: list[QuickFit]) -> list[Choice]:
+    """The choices with the values of the fit that was right most often, and what each reached as the reason.
+
+    Args:
+        choices: for a network from nothing.
+        fitted: the best one first; with none, the choices stay as they are.
+    """
+    if not fitted:
+        return choices
+    best = fitted[0]
+    reached = ", ".join(f"{one.name} with {one.fit} {one.accuracy:.3f}" for one in fitted)
+    reason = f"accuracy of quick fits to a part of the images: {reached}"
+    merged = {choice.key: choice for choice in choices}
+    for key, value in {**best.values, "preprocess.fit": best.fit}.items():
+        tried = key in {"preprocess.fit", "model.kind"}
+        merged[key] = Choice(key, value, reason if tried else best.name, is_of_recipe=not tried)
+    return list(merged.values())
+
+
 def class_counts(params: Params, survey: Survey) -> dict[str, int]:
     """Class -> images to learn from, after those that have to be drawn for the other splits."""
     part = _learnt_from(params, survey) / survey.counts["train"].total()
@@ -109,6 +144,10 @@ def _learnt_from(params: Params, survey: Survey) -> int:
     return max(1, int(count))
 
 
+def _kind_from_nothing(params: Params) -> str:
+    return "cnn" if params.model.kind == PRETRAINED else params.model.kind
+
+
 def _max_bad_share(params: Params, survey: Survey) -> list[Choice]:
     """A larger share of bad files than is allowed, where there are more; of a sample, so with room above it."""
     share = len(survey.bad) / (len(survey.bad) + len(survey.sizes))
@@ -122,10 +161,14 @@ def _image_size(survey: Survey) -> tuple[list[int] | None, str]:
     height, width = survey.sizes[0]
     if len(set(survey.sizes)) == 1 and max(height, width) <= SIDES[-1] and min(height, width) >= 8:
         return None, f"all are {height} x {width}"
-    short = int(statistics.median(min(one) for one in survey.sizes))
+    short = _short_side(survey)
     side = max((side for side in SIDES if side <= short), default=SIDES[0])
     sides = [side for one in survey.sizes for side in one]
     return [side, side], f"sides from {min(sides):,} to {max(sides):,} pixels, the median of the shorter ones {short:,}"
+
+
+def _short_side(survey: Survey) -> int:
+    return int(statistics.median(min(one) for one in survey.sizes))
 
 
 def _name(path: Path) -> str:

@@ -103,7 +103,7 @@ $(STAMP): $(LOCK) pyproject.toml
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11, 3.12 or 3.13 with venv was found"; \
 		echo "fix: install one (Debian: apt-get install python3-venv), or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3"; exit 1; } >&2
 	@case '$(subst ','\'',$(CURDIR))' in *%*) echo "error: the path of this folder holds a %, and MLflow does not work from an environment below it"; \
-		echo "fix: rename the folder: $(notdir $(CURDIR))"; exit 1;; esac >&2
+		echo "fix: move the project to a path without one, or rename the folder that has it: $(CURDIR)"; exit 1;; esac >&2
 	@test "$(MOVED)" != yes || { echo "the project was moved or copied here: $(VENV) is made again"; rm -rf $(VENV); }
 	@echo "setting up $(VENV) from $(LOCK) (some minutes on first use)"
 	@test -x $(BIN)/python || env PYTHONUTF8=1 $(PYTHON) -m venv $(VENV)

@@ -88,10 +88,11 @@ def test_pip_says_how_far_it_is_and_what_became_of_it(root, tmp_path, status):
     assert (tmp_path / ".venv" / ".installed").exists() == (status == 0)
 
 
-def test_a_folder_that_mlflow_cannot_be_installed_in_is_refused_before_anything_is_installed(root, tmp_path):
+@pytest.mark.parametrize("name", ["it's My %20 Repo é", "50 % off/project"])
+def test_a_folder_that_mlflow_cannot_be_installed_in_is_refused_before_anything_is_installed(root, tmp_path, name):
     # Its migrations take % in the path of the package for a reference (MLflow 3.17.2).
-    folder = tmp_path / "it's My %20 Repo é"
-    folder.mkdir()
+    folder = tmp_path / name
+    folder.mkdir(parents=True)
     for name in ("Makefile", "pyproject.toml", "requirements.lock", "requirements-dev.lock"):
         shutil.copy(root / name, folder)
     for target in ("run", "test"):
@@ -99,7 +100,7 @@ def test_a_folder_that_mlflow_cannot_be_installed_in_is_refused_before_anything_
         assert done.returncode == 2
         error, fix, _ = done.stderr.splitlines()
         assert error.startswith("error: the path of this folder holds a %")
-        assert fix.startswith("fix: rename the folder")
+        assert fix == f"fix: move the project to a path without one, or rename the folder that has it: {folder}"
         assert not (folder / ".venv").exists()
 
 

@@ -1,6 +1,8 @@
 """`glyphline.load`: a registered model that Keras wrote, opened by its name, or refused."""
 
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +14,7 @@ from glyphline.errors import ArtifactError, ParamsError, RegistryError
 from glyphline.registry import RegistryLocation, register_run
 from glyphline.training import archive
 from glyphline.training.keras_import import import_keras as load_keras
+from tests.conftest import environment
 from tests.registered import Runs
 
 
@@ -72,3 +75,23 @@ def test_outside_a_project_there_is_no_store_to_look_in(tmp_path_factory, monkey
     monkeypatch.chdir(tmp_path_factory.mktemp("nowhere"))
     with pytest.raises(ParamsError, match=r"no dvc\.yaml"):
         glyphline.load("models:/glyphline-digits@champion")
+
+
+def test_a_path_that_python_and_mlflow_write_differently_is_refused_before_the_store_is_touched(project, root):
+    # In such a Python the store seems to come from another folder, and its locations would be rewritten.
+    folder = project.work / "Repo é"
+    folder.mkdir()
+    for name in ("params.yaml", "dvc.yaml"):
+        shutil.copy(root / name, folder)
+    shutil.copy(project.store, folder)
+    before = (folder / "mlflow.db").read_bytes()
+    done = subprocess.run(
+        [sys.executable, "-c", "import glyphline; glyphline.load('models:/glyphline-digits@champion')"],
+        cwd=folder,
+        env=environment(LC_ALL="POSIX", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "TrackingError: this Python takes names of files for " in done.stderr
+    assert (folder / "mlflow.db").read_bytes() == before

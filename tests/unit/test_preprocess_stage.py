@@ -226,12 +226,22 @@ def test_without_data_the_stage_to_run_is_named(default_params, paths):
     assert "fetch" in caught.value.fix
 
 
-def test_duplicates_are_reported(default_params, paths, tmp_path):
+def test_duplicates_are_reported(default_params, paths, tmp_path, caplog):
+    caplog.set_level("INFO")
     images, labels = made(40)
     images[20:] = images[:20]
     fetched(own_npz(default_params, tmp_path, x_train=images, y_train=labels), paths)
     report = records.read(paths.preprocess_report, PreprocessReport, stage="preprocess")
     assert sum(report.duplicates_within.values()) + sum(report.duplicates_across.values()) == 20
+    said = {f"{name} {count}" for name, count in report.duplicates_across.items() if count}
+    line = next(message for message in caplog.messages if message.startswith("equal images"))
+    assert said == set(line.partition("across splits: ")[2].split(", "))
+
+
+def test_a_set_without_duplicates_is_said_to_have_none(default_params, paths, caplog):
+    caplog.set_level("INFO")
+    fetched(default_params, paths)
+    assert "equal images within splits: none; across splits: none" in caplog.messages
 
 
 def own_folder(params, tmp_path, **values):

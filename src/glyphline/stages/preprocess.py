@@ -1,6 +1,7 @@
 """preprocess: check the images, split them, and store them as arrays that later stages map into memory."""
 
 import logging
+from collections.abc import Mapping
 
 from glyphline import files, records
 from glyphline.data import (
@@ -78,14 +79,19 @@ def _say(report: PreprocessReport) -> None:
     counts = ", ".join(f"{name} {count:,}" for name, count in report.counts.items())
     shape = " x ".join(map(str, report.image_shape))
     log.info("%s: %s images of %s, %d classes", report.dataset, counts, shape, len(report.classes))
-    log.info("equal images within %s, across %s", report.duplicates_within, report.duplicates_across)
+    equal = (_listed(report.duplicates_within), _listed(report.duplicates_across))
+    log.info("equal images within splits: %s; across splits: %s", *equal)
     if near := report.near_duplicates:
         log.info(
-            "pairs of near-duplicates within %s, across %s; the largest group has %d images",
-            *(near.within, near.across, near.largest_group),
+            "pairs of near-duplicates within splits: %s; across splits: %s; the largest group has %d images",
+            *(_listed(near.within), _listed(near.across), near.largest_group),
         )
         if sum(near.across.values()):
             log.warning(
                 "some pictures of one split show what one of another shows: artifacts/preprocess/near_duplicates.png;"
                 " preprocess.near_duplicates: together keeps them in one split"
             )
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items() if count) or "none"

@@ -139,6 +139,11 @@ def test_dvc_shows_metrics_plots_and_the_graph(finished):
     finished.run("dvc", "plots", "show", "--out", str(finished.folder / ".dvc/tmp/plots"))
 
 
+def test_dvc_finds_every_plot_where_there_was_no_search(two_models):
+    shown = two_models.run("dvc", "plots", "diff", "--out", str(two_models.folder / ".dvc/tmp/plots"))
+    assert "failed" not in shown.text, shown.text
+
+
 def test_the_same_seed_in_another_clone_gives_the_same_model(finished, tmp_path):
     other = clone(tmp_path / "other")
     other.run("dvc", "repro")

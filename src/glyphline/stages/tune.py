@@ -12,6 +12,12 @@ from glyphline.records import Best, Rechecked
 
 log = logging.getLogger(__name__)
 
+# `dvc plots` says that it failed where the folder of figures is missing.
+NO_SEARCH = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="440" height="60">'
+    '<text x="20" y="36" font-family="sans-serif" font-size="16">No search: tune.trials is 0</text></svg>\n'
+)
+
 
 def run(params: Params, paths: Paths, launch: journal.Launch) -> None:
     """Run the missing trials of the study; write the winner's values, tables of the trials and their journal."""
@@ -19,6 +25,7 @@ def run(params: Params, paths: Paths, launch: journal.Launch) -> None:
     with journal.record(params, paths, stage="tune", launch=launch) as recorder:
         if params.tune.trials == 0:
             _write(paths, Best(values={}, trial=None, val_loss=None, study=None, complete=0, pruned=0, failed=0))
+            files.write_text(paths.stage("tune") / "figures" / "no_search.svg", NO_SEARCH)
             return
         tuning.check_space(params, train)
         _say_what_is_searched(params)

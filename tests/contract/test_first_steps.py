@@ -93,8 +93,8 @@ def test_a_folder_that_mlflow_cannot_be_installed_in_is_refused_before_anything_
     # Its migrations take % in the path of the package for a reference (MLflow 3.17.2).
     folder = tmp_path / name
     folder.mkdir(parents=True)
-    for name in ("Makefile", "pyproject.toml", "requirements.lock", "requirements-dev.lock"):
-        shutil.copy(root / name, folder)
+    for file in ("Makefile", "pyproject.toml", "requirements.lock", "requirements-dev.lock"):
+        shutil.copy(root / file, folder)
     for target in ("run", "test"):
         done = subprocess.run(["make", target], cwd=folder, capture_output=True, text=True, check=False)
         assert done.returncode == 2

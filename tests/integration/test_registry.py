@@ -378,6 +378,12 @@ def test_what_was_judged_since_the_loss_keeps_its_aliases(register, to, client, 
         again = restore_version(finished(correct, weights=weights), to, decision, after=restored)
         restored.append(again.version)
     assert aliases(client) == {"challenger": 1, "champion": 1}
+    assert restored == [2, 3]
+    for version in restored:
+        description = client.get_model_version("shapes", str(version)).description
+        assert description.startswith(
+            "Did not become champion: it passed all rules before the loss, and another version"
+        )
 
 
 def test_restoring_takes_no_alias_from_another_version(register, to, client, finished):

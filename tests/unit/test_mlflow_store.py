@@ -221,6 +221,15 @@ def test_the_address_opens_the_experiments_for_machine_learning(default_params, 
     assert ui_server.address(unreadable, paths, port=5001, environ={}) == everything
 
 
+def test_runs_on_a_server_are_looked_at_there(default_params, paths):
+    assert ui_server.remote_address(default_params, paths, environ={}) is None
+    here = ui_server.remote_address(
+        default_params, paths, environ={"MLFLOW_TRACKING_URI": "http://ann:hidden@host:8080/"}
+    )
+    assert here.endswith("host:8080/#/experiments?workflowType=machine_learning")
+    assert "hidden" not in here
+
+
 def test_the_address_opens_the_runs_of_the_data_set_with_the_columns_that_matter(default_params, paths):
     with closing(sqlite3.connect(paths.store)) as database:
         database.executescript("""

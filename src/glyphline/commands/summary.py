@@ -43,8 +43,14 @@ def facts(params: Params, paths: Paths) -> dict[str, str]:
         "winner": ", ".join(f"{key} {_short(training.params[key])}" for key in best.values) or "params.yaml as it is",
         "seconds": ", ".join(f"{stage} {_seconds(paths, stage)}" for stage in paths.telling_outs()),
         "registry": _registered(paths, decision),
-        "look at it": f"make ui   (MLflow on {ui_server.address(params, paths)}, experiment {params.data.dataset})",
+        "look at it": f"{_place(params, paths)}, experiment {params.data.dataset})",
     }
+
+
+def _place(params: Params, paths: Paths) -> str:
+    if remote := ui_server.remote_address(params, paths):
+        return f"{remote}   (MLflow's server"
+    return f"make ui   (MLflow on {ui_server.address(params, paths)}"
 
 
 def _balanced(scores: Evaluation) -> str:

@@ -88,7 +88,7 @@ def address(
 
     Without the workflow in it, a new browser would open MLflow's page for language models.
     """
-    route = "#/experiments?workflowType=machine_learning"
+    route = _ALL_EXPERIMENTS
     # A URI that cannot be read is told by what opens the store.
     with suppress(TrackingError, sqlite3.Error):
         file = mlflow_client.store_uri(params, paths, environ).sqlite_file
@@ -100,6 +100,16 @@ def address(
     return f"http://{host}:{port}/{route}"
 
 
+def remote_address(params: Params, paths: Paths, environ: Mapping[str, str] = os.environ) -> str | None:
+    """The address of all experiments on the server that has the runs; None where this machine's store has them."""
+    with suppress(TrackingError):
+        uri = mlflow_client.store_uri(params, paths, environ)
+        if uri.is_server:
+            return f"{str(uri).rstrip('/')}/{_ALL_EXPERIMENTS}"
+    return None
+
+
+_ALL_EXPERIMENTS = "#/experiments?workflowType=machine_learning"
 # Not by mlflow, whose import takes seconds.
 _EXPERIMENT = """
 SELECT experiments.experiment_id FROM experiments JOIN experiment_tags USING (experiment_id)

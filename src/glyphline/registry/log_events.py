@@ -65,8 +65,10 @@ class VersionJudged(_Entry):
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """The reasons of the rules that failed; of all rules when none did."""
+        """The reasons of the rules that failed; of all rules when none did and the version became champion."""
         failed = tuple(rule.reason for rule in self.rules if not rule.passed)
+        if not failed and self.restored and not self.promoted:
+            return ("it passed all rules before the loss, and another version has become champion since",)
         return failed or tuple(rule.reason for rule in self.rules)
 
 

@@ -54,6 +54,17 @@ def test_a_changed_dvc_lock_alone_is_not_dirty(collect, paths):
     assert not collect().facts["git"]["dirty"]
 
 
+def test_metrics_that_dvc_removed_before_the_stage_are_not_dirty(collect, paths):
+    paths.metrics.parent.mkdir(parents=True)
+    paths.metrics.write_text("{}\n")
+    git(paths.work, "add", ".")
+    git(paths.work, "commit", "-qm", "metrics")
+    paths.metrics.unlink()
+    found = collect()
+    assert not found.facts["git"]["dirty"]
+    assert found.patch is None
+
+
 def test_an_untracked_file_with_a_space_in_its_name_is_listed(collect, paths):
     (paths.work / "new file.py").write_text("")
     assert [name.strip('"') for name in collect().facts["git"]["changed"]] == ["new file.py"]

@@ -21,8 +21,9 @@ SHORT = 12
 BLANKED = "Credentials in these changes were blanked, so this is not quite what ran.\n"
 """The first line of such a patch; `git apply` passes over it."""
 GIT_TIMEOUT_S = 10.0
-# dvc.lock is made by the pipeline: it changes with every run and says nothing about the code.
-_SCOPE = ("--", ".", ":(exclude)dvc.lock")
+# The pipeline makes them: they change with every run and say nothing about the code. DVC removes the metrics before
+# `evaluate` runs.
+_SCOPE = ("--", ".", ":(exclude)dvc.lock", ":(exclude)artifacts/evaluate/metrics.json")
 # A person's settings of git are for people; `git apply` and this program must read what is recorded here.
 _PLAIN = tuple(
     word

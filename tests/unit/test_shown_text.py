@@ -8,6 +8,7 @@ from rich.console import Console
 
 from glyphline import progress, records
 from glyphline.commands import history, models, study, summary
+from glyphline.mlflow_sync import ui_server
 from glyphline.paths import Paths
 from glyphline.records import Best, Decision
 from glyphline.registry.log_events import AliasAssigned
@@ -59,6 +60,10 @@ def test_the_summary_shows_the_reasons_of_the_gate_as_they_are(console, default_
     records.write(paths.decision, decision)
     summary.show(default_params, paths, console)
     assert console.file.getvalue().count(words) == 2
+    # An address that is broken by the program can neither be clicked nor copied.
+    narrow = Console(file=io.StringIO(), width=40, force_terminal=True, color_system=None)
+    summary.show(default_params, paths, narrow)
+    assert narrow.file.getvalue().splitlines()[-1] == ui_server.address(default_params, paths)
 
 
 @pytest.mark.parametrize("words", HOSTILE)

@@ -1,6 +1,7 @@
 """The end of `make run`: the facts of the last run, read from the files of its stages."""
 
 from rich.console import Console
+from rich.text import Text
 
 from glyphline import records, stage_times, terminal_table
 from glyphline.errors import ArtifactError
@@ -17,7 +18,10 @@ def show(params: Params, paths: Paths, console: Console | None = None) -> None:
     Raises:
         ArtifactError: a stage has not run yet.
     """
-    terminal_table.show_facts(console or terminal_table.console(), facts(params, paths))
+    to = console or terminal_table.console()
+    terminal_table.show_facts(to, facts(params, paths))
+    # Not in the table, which would break it: a terminal opens and copies an address that it wraps itself.
+    to.print(Text(_address(params, paths)), soft_wrap=True)
 
 
 def facts(params: Params, paths: Paths) -> dict[str, str]:
@@ -43,14 +47,16 @@ def facts(params: Params, paths: Paths) -> dict[str, str]:
         "winner": ", ".join(f"{key} {_short(training.params[key])}" for key in best.values) or "params.yaml as it is",
         "seconds": ", ".join(f"{stage} {_seconds(paths, stage)}" for stage in paths.telling_outs()),
         "registry": _registered(paths, decision),
-        "look at it": f"{_place(params, paths)}, experiment {params.data.dataset})",
+        "look at it": f"{_server(params, paths)}, experiment {params.data.dataset}:",
     }
 
 
-def _place(params: Params, paths: Paths) -> str:
-    if remote := ui_server.remote_address(params, paths):
-        return f"{remote}   (MLflow's server"
-    return f"make ui   (MLflow on {ui_server.address(params, paths)}"
+def _server(params: Params, paths: Paths) -> str:
+    return "MLflow's server" if ui_server.remote_address(params, paths) else "make ui, which is MLflow on this machine"
+
+
+def _address(params: Params, paths: Paths) -> str:
+    return ui_server.remote_address(params, paths) or ui_server.address(params, paths)
 
 
 def _balanced(scores: Evaluation) -> str:

@@ -161,7 +161,8 @@ def restore_version(
             return _restored(run, version, files, decided, is_champion=state.last_champion in {None, *after})
 
         _, state = session.updater.commit(repeat)
-        logger.info("registered again: %s version %d, which was version %d", location.name, version, decided.version)
+        if version != decided.version:
+            logger.info("%s version %d was version %d in its former store", location.name, version, decided.version)
         present = _labelled_decision(session, run, version, state)
         return decided.model_copy(update={"version": version, "aliases": present.aliases})
 

@@ -15,6 +15,7 @@ import pytest
 
 from glyphline.data import download
 from glyphline.data.catalogue import Dataset, PublishedFile
+from glyphline.downloads import Sources
 from glyphline.errors import DataError
 from tests.waiting import until
 
@@ -177,7 +178,7 @@ def dataset(server, *behaviours, archive=ARCHIVE_SHA256, content=CONTENT_SHA256)
 def fetched(entry, tmp_path, mirror=None, timeout_s=5.0):
     folder = tmp_path / "raw"
     folder.mkdir(exist_ok=True)
-    return download.fetch(entry, folder, mirror=mirror, partials=tmp_path / "partial", timeout_s=timeout_s)[NAME]
+    return download.fetch(entry, folder, Sources(mirror, tmp_path / "partial", timeout_s))[NAME]
 
 
 @pytest.mark.parametrize(
@@ -321,10 +322,11 @@ import sys
 from pathlib import Path
 from glyphline.data import download
 from glyphline.data.catalogue import Dataset, PublishedFile
+from glyphline.downloads import Sources
 url, root = sys.argv[1], Path(sys.argv[2])
 file = PublishedFile("x", (url,), 200_000, "0" * 64, None)
 entry = Dataset("made", "", "", "idx", (), {}, (file,))
-download.fetch(entry, root / "raw", mirror=None, partials=root / "partial", timeout_s=30)
+download.fetch(entry, root / "raw", Sources(None, root / "partial", 30))
 """
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from glyphline import files, records
 from glyphline.data import bundled, catalogue, download, own_images
 from glyphline.data.raw import MANIFEST
+from glyphline.downloads import Sources, find_mirror
 from glyphline.params import Params
 from glyphline.paths import Paths
 from glyphline.records import RawManifest
@@ -27,10 +28,8 @@ def run(params: Params, paths: Paths) -> None:
             if entry.reader == "bundled":
                 fetched = {bundled.NAME: bundled.fetch(folder)}
             else:
-                mirror = download.find_mirror(data.mirror, paths.home)
-                fetched = download.fetch(
-                    entry, folder, mirror=mirror, partials=paths.partials, timeout_s=data.timeout_s
-                )
+                mirror = find_mirror(data.mirror, paths.home)
+                fetched = download.fetch(entry, folder, Sources(mirror, paths.partials, data.timeout_s))
             manifest = RawManifest(
                 dataset=entry.name,
                 licence=entry.licence,

@@ -5,11 +5,27 @@ import re
 import ssl
 import urllib.error
 import urllib.request
+from dataclasses import dataclass
 from pathlib import Path
 
 from glyphline import __version__, files, progress
 
-GZIP_MAGIC = b"\x1f\x8b"
+
+@dataclass(frozen=True, slots=True)
+class FileKind:
+    """A format of files.
+
+    Attributes:
+        name: for a person.
+        magic: the bytes that every such file begins with.
+    """
+
+    name: str
+    magic: bytes
+
+
+GZIP = FileKind("a gzip archive", b"\x1f\x8b")
+HDF5 = FileKind("an HDF5 file", b"\x89HDF\r\n\x1a\n")
 
 
 class SourceError(Exception):
@@ -24,18 +40,19 @@ class CutError(SourceError):
     """The connection ended early; the bytes that arrived are kept."""
 
 
-def resume(url: str, part: Path, *, limit_bytes: int, timeout_s: float) -> None:
+def resume(url: str, part: Path, kind: FileKind, *, limit_bytes: int, timeout_s: float) -> None:
     """Download the rest of `url` into `part`, from where `part` ends.
 
     Args:
         url: http or https; redirections to anything else are refused.
         part: the partial file; made when it is missing.
+        kind: what it must be; anything else, as a login page, is not kept.
         limit_bytes: more than this is never written.
         timeout_s: seconds without an answer, for the connection and for each read.
 
     Raises:
         CutError: the connection ended early.
-        SourceError: the server refused, answered with something else than a gzip archive, or did not answer in time.
+        SourceError: the server refused, answered with another kind of file, or did not answer in time.
     """
     start = part.stat().st_size if part.exists() else 0
     # `identity`: bytes that a server compresses for the transfer could not be continued with a Range.
@@ -44,7 +61,7 @@ def resume(url: str, part: Path, *, limit_bytes: int, timeout_s: float) -> None:
         headers["Range"] = f"bytes={start}-"
     try:
         with _opener().open(urllib.request.Request(url, headers=headers), timeout=timeout_s) as answer:  # noqa: S310
-            _receive(answer, part, start, limit_bytes)
+            _receive(answer, part, kind, start, limit_bytes)
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and start:
@@ -60,7 +77,7 @@ def resume(url: str, part: Path, *, limit_bytes: int, timeout_s: float) -> None:
         raise CutError(f"the connection broke: {str(error) or type(error).__name__}") from None
 
 
-def _receive(answer: http.client.HTTPResponse, part: Path, start: int, limit_bytes: int) -> None:
+def _receive(answer: http.client.HTTPResponse, part: Path, kind: FileKind, start: int, limit_bytes: int) -> None:
     if answer.status == http.HTTPStatus.PARTIAL_CONTENT:
         begins = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
         if begins is None or int(begins[1]) != start:
@@ -71,8 +88,8 @@ def _receive(answer: http.client.HTTPResponse, part: Path, start: int, limit_byt
     total = start + int(length) if length.isdecimal() else None
     piece = answer.read1(files.CHUNK_BYTES)
     # Before the file is opened: a login page must not replace what an earlier attempt has downloaded.
-    if start == 0 and not piece.startswith(GZIP_MAGIC):
-        raise SourceError(f"{answer.headers.get_content_type()} instead of a gzip archive: {piece[:40]!r}")
+    if start == 0 and not piece.startswith(kind.magic):
+        raise SourceError(f"{answer.headers.get_content_type()} instead of {kind.name}: {piece[:40]!r}")
     received = start
     with (
         part.open("ab" if start else "wb", buffering=0) as stream,

@@ -26,12 +26,15 @@ DAMAGE = (
 PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
-def check(path: Path, fix: str) -> None:
+def check(path: Path, fix: str) -> Any:
     """Refuse an archive that is damaged, too large, or holds more than layers of Keras and their weights.
 
     Args:
         path: the archive.
         fix: what to do about it, for the error.
+
+    Returns:
+        Its configuration, as JSON gives it.
 
     Raises:
         ArtifactError: the file is missing, is no .keras archive, or is refused; the problem says why.
@@ -49,6 +52,22 @@ def check(path: Path, fix: str) -> None:
             raise ArtifactError(f"{path} is refused: {reason}", fix=fix)
     except DAMAGE as error:
         raise ArtifactError(f"{path} is no .keras archive: {error}", fix=fix) from None
+    return config
+
+
+def weight_count(path: Path) -> int:
+    """Number of the weights of all layers in an archive that was checked, without the state of an optimizer."""
+    import h5py
+
+    counts = []
+
+    def count(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset) and name.partition("/")[0] != "optimizer":
+            counts.append(int(item.size))
+
+    with zipfile.ZipFile(path) as archive, archive.open("model.weights.h5") as stream, h5py.File(stream) as weights:
+        weights.visititems(count)
+    return sum(counts)
 
 
 def _check_members(archive: zipfile.ZipFile, path: Path, fix: str) -> None:

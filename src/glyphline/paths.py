@@ -66,6 +66,10 @@ class Paths:
         return self.work / "data" / "scan.json"
 
     @property
+    def backbone_scan(self) -> Path:
+        return self.work / "data" / "backbones.json"
+
+    @property
     def raw(self) -> Path:
         return self.work / "data" / "raw"
 

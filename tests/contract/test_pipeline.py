@@ -22,7 +22,13 @@ PARAMS = {
     "register": {"data", "registry"},
 }
 # What a reachable room reads for others: features and evaluate fit no network, and register begins no run.
-READ_FOR_OTHERS = {"features": {"model", "seed"}, "evaluate": {"model", "seed"}, "register": {"model", "seed"}}
+# Where a verified file comes from, and how long that is waited for, does not change it: backbone does not depend on it.
+READ_FOR_OTHERS = {
+    "backbone": {"data"},
+    "features": {"model", "seed"},
+    "evaluate": {"model", "seed"},
+    "register": {"model", "seed"},
+}
 # DVC runs it each time, whatever it stands on.
 ALWAYS_RUN = "scan"
 # The weights of a backbone do not depend on the pictures, nor the pictures on them.

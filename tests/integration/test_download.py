@@ -2,14 +2,11 @@
 
 import gzip
 import hashlib
-import http.server
 import random
 import re
 import signal
 import subprocess
 import sys
-import threading
-from dataclasses import dataclass, field
 
 import pytest
 
@@ -17,6 +14,7 @@ from glyphline.data import download
 from glyphline.data.catalogue import Dataset, PublishedFile
 from glyphline.downloads import Sources
 from glyphline.errors import DataError
+from tests.download_server import serving
 from tests.waiting import until
 
 CONTENT = random.Random(0).randbytes(200_000)
@@ -34,131 +32,10 @@ def sha256(content):
     return hashlib.sha256(content).hexdigest()
 
 
-@dataclass
-class Server:
-    """What each path does, and which (path, Range) were asked for."""
-
-    url: str
-    asked: list = field(default_factory=list)
-    stop: threading.Event = field(default_factory=threading.Event)
-
-    def ranges(self, path):
-        return [wanted for asked, wanted in self.asked if asked == path]
-
-
-class Misbehaving(http.server.BaseHTTPRequestHandler):
-    """The first part of the path names the method that answers."""
-
-    def log_message(self, *_):
-        pass
-
-    def do_GET(self):
-        path = self.path.split("/")[1]
-        self.server.state.asked.append((path, self.headers.get("Range")))
-        getattr(self, path, self.missing)()
-
-    def missing(self):
-        self.send_error(404)
-
-    def answer(self, body, status=200, announced=None, kind="application/gzip", **headers):
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body) if announced is None else announced))
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def good(self):
-        begin = re.match(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        if not begin:
-            self.answer(ARCHIVE)
-        elif int(begin[1]) >= len(ARCHIVE):
-            self.answer(b"", status=416)
-        else:
-            rest = ARCHIVE[int(begin[1]) :]
-            place = f"bytes {begin[1]}-{len(ARCHIVE) - 1}/{len(ARCHIVE)}"
-            self.answer(rest, status=206, Content_Range=place)
-
-    def no_ranges(self):
-        self.answer(ARCHIVE)
-
-    def cut(self):
-        # The line drops in the middle the first time; whoever asks for the rest gets it.
-        if self.headers.get("Range"):
-            self.good()
-        else:
-            self.answer(ARCHIVE[:90_000], announced=len(ARCHIVE))
-
-    def always_cut(self):
-        self.answer(ARCHIVE[:90_000], announced=len(ARCHIVE))
-
-    def cut_then_nothing(self):
-        # The rest is announced and does not come.
-        if self.headers.get("Range"):
-            place = f"bytes 90000-{len(ARCHIVE) - 1}/{len(ARCHIVE)}"
-            self.answer(b"", status=206, announced=len(ARCHIVE) - 90_000, Content_Range=place)
-        else:
-            self.always_cut()
-
-    def a_piece(self):
-        begin = re.match(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        start = int(begin[1]) if begin else 0
-        place = {"Content_Range": f"bytes {start}-{len(ARCHIVE) - 1}/{len(ARCHIVE)}"} if start else {}
-        size = 50_000 if start < 150_000 else 40_000
-        piece = ARCHIVE[start : start + size]
-        self.answer(piece, status=206 if start else 200, announced=len(ARCHIVE) - start, **place)
-
-    def truncated(self):
-        self.answer(ARCHIVE[:90_000])
-
-    def wrong(self):
-        self.answer(OTHER)
-
-    def html(self):
-        self.answer(b"<!DOCTYPE html><title>Sign in to the hotel network</title>", kind="text/html")
-
-    def empty(self):
-        self.answer(b"")
-
-    def broken(self):
-        self.answer(b"try later", status=503)
-
-    def endless(self):
-        self.answer(ARCHIVE * 3)
-
-    def bomb(self):
-        self.answer(BOMB)
-
-    def wrong_place(self):
-        self.answer(ARCHIVE[5:], status=206, Content_Range=f"bytes 5-{len(ARCHIVE) - 1}/{len(ARCHIVE)}")
-
-    def hang(self):
-        self.server.state.stop.wait(30)
-
-    def half_then_hang(self):
-        self.answer(ARCHIVE[:90_000], announced=len(ARCHIVE))
-        self.wfile.flush()
-        self.server.state.stop.wait(30)
-
-    def to_file(self):
-        self.answer(b"", status=302, Location="file:///etc/hostname")
-
-    def to_good(self):
-        self.answer(b"", status=302, Location=f"{self.server.state.url}/good/x.gz")
-
-
 @pytest.fixture
 def server():
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Misbehaving) as running:
-        running.daemon_threads = True
-        running.state = state = Server(f"http://127.0.0.1:{running.server_address[1]}")
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        yield state
-        state.stop.set()
-        running.shutdown()
-        thread.join()
+    with serving(ARCHIVE, wrong=OTHER, bomb=BOMB) as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)

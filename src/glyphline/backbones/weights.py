@@ -1,49 +1,66 @@
-"""The weights of backbones: taken from their packages before anything is trained, and checked where they are read."""
+"""The weights of backbones: brought before anything is trained, and checked where they are read."""
 
-import shutil
-from importlib.util import find_spec
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 
-from glyphline import files, records
-from glyphline.backbones import torch_file
-from glyphline.backbones.catalogue import Backbone, find
+from glyphline import records
+from glyphline.backbones import own, package, published, torch_file
+from glyphline.backbones.catalogue import CATALOGUE, Backbone, PackageFile, find
+from glyphline.downloads import Sources
 from glyphline.errors import TrainingError
+from glyphline.params.model import OWN_BACKBONE
 from glyphline.records import Backbones, BackboneWeights
 
 MANIFEST = "manifest.json"
 
 
-def fetch(name: str, folder: Path) -> BackboneWeights:
-    """Copy the weights of a backbone from its package.
+def fetch(
+    name: str,
+    folder: Path,
+    *,
+    project: Path = Path(),
+    sources: Sources | None = None,
+    catalogue: Mapping[str, Backbone] = CATALOGUE,
+) -> BackboneWeights:
+    """Bring the weights of a backbone: from its package, from where they are published, or a person's own archive.
 
     Args:
-        name: of the catalogue.
+        name: of the catalogue, or the path of a `.keras` archive.
         folder: where to put the file.
+        project: the folder that such a path is relative to.
+        sources: where published files come from; None downloads nothing.
+        catalogue: name -> backbone.
 
     Returns:
         What is known of it.
 
     Raises:
-        TrainingError: there is no such backbone, its package is not installed, or the file in it is another one.
+        ArtifactError: the archive is missing, damaged or refused.
+        DataError: no source has the published file.
+        TrainingError: there is no such backbone, its package is not installed or holds another file, it would have to
+            be downloaded, or the archive is none of a network that makes features of images.
     """
-    backbone = find(name)
-    source = _in_package(backbone)
-    sha256 = files.sha256(source)
-    if sha256 != backbone.sha256:
+    if name.endswith(OWN_BACKBONE):
+        return own.fetch(name, project, folder)
+    backbone = find(name, catalogue)
+    target = folder / backbone.file
+    if isinstance(backbone.source, PackageFile):
+        sha256 = package.copy(name, backbone.source, target)
+    elif sources is not None:
+        sha256 = published.fetch(backbone.source, target, sources, parameters=backbone.parameters)
+    else:
         raise TrainingError(
-            f"{source} is not the file of {name} that is known: its SHA-256 is {sha256}, not {backbone.sha256}",
-            fix=f"install the package {_distribution(backbone)} again",
+            f"the weights of {name} are in no package, and only the stage `backbone` downloads any",
+            fix=f"set model.backbone to {name} and bring them with `dvc repro backbone`",
         )
-    target = folder / _file_name(backbone)
-    shutil.copyfile(source, target)
     return BackboneWeights(
         file=target.name,
         sha256=sha256,
         size_bytes=target.stat().st_size,
-        source=f"{_distribution(backbone)}: {backbone.file}",
+        source=str(backbone.source),
         licence=backbone.licence,
         citation=backbone.citation,
         features=backbone.features,
@@ -60,35 +77,29 @@ def read_manifest(folder: Path) -> Backbones:
     return records.read(folder / MANIFEST, Backbones, stage="backbone")
 
 
-def arrays(folder: Path, weights: BackboneWeights) -> dict[str, npt.NDArray[Any]]:
-    """The weights of a backbone, by the names in its file.
+def verified(folder: Path, weights: BackboneWeights) -> Path:
+    """The file of the weights of a backbone.
 
     Args:
         folder: of the weights.
         weights: which file, and its digest.
 
     Raises:
-        ArtifactError: the file is missing, or it is not the one that was copied.
+        ArtifactError: the file is missing, or it is not the one that was brought.
     """
     path = folder / weights.file
     records.verify(path, weights.sha256, stage="backbone")
-    return torch_file.read(path)
+    return path
 
 
-def _in_package(backbone: Backbone) -> Path:
-    spec = find_spec(backbone.package)
-    for place in (spec.submodule_search_locations if spec else None) or ():
-        if (path := Path(place, backbone.file)).is_file():
-            return path
-    raise TrainingError(
-        f"model.backbone={backbone.name} needs the package {_distribution(backbone)}, which is not installed",
-        fix="install what the project needs with `make setup`",
-    )
+def arrays(folder: Path, weights: BackboneWeights) -> dict[str, npt.NDArray[Any]]:
+    """The weights in a file of PyTorch, by the names in it.
 
+    Args:
+        folder: of the weights.
+        weights: which file, and its digest.
 
-def _distribution(backbone: Backbone) -> str:
-    return backbone.package.replace("_", "-")
-
-
-def _file_name(backbone: Backbone) -> str:
-    return f"{backbone.name}{Path(backbone.file).suffix}"
+    Raises:
+        ArtifactError: the file is missing, or it is not the one that was brought.
+    """
+    return torch_file.read(verified(folder, weights))

@@ -118,9 +118,12 @@ def training(trained: Training, origin: RunOrigin) -> str:
 
 def _backbone(trained: Training) -> str:
     """Whose weights the model contains, and under which licence; empty where it learned from nothing."""
-    known = backbones.CATALOGUE.get(str(trained.params.get("model.backbone")))
-    if trained.params.get("model.kind") != PRETRAINED or known is None:
+    if trained.params.get("model.kind") != PRETRAINED:
         return ""
+    name = str(trained.params.get("model.backbone"))
+    known = backbones.CATALOGUE.get(name)
+    if known is None:
+        return f"A head on the features of {name}, a network of one's own that was not changed.\n\n"
     return (
         f"A head on the features of {known.name}, which has seen ImageNet and was not changed; licence of its weights:"
         f" {known.licence}; cite: {known.citation}.\n\n"

@@ -12,6 +12,8 @@ FilterCounts = Annotated[
 
 PRETRAINED = "pretrained"
 """The `kind` that learns on the features of a backbone."""
+OWN_BACKBONE = ".keras"
+"""What the path of a person's own backbone ends in."""
 
 
 class ModelParams(Section):
@@ -26,8 +28,8 @@ class ModelParams(Section):
     backbone: str = Field(
         min_length=1,
         max_length=200,
-        description="With kind pretrained, the network whose features are used: efficientnet_lite0. Its weights stay as"
-        " they are.",
+        description="With kind pretrained, the network whose features are used: a name in docs/backbones.md, or the "
+        "path of your own .keras archive. Its weights stay as they are.",
     )
     filters: FilterCounts = Field(description="Filters of each block; each block halves height and width.")
     depth: int = Field(

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from glyphline.params.model import ModelParams
+from glyphline.params.model import PRETRAINED, ModelParams
 from glyphline.params.registry import RegistryParams
 from glyphline.params.section import LIST_AS_TUPLE, Section
 from glyphline.params.train import TrainParams
@@ -175,6 +175,14 @@ class Params(Section):
     def split_seed(self) -> int:
         """Seed of the draw of the splits."""
         return self.seed if self.preprocess.split_seed is None else self.preprocess.split_seed
+
+    @property
+    def backbones(self) -> tuple[str, ...]:
+        """The backbones that training and search may use: those of the search are there before it begins."""
+        if self.model.kind != PRETRAINED:
+            return ()
+        entry = self.tune.space.get("model.backbone")
+        return tuple(dict.fromkeys((self.model.backbone, *map(str, (entry.choices if entry else None) or ()))))
 
     def flat(self) -> dict[str, Any]:
         """Dotted key -> value, as runs show them; the search space is one JSON value."""

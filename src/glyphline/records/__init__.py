@@ -4,11 +4,12 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from glyphline.records.backbone import Backbones, BackboneWeights, FeatureManifest, SplitFeatures
+from glyphline.records.backbone import Backbones, BackboneScan, BackboneWeights, FeatureManifest, SplitFeatures
 from glyphline.records.base import Count, Digest, FileName, Fraction, Record, RecordT, read, remedy, verify, write
 from glyphline.records.evaluation import ClassScore, CorruptionScore, Cost, Evaluation, Latency, SliceScore
 
 __all__ = [
+    "BackboneScan",
     "BackboneWeights",
     "Backbones",
     "Best",

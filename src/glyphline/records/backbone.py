@@ -2,26 +2,32 @@
 
 from pydantic import Field
 
-from glyphline.records.base import Count, FileName, Name, Record
+from glyphline.records.base import Count, Digest, FileName, Name, Record
 
 
 class BackboneWeights(Record):
-    """The weights of one backbone, as they were published."""
+    """The weights of one backbone, as they were published, or a copy of one's own archive."""
 
     file: FileName
     sha256: str
     size_bytes: Count
-    source: str = Field(description="Package and file.")
+    source: str = Field(description="Package and file, address, or the name of one's own archive.")
     licence: str
     citation: str
-    features: Count = Field(description="Numbers per image.")
-    parameters: Count
+    features: Count | None = Field(description="Numbers per image; null for one's own, which features.write measures.")
+    parameters: Count = Field(description="Weights; of one's own archive all that are in it.")
 
 
 class Backbones(Record):
     """artifacts/backbone/manifest.json: the backbones that training and search may use, by name."""
 
     backbones: dict[Name, BackboneWeights]
+
+
+class BackboneScan(Record):
+    """data/backbones.json: one's own archives that `model.backbone` names, as they are now."""
+
+    files: dict[Name, Digest] = Field(description="Path as params.yaml says it -> SHA-256; those that exist.")
 
 
 class SplitFeatures(Record):
@@ -35,3 +41,4 @@ class FeatureManifest(Record):
     """artifacts/features/manifest.json: backbone -> train, val -> what was computed."""
 
     splits: dict[Name, dict[str, SplitFeatures]]
+    parameters: dict[Name, Count] = Field(description="Weights of each backbone that its features depend on.")

@@ -9,7 +9,7 @@ import numpy as np
 
 from glyphline import backbones, files, progress, records
 from glyphline.errors import ArtifactError
-from glyphline.records import FeatureManifest, SplitFeatures
+from glyphline.records import BackboneWeights, FeatureManifest, SplitFeatures
 from glyphline.training import device
 from glyphline.training.heads.context import BackboneFeatures, FeatureContext
 from glyphline.training.images import reader
@@ -44,19 +44,22 @@ def write(
 
     Raises:
         ArtifactError: the weights or the splits are missing or damaged.
+        TrainingError: a backbone takes no images of this size, or Keras cannot build it.
     """
     known = backbones.read_manifest(weights).backbones
     computed: dict[str, dict[str, SplitFeatures]] = {name: {} for name in known}
+    parameters = {}
     if computed:
         device.detect(deterministic=deterministic, gpu_memory_mb=gpu_memory_mb)
         for split in splits:
             for name, file in known.items():
                 network = feature_network(weights, file, split.image_shape)
                 features = extract(network, split.images, label=f"{name}, {split.name}")
-                path = folder / _file_name(name, split.name)
+                path = folder / _file_name(file, split.name)
                 np.save(path, features)
+                parameters[name] = network.count_params()
                 computed[name][split.name] = SplitFeatures(sha256=files.sha256(path), split_digest=split.digest)
-    records.write(folder / MANIFEST, FeatureManifest(splits=computed))
+    records.write(folder / MANIFEST, FeatureManifest(splits=computed, parameters=parameters))
 
 
 def extract(network: Any, images: Images, *, label: str = "features") -> Features:
@@ -95,16 +98,17 @@ def read(folders: FeatureFolders, train: Split, val: Split) -> FeatureContext:
     """
     manifest = records.read(folders.features / MANIFEST, FeatureManifest, stage="features")
     known = backbones.read_manifest(folders.backbone).backbones
-    features = {
-        name: BackboneFeatures(known[name], *(_read(folders.features, name, split, splits) for split in (train, val)))
-        for name, splits in manifest.splits.items()
-        if name in known
-    }
+    features = {}
+    for name in filter(known.__contains__, manifest.splits):
+        # Of one's own archive only the layers up to the features are used.
+        used = known[name].model_copy(update={"parameters": manifest.parameters[name]})
+        arrays = (_read(folders.features, used, split, manifest.splits[name]) for split in (train, val))
+        features[name] = BackboneFeatures(used, *arrays)
     return FeatureContext(train, val, features, folders.backbone)
 
 
-def _read(folder: Path, name: str, split: Split, splits: Mapping[str, SplitFeatures]) -> Features:
-    path, fix = folder / _file_name(name, split.name), records.remedy("features")
+def _read(folder: Path, weights: BackboneWeights, split: Split, splits: Mapping[str, SplitFeatures]) -> Features:
+    path, fix = folder / _file_name(weights, split.name), records.remedy("features")
     recorded = splits.get(split.name)
     if recorded is None:
         raise ArtifactError(f"{path} does not exist", fix=fix)
@@ -115,5 +119,6 @@ def _read(folder: Path, name: str, split: Split, splits: Mapping[str, SplitFeatu
     return features
 
 
-def _file_name(backbone: str, split: str) -> str:
-    return f"{backbone}-{split}.npy"
+def _file_name(weights: BackboneWeights, split: str) -> str:
+    # Not the backbone's name, which may be a path.
+    return f"{Path(weights.file).stem}-{split}.npy"

@@ -74,9 +74,12 @@ def _train(origin: VersionOrigin, rebuilt: Paths, cache: DvcCache) -> None:
     worktree.set_params(folder, {"tracking.uri": None, "data.dataset": origin.dataset, **_own_params(origin)})
     _copy_data(origin, rebuilt, cache)
     if origin.params.get("model.kind") == PRETRAINED:
-        # They take seconds; what they made then may be in no cache.
-        for stage in ("backbone", "features"):
-            _run(stage, folder, origin.trained)
+        weights, outs = "artifacts/backbone", origin.trained.outs
+        # One's own archive may be another one by now, and a published file out of reach.
+        if weights not in outs or not worktree.copy_out(cache, weights, outs[weights], folder):
+            _run("backbone", folder, origin.trained)
+        # They take seconds; what they were then may be in no cache.
+        _run("features", folder, origin.trained)
     # No search: params.yaml holds its result by now.
     records.write(rebuilt.best, Best(values={}, trial=None, val_loss=None, study=None, complete=0, pruned=0, failed=0))
     _run("train", folder, origin.trained)

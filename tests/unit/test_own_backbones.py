@@ -179,5 +179,5 @@ def test_one_that_never_was_there_and_those_of_the_catalogue_are_not_in_the_scan
 
 def test_weights_that_cannot_be_read_at_all_are_two_lines(params, paths, path):
     made_archive(path, config=network(PHOTOS, POOLING), members={"model.weights.h5": b"no HDF5"})
-    with pytest.raises(PipelineError, match="is no .keras archive"):
+    with pytest.raises(PipelineError, match=r"is no \.keras archive"):
         backbone.run(params, paths)

@@ -47,11 +47,8 @@ def bring(server, params, paths):
     """Runs the stage for a backbone that is published at the path `behaviour` of the server."""
 
     def bring(behaviour, algorithm="sha256", **values):
-        source = PublishedFile(
-            f"{server.url}/{behaviour}/{FILE}",
-            algorithm,
-            hashlib.new(algorithm, BODY, usedforsecurity=False).hexdigest(),
-        )
+        digest = hashlib.new(algorithm, BODY, usedforsecurity=False).hexdigest()
+        source = PublishedFile(f"{server.url}/{behaviour}/{FILE}", algorithm, digest)
         catalogue = {NAME: replace(CATALOGUE[NAME], source=source)}
         backbone.run(changed(params, values), paths, catalogue)
         return backbones.read_manifest(paths.backbone).backbones[NAME]
@@ -142,7 +139,7 @@ def test_without_sources_nothing_is_downloaded(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("one", CATALOGUE.values(), ids=str)
+@pytest.mark.parametrize("one", CATALOGUE.values(), ids=CATALOGUE)
 def test_a_digest_has_the_length_of_its_kind_and_files_have_a_format_that_is_read(one):
     algorithm, digest = (
         (one.source.algorithm, one.source.digest)

@@ -169,5 +169,7 @@ def test_a_pretrained_backbone_is_named_with_its_licence_and_authors():
     assert "features of efficientnet_lite0, which has seen ImageNet" in text
     assert "licence of its weights: Apache-2.0; cite: Tan and Le" in text
     assert "ImageNet" not in written()
+    own = TRAINED.model_copy(update={"params": params | {"model.backbone": "nets/mine.keras"}})
+    assert "features of nets/mine.keras, a network of one's own" in written(trained=own)
     from_nothing = TRAINED.model_copy(update={"params": params | {"model.kind": "cnn"}})
     assert "ImageNet" not in written(trained=from_nothing)

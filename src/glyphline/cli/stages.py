@@ -11,7 +11,7 @@ from glyphline.cli import project
 log = logging.getLogger(__name__)
 
 STAGES = {
-    "scan": "Look whether the images at data.path are still the same.",
+    "scan": "Look whether the images at data.path, and your own backbone, are still the same.",
     "fetch": "Bring the data set to data/raw, every file checked by its digest.",
     "preprocess": "Check, resize and split the images into data/processed.",
     "backbone": "Bring the weights of the networks that model.backbone names.",

@@ -65,7 +65,8 @@ class DataParams(Section):
         ge=0, le=1, description="With bad_files=skip, the largest part of all files that may be skipped."
     )
     mirror: str | None = Field(
-        description="Folder to look in first, `<mirror>/<data set>/<file>.gz`; GLYPHLINE_MIRROR does the same.",
+        description="Folder to look in first, `<mirror>/<data set>/<file>.gz` and `<mirror>/backbones/<file>.h5`; "
+        "GLYPHLINE_MIRROR does the same.",
     )
     timeout_s: float = Field(
         gt=0, le=3600, description="Seconds without an answer before a download source is given up."

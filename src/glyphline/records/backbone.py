@@ -14,7 +14,7 @@ class BackboneWeights(Record):
     source: str = Field(description="Package and file, address, or the name of one's own archive.")
     licence: str
     citation: str
-    features: Count | None = Field(description="Numbers per image; null for one's own, which features.write measures.")
+    features: Count | None = Field(description="Numbers per image; null for one's own, which shows it when it runs.")
     parameters: Count = Field(description="Weights; of one's own archive all that are in it.")
 
 

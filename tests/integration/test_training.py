@@ -299,6 +299,33 @@ def test_adamw_takes_its_momentum_and_its_memory_from_the_parameters(small):
     assert stepped(changed(small, values), 1.0, 1.0, -3.0) == ("Adam", pytest.approx(weight, rel=1e-4))
 
 
+@pytest.mark.parametrize("decay", [0.0, 0.3])
+def test_adam_in_one_operation_steps_as_that_of_keras(small, decay):
+    import keras
+
+    values = {"train.optimizer": "adamw", "train.momentum": 0.7, "train.beta_2": 0.9, "train.weight_decay": decay}
+    train = changed(small, values).train
+    random = np.random.default_rng(1)
+    starts = [random.normal(size=shape).astype(np.float32) for shape in ((3, 3, 1, 4), (4,))]
+    gradients = [[random.normal(size=start.shape).astype(np.float32) for start in starts] for _ in range(20)]
+    theirs = keras.optimizers.Adam(
+        schedule(train, 20), weight_decay=decay or None, beta_1=train.momentum, beta_2=train.beta_2
+    )
+    ends = []
+    for make in (lambda variables: objective.optimizer(train, 20, variables, scales_loss=False), None):
+        variables = [keras.Variable(start, name=name) for start, name in zip(starts, ("kernel", "bias"), strict=True)]
+        if make is None:
+            theirs.exclude_from_weight_decay(var_names=objective.NOT_DECAYED)
+            theirs.build(variables)
+        made = make(variables) if make else theirs
+        for step in gradients:
+            made.apply([keras.ops.convert_to_tensor(gradient) for gradient in step], variables)
+        ends.append([keras.ops.convert_to_numpy(variable) for variable in (*variables, *made.variables[2:])])
+    assert type(made) is not type(objective.optimizer(train, 20, variables, scales_loss=False))
+    for ours, keras_own in zip(*ends, strict=True):
+        np.testing.assert_allclose(ours, keras_own, rtol=1e-5, atol=1e-6)
+
+
 def test_a_fit_with_sgd_learns_and_its_seed_counts(small, context):
     params = changed(small, {**SGD, "train.epochs": 12, "train.patience": 12, "train.momentum": 0.9})
     fitted = training.fit(params, context, seed=0)

@@ -249,6 +249,22 @@ def test_a_convolution_has_a_bias_where_no_normalisation_takes_it_off_again(defa
     assert {layer.use_bias for layer in convolutions} == {not batch_norm}
 
 
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_first_stride_of_two_stands_in_for_the_first_pooling(default_params, depth):
+    def maps(stride):
+        values = {"model.filters": (4, 8), "model.depth": depth, "model.first_stride": stride, "model.members": 1}
+        layers = list(build(changed(default_params, values), (28, 28, 1), 10).model._flatten_layers())
+        pooled = [layer.name for layer in layers if type(layer).__name__ == "MaxPooling2D"]
+        return pooled, [layer.output.shape[1:3] for layer in layers if layer.name.startswith("relu_")]
+
+    pooled, sides = maps(1)
+    assert pooled == ["pool_1", "pool_2", "pool_3"][: len(pooled)]
+    assert maps(2)[0] == pooled[1:]
+    # After each block the map is the same; only what lies within the first one is smaller.
+    assert maps(2)[1][-1] == sides[-1]
+    assert maps(2)[1][0] == (14, 14)
+
+
 def test_each_block_of_a_resnet_but_the_first_halves_the_map_once(default_params):
     values = {"model.kind": "resnet", "model.depth": 2, "model.filters": (4, 4, 16), "model.members": 1}
     layers = list(build(changed(default_params, values), (32, 32, 1), 10).model._flatten_layers())

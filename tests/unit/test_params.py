@@ -44,6 +44,7 @@ model:
   filters: [16, 32]
   depth: 1
   first_kernel_size: 3
+  first_stride: 1
   kernel_size: 3
   batch_norm: true
   dense_units: 128

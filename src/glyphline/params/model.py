@@ -36,6 +36,12 @@ class ModelParams(Section):
         ge=1, le=16, description="Convolutions per block of a cnn, residual units per block of a resnet."
     )
     first_kernel_size: int = Field(ge=1, le=11, description="Side of the first convolution's kernels in pixels.")
+    first_stride: int = Field(
+        ge=1,
+        le=2,
+        description="Step of a cnn's first convolution in pixels; 2 halves the images there and leaves out the first"
+        " pooling, which is faster and a little less accurate.",
+    )
     kernel_size: int = Field(ge=1, le=11, description="Side of all later kernels in pixels.")
     batch_norm: bool = Field(description="Normalise each convolution's output over the batch.")
     dense_units: int = Field(ge=0, le=8192, description="Units of the hidden dense layer; 0 for none.")

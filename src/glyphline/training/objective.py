@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glyphline.params.train import TrainParams
-from glyphline.training.keras_import import import_keras
+from glyphline.training.keras_import import import_keras, is_tensorflow
 from glyphline.training.mixing import mixed_labels
 from glyphline.training.schedule import schedule
 
@@ -72,7 +72,7 @@ def optimizer(params: TrainParams, steps: int, variables: list[Any], *, scales_l
     rate, decay = schedule(params, steps), params.weight_decay or None
     if params.optimizer == "adamw":
         # With this argument Adam is AdamW: the decay is subtracted from the weight, not added to the gradient.
-        keras_optimizer = keras.optimizers.Adam(rate, weight_decay=decay, beta_1=params.momentum, beta_2=params.beta_2)
+        keras_optimizer = _adam()(rate, weight_decay=decay, beta_1=params.momentum, beta_2=params.beta_2)
     else:
         nesterov = params.momentum > 0
         keras_optimizer = keras.optimizers.SGD(rate, momentum=params.momentum, nesterov=nesterov, weight_decay=decay)
@@ -83,3 +83,12 @@ def optimizer(params: TrainParams, steps: int, variables: list[Any], *, scales_l
     # Variables that first appear inside the step would make Keras trace it twice.
     keras_optimizer.build(variables)
     return keras_optimizer
+
+
+def _adam() -> Any:
+    """The class of Adam that is quickest on the backend."""
+    if is_tensorflow():
+        from glyphline.training import tensorflow_backend
+
+        return tensorflow_backend.adam()
+    return import_keras().optimizers.Adam

@@ -18,7 +18,7 @@ def body(params: ModelParams, side: int, classes: int) -> Callable[[Any], Any]:
     The pool comes before the rectifier, which then runs on a quarter of the values with the same result.
 
     Args:
-        params: widths, depth, kernels, normalisation, dense units and dropout.
+        params: widths, depth, kernels, stride, normalisation, dense units and dropout.
         side: of the images in pixels, the smaller one.
         classes: number of logits.
 
@@ -33,9 +33,10 @@ def body(params: ModelParams, side: int, classes: int) -> Callable[[Any], Any]:
             for number in range(1, params.depth + 1):
                 kernel = params.first_kernel_size if block == number == 1 else params.kernel_size
                 name = f"{block}" if params.depth == 1 else f"{block}_{number}"
+                stride = params.first_stride if block == number == 1 else 1
                 bias = not params.batch_norm
-                x = layers.Conv2D(filters, kernel, padding="same", use_bias=bias, name=f"conv_{name}")(x)
-                if number == params.depth:
+                x = layers.Conv2D(filters, kernel, stride, padding="same", use_bias=bias, name=f"conv_{name}")(x)
+                if number == params.depth and not (block == 1 and params.first_stride > 1):
                     x = layers.MaxPooling2D(name=f"pool_{block}")(x)
                 if params.batch_norm:
                     x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"norm_{name}")(x)

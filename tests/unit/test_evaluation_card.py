@@ -166,8 +166,14 @@ def test_it_says_how_many_training_images_a_class_has_where_that_is_known():
 def test_a_pretrained_backbone_is_named_with_its_licence_and_authors():
     params = {"model.kind": "pretrained", "model.backbone": "efficientnet_lite0"}
     text = written(trained=TRAINED.model_copy(update={"params": params}))
-    assert "features of efficientnet_lite0, which has seen ImageNet" in text
+    assert "features of efficientnet_lite0, which has seen ImageNet and was not changed;" in text
     assert "licence of its weights: Apache-2.0; cite: Tan and Le" in text
+    for tuned, words in (
+        ("all", "and learned on with the head;"),
+        (3, "and learned on with the head in its last 3 layers;"),
+    ):
+        other = TRAINED.model_copy(update={"params": params | {"train.tune_backbone": tuned}})
+        assert words in written(trained=other)
     assert "ImageNet" not in written()
     own = TRAINED.model_copy(update={"params": params | {"model.backbone": "nets/mine.keras"}})
     assert "features of nets/mine.keras, a network of one's own" in written(trained=own)

@@ -64,6 +64,8 @@ train:
   label_smoothing: 0.0
   class_weight: none
   patience: 8
+  tune_backbone: none
+  backbone_rate: 0.1
   augment:
     shift: 0.0
     rotation_deg: 0.0
@@ -213,6 +215,11 @@ def test_the_file_of_the_project_is_valid_and_frozen(root):
         ("    mix: none", "    mix: both", "train.augment.mix: must be 'none', 'mixup' or 'cutmix'"),
         ("    mix_alpha: 1.0", "    mix_alpha: 0.0", "train.augment.mix_alpha: must be above 0 (got 0.0)"),
         ("    flip: none", "    flip: maybe", "train.augment.flip: must be 'none', 'horizontal', 'vertical' or 'both'"),
+        ("backbone: none", "backbone: some", "train.tune_backbone: must be 'none' or 'all', or a whole number above 0"),
+        ("backbone: none", "backbone: 0", "whole number above 0 (got 0)"),
+        ("backbone: none", "backbone: 2.5", "whole number above 0 (got 2.5)"),
+        ("backbone: none", "backbone: true", "whole number above 0 (got true)"),
+        ("backbone_rate: 0.1", "backbone_rate: 0", "train.backbone_rate: must be above 0 (got 0)"),
         ("xla: auto", "xla: true", "train.xla: must be 'auto', 'on' or 'off' (got true)"),
         ("xla: auto", "xla: on", "train: xla=on needs deterministic=false"),
         ("kind: cnn", "kind: lenet", "model.kind: must match"),
@@ -289,6 +296,16 @@ def test_the_file_of_the_project_is_valid_and_frozen(root):
             BATCH_ENTRY,
             "    train.augment.shift: {low: 0.1, high: 0.7}\n",
             "tune.space.train.augment.shift: must be at most 0.5 (got 0.7)",
+        ),
+        (
+            BATCH_ENTRY,
+            "    train.tune_backbone: {choices: [none, 4, some]}\n",
+            "train.tune_backbone: must be 'none' or 'all', or a whole number above 0 (got \"some\")",
+        ),
+        (
+            BATCH_ENTRY,
+            "    train.tune_backbone: {low: 1, high: 4}\n",
+            'train.tune_backbone: a range does not hold the value in params.yaml, give choices (got "none")',
         ),
         (
             BATCH_ENTRY,

@@ -16,8 +16,8 @@ def path(root, tmp_path):
     return shutil.copy(root / "params.yaml", tmp_path / "params.yaml")
 
 
-def test_there_are_two_for_many_images_and_one_for_photographs():
-    assert recipe.names() == ("accurate", "fast", "photos")
+def test_there_are_two_for_many_images_and_two_for_photographs():
+    assert recipe.names() == ("accurate", "fast", "photos", "photos_accurate")
 
 
 @pytest.mark.parametrize("name", recipe.names())
@@ -41,6 +41,13 @@ def test_each_is_valid_in_the_default_params_and_every_value_arrives(name, path)
 @pytest.mark.parametrize("name", recipe.names())
 def test_each_trains_what_it_says_and_not_what_a_search_found(name):
     assert recipe.find(name).values["tune.trials"] == 0
+
+
+def test_a_head_alone_is_what_photos_means_whatever_was_written_before(path):
+    recipe.write(path, recipe.find("photos_accurate"))
+    assert parameters.read(path).train.tune_backbone != "none"
+    recipe.write(path, recipe.find("photos"))
+    assert parameters.read(path).train.tune_backbone == "none"
 
 
 def test_only_the_lines_of_changed_values_change(path):
@@ -80,7 +87,7 @@ def test_a_value_that_params_yaml_refuses_leaves_the_file_as_it_was(path):
 def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(ParamsError, match="no recipe 'quick'") as caught:
         recipe.find("quick")
-    assert "accurate, fast, photos" in caught.value.fix
+    assert "accurate, fast, photos, photos_accurate" in caught.value.fix
 
 
 def test_the_command_lists_writes_and_says_what_changed(root, tmp_path, monkeypatch, capsys):

@@ -50,6 +50,14 @@ def test_auto_takes_bfloat16_only_where_the_hardware_has_it_and_says_why(train, 
     assert device.why in str(device)
 
 
+def test_depthwise_convolutions_are_not_computed_in_bfloat16_on_a_processor(train):
+    device = choose(train(precision="auto"), WITH_AMX, depthwise=True)
+    assert device.precision == "float32"
+    assert "float32: depthwise convolutions are slower in bfloat16 on a processor" in device.why
+    assert choose(train(precision="bfloat16"), WITH_AMX, depthwise=True).precision == "bfloat16"
+    assert choose(train(precision="auto"), AMPERE, depthwise=True).precision == "bfloat16"
+
+
 @pytest.mark.parametrize(
     ("machine", "values", "xla", "reason"),
     [

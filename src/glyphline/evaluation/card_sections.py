@@ -120,12 +120,15 @@ def _backbone(trained: Training) -> str:
     """Whose weights the model contains, and under which licence; empty where it learned from nothing."""
     if trained.params.get("model.kind") != PRETRAINED:
         return ""
-    name = str(trained.params.get("model.backbone"))
+    name, tuned = str(trained.params.get("model.backbone")), trained.params.get("train.tune_backbone", "none")
+    learned = {"none": "was not changed", "all": "learned on with the head"}.get(
+        tuned, f"learned on with the head in its last {tuned} layers"
+    )
     known = backbones.CATALOGUE.get(name)
     if known is None:
-        return f"A head on the features of {name}, a network of one's own that was not changed.\n\n"
+        return f"A head on the features of {name}, a network of one's own, which {learned}.\n\n"
     return (
-        f"A head on the features of {known.name}, which has seen ImageNet and was not changed; licence of its weights:"
+        f"A head on the features of {known.name}, which has seen ImageNet and {learned}; licence of its weights:"
         f" {known.licence}; cite: {known.citation}.\n\n"
     )
 

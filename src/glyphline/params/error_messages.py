@@ -37,6 +37,7 @@ WORDS = {
     "string_too_long": "must have at most {max_length} characters",
     "string_pattern_mismatch": "must match {pattern}",
     "literal_error": "must be {expected}",
+    "literal_or_count": "must be {expected}, or a whole number above 0",
 }
 
 
@@ -112,6 +113,9 @@ def _entry_mistakes(tree: Mapping[str, Any], key: str, entry: Any) -> Iterator[s
             f"tune.space.{key}: step={checked.step} from low={checked.low} never reaches the value in params.yaml "
             f"(got {_shown(current)})"
         )
+    if checked.choices is None and isinstance(current, str) and _is_valid(model, _replaced(base, path, checked.low)):
+        yield f"tune.space.{key}: a range does not hold the value in params.yaml, give choices (got {_shown(current)})"
+        return
     # Other errors of the section are not about the space; a rule across fields needs a valid section.
     is_valid = _is_valid(model, base)
     for value in checked.extremes:
@@ -156,6 +160,8 @@ def _one_per_key(mistakes: Iterable[Any]) -> Iterator[dict[str, Any]]:
         # "Not finite" is about the value; the other members only say that it is of another type.
         if finite := kinds.get("finite_number"):
             yield finite
+        elif len(kinds) > 1 and "literal_error" in kinds:
+            yield {**kinds["literal_error"], "type": "literal_or_count"}
         elif len(kinds) > 1 and "string_type" in kinds:
             yield {**of_key[0], "type": "no_scalar"}
         else:
@@ -223,7 +229,7 @@ def _did_you_mean(close: str | None) -> str:
 
 def _is_union_member(part: object) -> bool:
     return isinstance(part, str) and (
-        part in {"int", "float", "bool", "str"} or part.startswith(("tuple[", "function-"))
+        part in {"int", "float", "bool", "str"} or part.startswith(("tuple[", "function-", "literal[", "constrained-"))
     )
 
 

@@ -29,7 +29,7 @@ class ModelParams(Section):
         min_length=1,
         max_length=200,
         description="With kind pretrained, the network whose features are used: a name in docs/backbones.md, or the "
-        "path of your own .keras archive. Its weights stay as they are.",
+        "path of your own .keras archive. Its weights stay as they are, unless train.tune_backbone says otherwise.",
     )
     filters: FilterCounts = Field(description="Filters of each block; each block halves height and width.")
     depth: int = Field(

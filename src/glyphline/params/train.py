@@ -1,7 +1,7 @@
 """The section `train` of params.yaml: how the network is fitted."""
 
 import math
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -47,6 +47,9 @@ class AugmentParams(Section):
     )
 
 
+TuneBackbone = Literal["none", "all"] | Annotated[int, Field(ge=1)]
+
+
 class TrainParams(Section):
     """The fit of the final model."""
 
@@ -73,6 +76,13 @@ class TrainParams(Section):
         ge=1,
         le=10_000,
         description="Epochs without a better val_loss before the fit stops; from `epochs` on, it never stops early.",
+    )
+    tune_backbone: TuneBackbone = Field(
+        description="With kind pretrained, which layers of the backbone learn too, after the head: none, all, or so "
+        "many of the last ones. Batch normalisation stays as it is and does not count."
+    )
+    backbone_rate: float = Field(
+        gt=0, le=1, description="Step size of the backbone's weights, as a part of that of the other weights."
     )
     augment: AugmentParams
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(

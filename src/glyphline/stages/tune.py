@@ -62,7 +62,15 @@ def prepare(params: Params, paths: Paths) -> training.FitContext | training.Feat
     """Device and data of the process that calls it."""
     train, val = data.load(paths.split("train")), data.load(paths.split("val"))
     folders = training.FeatureFolders(paths.features, paths.backbone)
-    return training.prepare(params, train, val, project=paths.work, features=folders)
+    searched = params.tune.space.get("train.tune_backbone")
+    return training.prepare(
+        params,
+        train,
+        val,
+        project=paths.work,
+        features=folders,
+        also_tuned=searched.extremes if searched else (),  # type: ignore[arg-type]
+    )
 
 
 def _backbone_digests(params: Params, paths: Paths) -> dict[str, str]:

@@ -11,7 +11,7 @@ from glyphline.training.device import Device
 from glyphline.training.features import FeatureFolders
 from glyphline.training.features import write as write_features
 from glyphline.training.fit import fit
-from glyphline.training.fit_context import FitContext, prepare
+from glyphline.training.fit_context import FitContext, head_context, prepare
 from glyphline.training.fitted import Fitted
 from glyphline.training.heads import FeatureContext
 from glyphline.training.keras_import import DEFAULT_BACKEND, backend_name
@@ -28,6 +28,7 @@ __all__ = [
     "backend_name",
     "code_digest",
     "fit",
+    "head_context",
     "open_classifier",
     "open_model",
     "prepare",

@@ -14,11 +14,11 @@ from glyphline.training import heads
 from glyphline.training.checkpoint import Arrays, Checkpoint, FitState
 from glyphline.training.checks import check_data
 from glyphline.training.code_digest import code_digest
-from glyphline.training.fit_context import FitContext
+from glyphline.training.fine_tuning import set_heads
+from glyphline.training.fit_context import FitContext, head_context
 from glyphline.training.fitted import VALIDATION_BATCH, Fitted
 from glyphline.training.heads import FeatureContext
 from glyphline.training.keras_import import import_keras
-from glyphline.training.networks import build
 from glyphline.training.prediction import probabilities
 from glyphline.training.trainer import Trainer
 from glyphline.training.validation import Validation
@@ -54,15 +54,18 @@ def fit(
     Raises:
         TrainingError: data and network do not go together, or the loss is not finite.
     """
-    if isinstance(context, FeatureContext):
+    if features := head_context(params, context):
         # Shorter than the writing of a checkpoint: it begins anew.
-        return heads.fit(params, context, seed=seed, epochs=epochs, on_epoch=on_epoch)
+        return heads.fit(params, features, seed=seed, epochs=epochs, on_epoch=on_epoch)
+    assert isinstance(context, FitContext)
     train, total = context.train.split, epochs or params.train.epochs
     check_data(params, train, context.val)
     import_keras().utils.set_random_seed(seed)
-    make = partial(build, params, train.image_shape, len(train.classes), project=context.project)
+    make = partial(context.network, params)
     with context.scope():
         network = make(policy=context.device.policy)
+        if context.features:
+            set_heads(network, params, context.features, seed=seed)
         trainer = Trainer(params.train, context.device, network, context.train, epochs=total, seed=seed)
     # Prediction on several devices would give every image to each of them.
     validated = make().model if context.strategy else network.model
@@ -136,5 +139,6 @@ def _identity(params: Params, context: FitContext, seed: int, epochs: int) -> An
         "data": [context.train.split.digest, context.val.digest],
         "device": [context.device.name, context.device.precision, context.device.xla, cores.visible()],
         "code": code_digest(params.model.kind, context.project),
+        "backbone": context.features and context.features.backbone_tags(),
         "versions": [version("keras"), backend, version(backend)],
     }

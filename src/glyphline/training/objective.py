@@ -1,5 +1,6 @@
 """The loss that a fit minimises, its optimizer and its metrics."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from glyphline.params.train import TrainParams
 from glyphline.training.keras_import import import_keras, is_tensorflow
 from glyphline.training.mixing import mixed_labels
 from glyphline.training.schedule import schedule
+from glyphline.training.smaller_steps import with_smaller_steps
 
 # Decay pulls towards zero what scales the inputs; a bias or the shift of a normalisation scales nothing.
 NOT_DECAYED = ["bias", "gamma", "beta"]
@@ -58,7 +60,9 @@ def accuracy(classes: int) -> Any:
     return keras.metrics.MeanMetricWrapper(right, name="accuracy")
 
 
-def optimizer(params: TrainParams, steps: int, variables: list[Any], *, scales_loss: bool) -> Any:
+def optimizer(
+    params: TrainParams, steps: int, variables: list[Any], *, scales_loss: bool, slower: Sequence[Any] = ()
+) -> Any:
     """A Keras optimizer, ready for the variables.
 
     Args:
@@ -66,20 +70,24 @@ def optimizer(params: TrainParams, steps: int, variables: list[Any], *, scales_l
         steps: of the whole fit.
         variables: the trainable ones.
         scales_loss: gradients in float16 would vanish without it.
+        slower: those of the variables whose steps are a part of the others', `backbone_rate`.
     """
-    keras = import_keras()
+    optimizers = import_keras().optimizers
+    adam, sgd = _adam(), optimizers.SGD
+    if slower:
+        adam, sgd = (with_smaller_steps(kind, params.backbone_rate, list(slower)) for kind in (adam, sgd))
     # None and not 0: a decay of 0 would compute the step size for each weight, without effect.
     rate, decay = schedule(params, steps), params.weight_decay or None
     if params.optimizer == "adamw":
         # With this argument Adam is AdamW: the decay is subtracted from the weight, not added to the gradient.
-        keras_optimizer = _adam()(rate, weight_decay=decay, beta_1=params.momentum, beta_2=params.beta_2)
+        keras_optimizer = adam(rate, weight_decay=decay, beta_1=params.momentum, beta_2=params.beta_2)
     else:
         nesterov = params.momentum > 0
-        keras_optimizer = keras.optimizers.SGD(rate, momentum=params.momentum, nesterov=nesterov, weight_decay=decay)
+        keras_optimizer = sgd(rate, momentum=params.momentum, nesterov=nesterov, weight_decay=decay)
     if decay:
-        keras_optimizer.exclude_from_weight_decay(var_names=NOT_DECAYED)
+        keras_optimizer.exclude_from_weight_decay(var_list=list(slower), var_names=NOT_DECAYED)
     if scales_loss:
-        keras_optimizer = keras.optimizers.LossScaleOptimizer(keras_optimizer)
+        keras_optimizer = optimizers.LossScaleOptimizer(keras_optimizer)
     # Variables that first appear inside the step would make Keras trace it twice.
     keras_optimizer.build(variables)
     return keras_optimizer

@@ -59,6 +59,7 @@ class Trainer:
             epochs * len(self._batches),
             self._training_model.trainable_variables,
             scales_loss=device.precision == "float16",
+            slower=[variable for backbone in network.backbones for variable in backbone.trainable_variables],
         )
         self._training_model.compile(
             optimizer=self._optimizer,

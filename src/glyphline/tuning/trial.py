@@ -8,8 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from glyphline.params import Params, overlay
-from glyphline.training import FeatureContext, FitContext, fit, heads
-from glyphline.training.networks import build
+from glyphline.training import FeatureContext, FitContext, fit, head_context, heads
 from glyphline.values import EpochHook
 
 LATENCY_WARM_UP, LATENCY_CALLS = 5, 50
@@ -99,11 +98,10 @@ def _check_size(candidate: Params, fit_context: Context) -> None:
 
 
 def _parameter_count(candidate: Params, fit_context: Context) -> int:
-    if isinstance(fit_context, FeatureContext):
-        return heads.parameter_count(candidate, fit_context)
-    train = fit_context.train.split
-    network = build(candidate, train.image_shape, len(train.classes), project=fit_context.project)
-    return int(network.model.count_params())
+    if features := head_context(candidate, fit_context):
+        return heads.parameter_count(candidate, features)
+    assert isinstance(fit_context, FitContext)
+    return int(fit_context.network(candidate).model.count_params())
 
 
 def _latency_ms(model: Any, image: np.ndarray[Any, Any]) -> float:

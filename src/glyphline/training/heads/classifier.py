@@ -1,5 +1,6 @@
 """The whole classifier, pixels in and probabilities out: a backbone and the heads that were fitted on its features."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from glyphline.params.model import ModelParams
@@ -24,13 +25,18 @@ def classifier(params: ModelParams, context: FeatureContext, weights: Arrays) ->
     return keras.Model(below.input, mean, name="classifier")
 
 
+def head_layers(weights: Arrays, number: int) -> Iterator[tuple[str, Arrays]]:
+    """Kernel and bias of each layer of one head, counted from 0, with the layer's name in every network."""
+    pairs = [[kernel[number], bias[number, 0]] for kernel, bias in zip(weights[::2], weights[1::2], strict=True)]
+    return zip(("hidden", "logits")[-len(pairs) :], pairs, strict=True)
+
+
 def _member(features: Any, weights: Arrays, number: int, members: int) -> Any:
-    layers = import_keras().layers
+    keras = import_keras()
     end = f"_{number + 1}" if members > 1 else ""
-    pairs = [(kernel[number], bias[number, 0]) for kernel, bias in zip(weights[::2], weights[1::2], strict=True)]
     x = features
-    for name, pair in zip(("hidden", "logits")[-len(pairs) :], pairs, strict=True):
-        dense = layers.Dense(len(pair[1]), activation="relu" if name == "hidden" else None, name=f"{name}{end}")
+    for name, pair in head_layers(weights, number):
+        dense = keras.layers.Dense(len(pair[1]), activation="relu" if name == "hidden" else None, name=f"{name}{end}")
         x = dense(x)
-        dense.set_weights(list(pair))
-    return layers.Softmax(name=f"probs{end}")(x)
+        dense.set_weights(pair)
+    return keras.layers.Softmax(name=f"probs{end}")(x)

@@ -8,7 +8,7 @@ from typing import Any
 from glyphline.errors import ArtifactError
 from glyphline.records import BackboneWeights
 from glyphline.training.device import Device
-from glyphline.training.networks.pretrained import feature_network
+from glyphline.training.networks.pretrained import feature_network, network
 from glyphline.values import Features, Split
 
 DEVICE = Device("CPU", (), "float32", xla=False, why="float32: a head on features is fitted in NumPy")
@@ -48,8 +48,12 @@ class FeatureContext:
 
     def tags(self) -> dict[str, str]:
         """As a run shows it: which weights the features are from."""
+        return {**self.device.tags(), **self.backbone_tags()}
+
+    def backbone_tags(self) -> dict[str, str]:
+        """The digests of the backbones' weights."""
         known = (f"{name} {one.weights.sha256[:DIGEST_CHARACTERS]}" for name, one in self.features.items())
-        return {**self.device.tags(), "glyphline.backbone": ", ".join(known)}
+        return {"glyphline.backbone": ", ".join(known)}
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -76,3 +80,11 @@ class FeatureContext:
             ArtifactError: its weights are missing or damaged.
         """
         return feature_network(self.folder, self.of(backbone).weights, self.image_shape)
+
+    def backbone(self, name: str) -> Any:
+        """A backbone as a Keras model: float32 images (n, h, w, 3) in [0, 1] -> features.
+
+        Raises:
+            ArtifactError: its weights are missing or damaged.
+        """
+        return network(self.folder, self.of(name).weights)

@@ -58,7 +58,8 @@ def _features(images: Any, layers: Any, names: dict[str, str]) -> Any:
         names[name] = theirs
         return layers.Conv2D(filters, side, stride, padding="same", use_bias=False, name=name)(x)
 
-    x = layers.Rescaling(SCALE, OFFSET, name="centred")(images)
+    # float32 in any precision: bfloat16 would round the pixels.
+    x = layers.Rescaling(SCALE, OFFSET, dtype="float32", name="centred")(images)
     x = normalised(convolved(x, FIRST_FILTERS, "first", "_conv_stem", side=3, stride=2), "first", "_bn0")
     number, inputs = 0, FIRST_FILTERS
     for repeats, side, first_stride, expansion, filters in BLOCKS:

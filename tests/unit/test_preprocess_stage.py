@@ -11,6 +11,7 @@ from PIL import Image
 from glyphline import data, files, records
 from glyphline.data import catalogue, download, idx, raw
 from glyphline.data.catalogue import Dataset, PublishedFile
+from glyphline.downloads import Sources
 from glyphline.errors import ArtifactError, DataError
 from glyphline.paths import Paths
 from glyphline.records import PreprocessReport, RawManifest
@@ -80,7 +81,7 @@ def small_idx(mirror):
 def test_four_idx_files_of_a_mirror_become_splits_and_keep_their_test_part(default_params, paths, tmp_path):
     entry, arrays = small_idx(tmp_path / "mirror")
     with files.atomic_folder(paths.raw) as folder:
-        found = download.fetch(entry, folder, mirror=tmp_path / "mirror", partials=paths.partials, timeout_s=5)
+        found = download.fetch(entry, folder, Sources(tmp_path / "mirror", paths.partials, timeout_s=5))
         fields = {name: getattr(entry, name) for name in ("licence", "citation", "reader", "counts", "classes")}
         records.write(folder / raw.MANIFEST, RawManifest(dataset=entry.name, files=found, **fields))
     assert raw.verified(paths.raw).counts == {"train": 40, "test": 10}

@@ -33,3 +33,9 @@ def test_the_columns_of_test_scores_are_scores_that_evaluate_writes():
 
     tests = [column for column in experiment_view.MODEL_COLUMNS if "`test_" in column]
     assert {column.removeprefix("metrics.`test_").rstrip("`") for column in tests} <= set(RUN_METRICS)
+
+
+@pytest.mark.parametrize("columns", [experiment_view.MODEL_COLUMNS, experiment_view.TRIAL_COLUMNS])
+def test_the_columns_can_be_told_apart_by_what_mlflow_shows_of_their_headings(columns):
+    headings = [column.partition("`")[2].rstrip("`")[:14] for column in columns]
+    assert len(set(headings)) == len(headings)

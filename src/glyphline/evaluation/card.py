@@ -94,7 +94,8 @@ def _load() -> str:
     return (
         "In the project's folder; what was changed since it was registered is refused:\n\n"
         "```python\nimport glyphline\n"
-        'model = glyphline.load("models:/NAME@champion")  # or models:/NAME/VERSION\n'
+        "# or models:/NAME/VERSION\n"
+        'model = glyphline.load("models:/NAME@champion")\n'
         "probabilities = model.predict(images)  # images: uint8 (n, h, w, c)\n```\n\n"
         "`mlflow.keras.load_model` takes the same names, from anywhere, and checks nothing."
     )

@@ -13,13 +13,11 @@ from glyphline.journal.run_events import NOTE_TAG
 VIEW = "glyphline"
 VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
 TUNING = "tuning"
+# MLflow sorts them by name and cuts their headings: few, so that the test accuracy and parameters are seen at once.
 MODEL_COLUMNS = (
     "attributes.`Created`",
     "metrics.`test_accuracy`",
-    "metrics.`test_accuracy_low`",
-    "metrics.`test_accuracy_high`",
     "metrics.`best_val_accuracy`",
-    "metrics.`best_epoch`",
     "metrics.`test_calibration_error`",
     "metrics.`test_log_loss`",
     "metrics.`test_macro_f1`",

@@ -30,7 +30,7 @@ def values(root):
             "model.kind": "pretrained",
             "model.dense_units": 8,
             "train.tune_backbone": 3,
-            "train.epochs": 2,
+            "train.epochs": 3,
             "train.batch_size": 16,
         },
     )
@@ -98,13 +98,22 @@ def test_a_fit_begins_with_the_heads_that_are_fitted_on_the_features(values, con
     np.testing.assert_allclose(ours, head.probabilities(context.features.features[NAME].val), rtol=1e-3, atol=1e-5)
 
 
+def test_heads_that_the_backbone_makes_no_better_are_the_result(values, context):
+    wild = overlay(values, {"train.tune_backbone": "all", "train.learning_rate": 1.0, "train.warmup": 0.0})
+    spoiled = training.fit(wild, context, seed=3, epochs=2)
+    assert spoiled.best_epoch == 0
+    head = heads.fit(wild, context.features, seed=3, epochs=HEAD_EPOCHS).best_metrics
+    assert spoiled.best_metrics["val_loss"] == pytest.approx(head["val_loss"], rel=1e-3)
+    assert spoiled.best_metrics["train_loss"] == head["train_loss"]
+
+
 class StoppedError(Exception):
     pass
 
 
 def test_an_interrupted_fit_goes_on_to_the_same_weights(values, context, fitted, tmp_path):
     def stop(epoch, _metrics):
-        if epoch == 1:
+        if epoch == 2:
             raise StoppedError
 
     with pytest.raises(StoppedError):
@@ -165,9 +174,9 @@ def test_a_search_may_choose_how_many_layers_learn(values, paths):
     context = tune.prepare(params, paths)
     losses = {}
     for chosen in ("none", 1):
-        spec = TrialSpec(0, {"train.tune_backbone": chosen}, seed=1, epochs=1)
+        spec = TrialSpec(0, {"train.tune_backbone": chosen}, seed=1, epochs=2)
         losses[chosen] = fit_candidate(params, spec, context, on_epoch=lambda *_: None)["val_loss"]
-    assert losses["none"] == heads.fit(params, context.features, seed=1, epochs=1).best_metrics["val_loss"]
+    assert losses["none"] == heads.fit(params, context.features, seed=1, epochs=2).best_metrics["val_loss"]
     assert losses[1] != losses["none"]
     spec = TrialSpec(0, {"train.tune_backbone": 1, "model.dense_units": 100}, seed=1, epochs=1)
     with pytest.raises(TooLargeError, match=r"3,\d\d\d,\d\d\d parameters"):

@@ -78,8 +78,8 @@ class TrainParams(Section):
         description="Epochs without a better val_loss before the fit stops; from `epochs` on, it never stops early.",
     )
     tune_backbone: TuneBackbone = Field(
-        description="With kind pretrained, which layers of the backbone learn too, after the head: none, all, or so "
-        "many of the last ones. Batch normalisation stays as it is and does not count."
+        description="With kind pretrained, which layers of the backbone learn too, after a first epoch of the head: "
+        "none, all, or so many of the last ones. Batch normalisation stays as it is and does not count."
     )
     backbone_rate: float = Field(
         gt=0, le=1, description="Step size of the backbone's weights, as a part of that of the other weights."

@@ -9,7 +9,7 @@ HEAD_EPOCHS = 20
 """Of the heads, before the backbone learns with them; on features that takes about a second."""
 
 
-def set_heads(network: Network, params: Params, features: FeatureContext, *, seed: int) -> None:
+def set_heads(network: Network, params: Params, features: FeatureContext, *, seed: int) -> tuple[float, float, float]:
     """Fit a head for each member on the features of the images as they are, and put it into the network.
 
     Gradients that pass through a head of random weights would spoil the backbone in its first steps.
@@ -20,13 +20,18 @@ def set_heads(network: Network, params: Params, features: FeatureContext, *, see
         features: of the same images.
         seed: of the fit.
 
+    Returns:
+        The loss and accuracy of the heads on the training images, and the last learning rate.
+
     Source: Kumar et al., "Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution" (ICLR
     2022).
 
     Raises:
         TrainingError: the loss of the heads is not finite.
     """
-    weights = heads.fit(params, features, seed=seed, epochs=HEAD_EPOCHS).weights
+    fitted = heads.fit(params, features, seed=seed, epochs=HEAD_EPOCHS)
     for number, member in enumerate(network.members):
-        for name, arrays in heads.head_layers(weights, number):
+        for name, arrays in heads.head_layers(fitted.weights, number):
             member.get_layer(name).set_weights(arrays)
+    metrics = fitted.best_metrics
+    return metrics["train_loss"], metrics["train_accuracy"], metrics["learning_rate"]

@@ -64,9 +64,11 @@ def fit(
     make = partial(context.network, params)
     with context.scope():
         network = make(policy=context.device.policy)
-        if context.features:
-            set_heads(network, params, context.features, seed=seed)
-        trainer = Trainer(params.train, context.device, network, context.train, epochs=total, seed=seed)
+        # The first epoch of a whole pretrained network is that of its heads: where the backbone learns nothing better
+        # afterwards, they are the result.
+        first = set_heads(network, params, context.features, seed=seed) if context.features else None
+        before = 1 if first else 0
+        trainer = Trainer(params.train, context.device, network, context.train, epochs=total, before=before, seed=seed)
     # Prediction on several devices would give every image to each of them.
     validated = make().model if context.strategy else network.model
 
@@ -86,6 +88,8 @@ def fit(
     checkpoint = Checkpoint(checkpoints, _identity(params, context, seed, total)) if checkpoints else None
     if checkpoint:
         _resume(checkpoint, trainer, validation)
+    if first and not validation.history:
+        validation.end_epoch(*first)
 
     def with_weights(weights: Arrays) -> Any:
         model = make().model

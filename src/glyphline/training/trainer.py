@@ -37,11 +37,20 @@ class Trainer:
         network: what to train.
         source: the training images.
         epochs: of the whole fit, also when it is resumed.
+        before: how many of them are done in another way, and take no steps.
         seed: of order, dropout and augmentation.
     """
 
     def __init__(
-        self, params: TrainParams, device: Device, network: Network, source: ImageSource, *, epochs: int, seed: int
+        self,
+        params: TrainParams,
+        device: Device,
+        network: Network,
+        source: ImageSource,
+        *,
+        epochs: int,
+        before: int = 0,
+        seed: int,
     ) -> None:
         keras = import_keras()
         self._network, self._epochs, self._seed = network, epochs, seed
@@ -56,7 +65,7 @@ class Trainer:
         self._training_model = keras.Model(inputs, keras.ops.stack(outputs, axis=1), name="fed")
         self._optimizer = optimizer(
             params,
-            epochs * len(self._batches),
+            (epochs - before) * len(self._batches),
             self._training_model.trainable_variables,
             scales_loss=device.precision == "float16",
             slower=[variable for backbone in network.backbones for variable in backbone.trainable_variables],

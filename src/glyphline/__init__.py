@@ -27,3 +27,24 @@ def load(reference: str) -> Any:
 
     # By its name: rooms below import this package for its version, and must not depend on the commands.
     return importlib.import_module("glyphline.commands.load_model").run(reference, Path.cwd())
+
+
+def features(images: Any, *, backbone: str = "efficientnet_lite0") -> Any:
+    """What a network that has seen ImageNet makes of images, for programs of your own; no project is needed.
+
+    Images are decoded, turned upright and cut to 224 x 224 as `preprocess` does with the recipe `photos`; grey ones are
+    seen as the same in three colours.
+
+    Args:
+        images: an image file, a folder (its images and those below it, in the order of their paths), a list of image
+            files, or pixels, uint8 (n, h, w, c), or (h, w, c) of one image.
+        backbone: its name in docs/backbones.md.
+
+    Returns:
+        Float32 (n, f), one row per image in their order; f is 1280 for efficientnet_lite0.
+
+    Raises:
+        glyphline.errors.PipelineError: it is none of these, a file cannot be read as an image, or there is no such
+            backbone.
+    """
+    return importlib.import_module("glyphline.commands.features").run(images, backbone)

@@ -116,6 +116,7 @@ def test_a_mistake_in_a_table_is_told_before_anything_heavy_is_loaded(root, prob
     ("module", "banned"),
     [
         ("glyphline", HEAVY),
+        ("glyphline.commands.features", HEAVY),
         ("glyphline.commands.load_model", NETWORKS | {"mlflow", "optuna", "matplotlib"}),
         ("glyphline.cli", HEAVY),
         ("glyphline.stages.fetch", HEAVY),

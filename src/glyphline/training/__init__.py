@@ -8,6 +8,7 @@ from glyphline.training.baselines import weakness
 from glyphline.training.classifier import Classifier, open_classifier
 from glyphline.training.code_digest import code_digest
 from glyphline.training.device import Device
+from glyphline.training.feature_function import feature_function
 from glyphline.training.features import FeatureFolders
 from glyphline.training.features import write as write_features
 from glyphline.training.fit import fit
@@ -27,6 +28,7 @@ __all__ = [
     "Fitted",
     "backend_name",
     "code_digest",
+    "feature_function",
     "fit",
     "head_context",
     "open_classifier",

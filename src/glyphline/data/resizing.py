@@ -13,7 +13,7 @@ def resized(images: Images, resizing: Resizing, target: Path) -> Images:
     """All images in another size, each as an image from a file gets it, in a memory-mapped file at `target`.
 
     Args:
-        images: uint8 (n, h, w, c); those of other channels than pictures have are left as they are: `checks` refuses them.
+        images: uint8 (n, h, w, c); returned as they are where pictures have no such channels: `checks` refuses them.
         resizing: the size, and how.
         target: the .npy file to write.
     """

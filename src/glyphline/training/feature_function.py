@@ -20,7 +20,8 @@ def feature_function(backbone: str, height: int, width: int) -> Callable[[Images
 
     Args:
         backbone: its name in the catalogue.
-        height, width: of the images, in pixels.
+        height: of the images, in pixels.
+        width: likewise.
 
     Raises:
         TrainingError: there is no such backbone, or its weights are not installed or are others.

@@ -61,3 +61,21 @@ def test_the_sample_is_the_same_each_time_and_whole_where_it_is_large_enough():
     chosen = sample(100, 10)
     assert chosen.tolist() == sample(100, 10).tolist() == sorted(set(chosen.tolist()))
     assert len(chosen) == 10
+
+
+@pytest.mark.parametrize("severity", SEVERITIES)
+def test_a_moved_image_has_the_pixels_that_scipy_gives_it(images, severity):
+    from scipy.ndimage import shift
+
+    moved = corrupted(images, "shift", severity)
+    corners = []
+    for before, after in zip(images.astype(np.float32), moved, strict=True):
+        height, width = (corruptions.SHIFT[severity - 1] * side for side in before.shape[:2])
+        expected = [
+            np.rint(shift(before, (down * height, right * width, 0), order=1, mode="nearest"))
+            for down in (-1, 1)
+            for right in (-1, 1)
+        ]
+        corners += [corner for corner, pixels in enumerate(expected) if (pixels == after).all()][:1]
+    assert len(corners) == len(images)
+    assert len(set(corners)) > 1

@@ -9,11 +9,15 @@ side.
 """
 
 from collections.abc import Callable
+from contextlib import closing
+from itertools import product
 
 import numpy as np
+import numpy.typing as npt
 
 from glyphline.records import CorruptionScore
 from glyphline.scoring.intervals import wilson
+from glyphline.thread_pool import in_order
 from glyphline.values import Images, Pixels, Predict, Split
 
 SEVERITIES = (1, 2, 3, 4, 5)
@@ -52,16 +56,14 @@ def blur(images: Images, severity: int, _rng: np.random.Generator) -> Images:
 
 def shift(images: Images, severity: int, rng: np.random.Generator) -> Images:
     """Move each image towards one of the corners; the space that opens is filled with the nearest pixel of the edge."""
-    from scipy.ndimage import shift as move
-
-    height, width = images.shape[1:3]
     corners = rng.integers(0, 4, len(images))
-    moved = np.empty(images.shape, dtype=np.float32)
-    for corner, (down, right) in enumerate(((-1, -1), (-1, 1), (1, -1), (1, 1))):
-        part = corners == corner
-        offset = (0, down * SHIFT[severity - 1] * height, right * SHIFT[severity - 1] * width, 0)
-        moved[part] = move(images[part].astype(np.float32), offset, order=1, mode="nearest")
-    return _pixels(moved)
+    moved = np.empty_like(images)
+    for corner, ways in enumerate(((-1, -1), (-1, 1), (1, -1), (1, 1))):
+        down, right = (way * SHIFT[severity - 1] * side for way, side in zip(ways, images.shape[1:3], strict=True))
+        # An image at a time: what is made on the way is small and stays in the processor's cache.
+        for place in np.flatnonzero(corners == corner):
+            moved[place] = _pixels(_moved(_moved(images[place], down), right).astype(np.float32))
+    return moved
 
 
 def rotation(images: Images, severity: int, rng: np.random.Generator) -> Images:
@@ -120,11 +122,12 @@ def corruption_scores(split: Split, predict: Predict, *, images: int) -> tuple[C
     if not len(chosen):
         return ()
     pictures, labels = np.ascontiguousarray(split.images[chosen]), split.labels[chosen]
+    kinds = list(product(CORRUPTIONS, SEVERITIES))
     scores = []
-    for name in CORRUPTIONS:
-        for severity in SEVERITIES:
-            predicted = predict(corrupted(pictures, name, severity)).argmax(axis=1)
-            correct = int((predicted == labels).sum())
+    # The next images are made while the model predicts for these.
+    with closing(in_order(lambda kind: corrupted(pictures, *kind), kinds, threads=1, ahead=1)) as made:
+        for (name, severity), images_of_kind in zip(kinds, made, strict=True):
+            correct = int((predict(images_of_kind).argmax(axis=1) == labels).sum())
             scores.append(
                 CorruptionScore(
                     name=name,
@@ -155,6 +158,20 @@ def sample(count: int, limit: int) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
     if limit >= count:
         return np.arange(count)
     return np.sort(np.random.default_rng(0).permutation(count)[:limit])
+
+
+def _moved(image: npt.NDArray[np.generic], offset: float) -> npt.NDArray[np.float64]:
+    """An image (h, w, c) that is moved down by a number of pixels, linear between two, with its sides exchanged.
+
+    SciPy's `shift` gives the same pixels, and takes ten times as long for photographs: it weighs 16 neighbours, along
+    all four axes.
+    """
+    last = len(image) - 1
+    places = np.clip(np.arange(last + 1) - offset, 0, last)
+    above = places.astype(int)
+    part = (places - above)[:, np.newaxis, np.newaxis]
+    moved: npt.NDArray[np.float64] = (1 - part) * image[above] + part * image[np.minimum(above + 1, last)]
+    return moved.swapaxes(0, 1)
 
 
 def _pixels(values: Pixels) -> Images:

@@ -32,7 +32,9 @@ def test_median_and_tail_are_per_image_and_the_batch_is_filled_up():
     assert many.calls == 8
 
 
-@pytest.mark.parametrize(("call_s", "calls"), [(1 / 1024, 200), (1 / 512, 128), (1 / 64, 20), (1 / 16, 20), (1 / 4, 8), (8, 5)])
+@pytest.mark.parametrize(
+    ("call_s", "calls"), [(1 / 1024, 200), (1 / 512, 128), (1 / 64, 20), (1 / 16, 20), (1 / 4, 8), (8, 5)]
+)
 def test_the_slower_a_model_is_the_fewer_times_it_is_asked(call_s, calls):
     clock = Clock()
 

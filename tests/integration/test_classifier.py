@@ -7,6 +7,8 @@ from glyphline import training
 from glyphline.errors import ArtifactError
 from glyphline.evaluation.explanations import explain
 from glyphline.training import archive
+from glyphline.training.keras_import import import_keras
+from glyphline.training.penultimate import feature_model
 from tests.conftest import changed, made_split
 
 
@@ -120,3 +122,30 @@ def test_occlusion_agrees_with_integrated_gradients_on_what_made_the_class(model
     agreements = [value for value in explanation.agreements if value is not None]
     assert len(agreements) > 10
     assert np.mean(agreements) > 0.3
+
+
+def test_the_features_are_what_the_last_layers_make_the_probabilities_of(saved, model, val):
+    last = [layer for layer in archive.open_model(saved[1])._flatten_layers() if layer.name == "logits"]
+    features = model.features(val.images)
+    assert features.dtype == np.float32
+    assert features.shape == (len(val.images), 16 * len(last))
+    each = []
+    for part, layer in zip(np.split(features, len(last), axis=1), last, strict=True):
+        kernel, bias = layer.get_weights()
+        exponentials = np.exp(part @ kernel + bias)
+        each.append(exponentials / exponentials.sum(axis=1, keepdims=True))
+    assert np.allclose(np.mean(each, axis=0), model.probabilities(val.images), atol=1e-5)
+
+
+def test_a_network_of_ones_own_has_features_where_it_ends_in_a_dense_layer():
+    keras = import_keras()
+    layers = keras.layers
+    images = keras.Input((8, 8, 1), dtype="uint8")
+    flat = layers.Flatten()(layers.Rescaling(1 / 255)(images))
+    own = keras.Sequential([keras.Input((64,)), layers.Dense(5, name="mine"), layers.Dense(3)])
+    assert feature_model(keras.Model(images, layers.Softmax()(own(flat)))).output.shape == (None, 5)
+    maps = layers.Conv2D(3, 3)(layers.Rescaling(1 / 255)(images))
+    means = layers.GlobalAveragePooling2D()(maps)
+    assert feature_model(keras.Model(images, layers.Softmax()(means))) is None
+    many = layers.Flatten()(layers.ZeroPadding2D(80)(layers.Rescaling(1 / 255)(images)))
+    assert feature_model(keras.Model(images, layers.Softmax()(layers.Dense(3)(many)))) is None

@@ -21,7 +21,7 @@ from tests.conftest import ROOT, changed
 
 NAMES = (
     "class_counts", "confusion_matrix", "corruptions", "examples", "learning_curves", "mistakes", "per_class",
-    "reliability", "risk_coverage", "slices",
+    "projection", "reliability", "risk_coverage", "slices",
 )  # fmt: skip
 TABLES = (
     "calibration.csv", "corruptions.csv", "evaluation.json", "explanations.json", "metrics.json", "per_class.csv",
@@ -68,6 +68,9 @@ class Model:
             if len(images) == len(self.probs)
             else np.resize(self.probs, (len(images), *self.probs.shape[1:]))
         )
+
+    def features(self, images):
+        return images.reshape(len(images), -1).astype(np.float32)
 
     def gradients(self, images, _classes):
         return np.ones_like(images)

@@ -6,7 +6,7 @@ from PIL import Image
 
 import glyphline
 from glyphline import backbones
-from glyphline.pictures import Resizing, arrays
+from glyphline.pictures import Resizing, resized
 from glyphline.training import features as stored
 from glyphline.training.keras_import import import_keras
 from glyphline.training.networks.pretrained import feature_network
@@ -41,7 +41,7 @@ def test_files_a_folder_and_arrays_give_the_same_rows_in_their_order(pictures, m
 
 def test_they_are_the_features_that_the_stages_make(pictures, made, tmp_path):
     weights = backbones.fetch("efficientnet_lite0", tmp_path)
-    cut = np.stack([arrays.resized(image, SIZE, grey=False) for image in pictures[:4]])
+    cut = np.stack([resized(image, SIZE, grey=False) for image in pictures[:4]])
     expected = stored.extract(feature_network(tmp_path, weights, cut.shape[1:]), cut)
     np.testing.assert_allclose(made[:4], expected, atol=1e-4)
 

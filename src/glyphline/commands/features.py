@@ -12,7 +12,7 @@ import numpy as np
 
 from glyphline import backbones, cores, pictures, training
 from glyphline.errors import DataError
-from glyphline.pictures import Resizing, arrays, stored
+from glyphline.pictures import Resizing, stored
 from glyphline.thread_pool import in_order
 from glyphline.values import Features, Images
 
@@ -56,7 +56,7 @@ def _batches(read: Callable[[Any], Images], items: Any) -> Iterator[Images]:
 def _reader(images: Any) -> tuple[Callable[[Any], Images], Any]:
     """A function that gives one image in the backbone's size, and what to call it with, image by image."""
     if isinstance(images, np.ndarray):
-        return lambda image: arrays.resized(image, SIZE, grey=False), _stacked(images)
+        return lambda image: pictures.resized(image, SIZE, grey=False), _stacked(images)
     if isinstance(images, str | os.PathLike):
         path = Path(images)
         return _decoded, _in_folder(path) if path.is_dir() else [path]
@@ -69,7 +69,12 @@ def _reader(images: Any) -> tuple[Callable[[Any], Images], Any]:
 
 def _stacked(images: Images) -> Images:
     whole = images[np.newaxis] if images.ndim == 3 else images
-    if whole.dtype != np.uint8 or whole.ndim != 4 or whole.shape[-1] not in arrays.CHANNELS or not all(whole.shape[1:]):
+    if (
+        whole.dtype != np.uint8
+        or whole.ndim != 4
+        or whole.shape[-1] not in pictures.CHANNELS
+        or not all(whole.shape[1:])
+    ):
         raise DataError(
             f"an array {images.dtype} {images.shape} was given for the images",
             fix="give uint8 (n, h, w, c), or (h, w, c) of one image; c is 1 or 3, 2 or 4 with transparency",

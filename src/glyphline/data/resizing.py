@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from glyphline import progress
-from glyphline.pictures import Resizing, arrays
+from glyphline import pictures, progress
+from glyphline.pictures import Resizing
 from glyphline.values import Images
 
 
@@ -18,13 +18,13 @@ def resized(images: Images, resizing: Resizing, target: Path) -> Images:
         target: the .npy file to write.
     """
     channels = images.shape[3]
-    if channels not in arrays.CHANNELS:
+    if channels not in pictures.CHANNELS:
         return images
     grey = channels == 1
     shape = (len(images), resizing.height, resizing.width, 1 if grey else 3)
     mapped: Images = np.lib.format.open_memmap(target, mode="w+", dtype=np.uint8, shape=shape)
     with progress.bar(f"resizing {target.stem}", len(images), "images") as advance:
         for row, image in enumerate(images):
-            mapped[row] = arrays.resized(image, resizing, grey=grey)
+            mapped[row] = pictures.resized(image, resizing, grey=grey)
             advance()
     return mapped

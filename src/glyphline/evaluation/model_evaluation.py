@@ -11,11 +11,12 @@ import numpy as np
 from glyphline.evaluation.corruptions import corruption_scores
 from glyphline.evaluation.explanations import Explanations, explain
 from glyphline.evaluation.image_predictions import ImagePrediction, class_examples, worst_mistakes
+from glyphline.evaluation.projection import Projection, project
 from glyphline.evaluation.slices import slice_scores
 from glyphline.params.schema import EvaluateParams
 from glyphline.records import CorruptionScore, SliceScore
 from glyphline.scoring.predictions import Predictions
-from glyphline.values import Images, Labels, Pixels, Probs, Split
+from glyphline.values import Features, Images, Labels, Pixels, Probs, Split
 
 MOST_EXAMPLES = 24
 
@@ -38,6 +39,9 @@ class Model(Protocol):
     def probabilities(self, images: Images) -> Probs:
         """Softmax output, float32 (n, classes), for images uint8 (n, h, w, c)."""
 
+    def features(self, images: Images) -> Features | None:
+        """The inputs of its last layer, float32 (n, f); None where these are no features."""
+
     def gradients(self, images: Pixels, classes: Labels) -> Pixels:
         """Of the probability of one class per image, float32 (n, h, w, c)."""
 
@@ -55,6 +59,7 @@ class EvaluationResults:
         examples: one right prediction per class.
         mistake_explanations: of the mistakes that are drawn; None when that is switched off or there are none.
         example_explanations: of the examples.
+        projection: of the features; None where the model has none.
     """
 
     split: Split
@@ -65,6 +70,7 @@ class EvaluationResults:
     examples: tuple[ImagePrediction, ...] = ()
     mistake_explanations: Explanations | None = None
     example_explanations: Explanations | None = None
+    projection: Projection | None = None
 
     @property
     def explanations(self) -> tuple[Explanations, ...]:
@@ -77,7 +83,7 @@ def evaluate_model(split: Split, model: Model, params: EvaluateParams) -> Evalua
 
     Args:
         split: the images and their labels.
-        model: it predicts once for all images, and again for those that are corrupted or explained.
+        model: it predicts once for all images, and again for those that are corrupted, explained or projected.
         params: how many images to corrupt and to explain, and the slices.
 
     Raises:
@@ -103,4 +109,5 @@ def evaluate_model(split: Split, model: Model, params: EvaluateParams) -> Evalua
         examples=examples,
         mistake_explanations=explained(mistakes[: params.mistakes]),
         example_explanations=explained(examples),
+        projection=project(split.images, mistakes, model.features),
     )

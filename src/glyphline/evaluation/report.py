@@ -105,6 +105,9 @@ def _draw(
                 split, results.mistakes, limit=params.mistakes, explanations=results.mistake_explanations
             ),
             "per_class": lambda: figures.per_class(evaluation.classes),
+            "projection": lambda: figures.projection(
+                results.projection, split.labels, probs.argmax(axis=1), split.classes
+            ),
             "reliability": lambda: figures.reliability(reliability(probs, split.labels, bins), bins),
             "risk_coverage": lambda: figures.risk_coverage(risk_coverage(probs, split.labels)),
             "slices": lambda: figures.slices(evaluation.slices, evaluation.accuracy),

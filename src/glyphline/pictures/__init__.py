@@ -3,8 +3,8 @@
 Whoever reads images, from an archive or from a request, reads them here, so that a model sees the same pixels from all.
 """
 
-from glyphline.pictures.decoding import as_array, verify
+from glyphline.pictures.decoding import CHANNELS, as_array, resized, verify
 from glyphline.pictures.fitting import Resizing
 from glyphline.pictures.formats import SUFFIXES, is_grey, opened
 
-__all__ = ["SUFFIXES", "Resizing", "as_array", "is_grey", "opened", "verify"]
+__all__ = ["CHANNELS", "SUFFIXES", "Resizing", "as_array", "is_grey", "opened", "resized", "verify"]

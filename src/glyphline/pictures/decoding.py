@@ -29,6 +29,8 @@ LYING = frozenset({5, 6, 7, 8})
 NO_MARGINS: Box = (0.0, 0.0, 0.0, 0.0)
 # MPO: several JPEGs in one file, as some cameras write them.
 JPEG_FORMATS = frozenset({"JPEG", "MPO"})
+CHANNELS = frozenset({1, 2, 3, 4})
+"""Of an array of grey, grey with transparency, RGB or RGBA."""
 
 
 def as_array(image: Image.Image, name: str, *, grey: bool, resizing: Resizing | None) -> Images:
@@ -55,6 +57,18 @@ def as_array(image: Image.Image, name: str, *, grey: bool, resizing: Resizing | 
             left, top, right, bottom = margins
             image = fitted(image, resizing, (left, top, image.width - right, image.height - bottom))
         return pixels(image)
+
+
+def resized(image: Images, resizing: Resizing, *, grey: bool) -> Images:
+    """An image that is an array already, as one from a file gets its colour and size: uint8 (h, w, 1) or (h, w, 3).
+
+    Args:
+        image: uint8 (h, w, c), c in `CHANNELS`.
+        resizing: the size, and how.
+        grey: one channel.
+    """
+    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+    return pixels(fitted(in_srgb(picture, grey=grey), resizing))
 
 
 def verify(content: bytes, name: str) -> None:

@@ -1,6 +1,7 @@
 """A trained model, read back: its probabilities, and the gradients of these."""
 
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,9 @@ import numpy as np
 
 from glyphline.errors import ArtifactError
 from glyphline.training import archive, device
+from glyphline.training.penultimate import feature_model
 from glyphline.training.prediction import compiled_gradients, compiled_predict
-from glyphline.values import Gradients, Images, Labels, Pixels, Predict, Probs, Split, images_at_once
+from glyphline.values import Features, Gradients, Images, Labels, Pixels, Predict, Probs, Split, images_at_once
 
 
 class Classifier:
@@ -51,6 +53,26 @@ class Classifier:
             self._gradients = compiled_gradients(self._model)
         batches = zip(self._batches(images), self._batches(classes), strict=True)
         return np.concatenate([self._gradients(*batch) for batch in batches])
+
+    def features(self, images: Images) -> Features | None:
+        """The inputs of the last dense layer, by which the network tells the classes apart.
+
+        Args:
+            images: uint8 (n, h, w, c).
+
+        Returns:
+            Float32 (n, f); None where there is no such layer, or f would be above 16,384.
+        """
+        predict = self._features
+        if predict is None:
+            return None
+        return np.concatenate([predict(batch) for batch in self._batches(images)]).astype(np.float32, copy=False)
+
+    @cached_property
+    def _features(self) -> Predict | None:
+        # Compiled at the first call: not everybody asks for them.
+        model = feature_model(self._model)
+        return None if model is None else compiled_predict(model)
 
     def _batches(self, array: Any) -> Iterator[Any]:
         for start in range(0, len(array), self._batch_size):

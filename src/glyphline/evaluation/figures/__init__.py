@@ -10,6 +10,7 @@ from glyphline.evaluation.figures.curve_comparison import draw as curve_comparis
 from glyphline.evaluation.figures.gallery import examples, mistakes
 from glyphline.evaluation.figures.learning_curves import draw as learning_curves
 from glyphline.evaluation.figures.per_class import draw as per_class
+from glyphline.evaluation.figures.projection import draw as projection
 from glyphline.evaluation.figures.reliability import draw as reliability
 from glyphline.evaluation.figures.risk_coverage import draw as risk_coverage
 from glyphline.evaluation.figures.slices import draw as slices
@@ -25,6 +26,7 @@ __all__ = [
     "mistakes",
     "per_class",
     "png",
+    "projection",
     "reliability",
     "risk_coverage",
     "slices",

@@ -28,10 +28,10 @@ def network(path: Path) -> Any:
         model = open_model(path)
         *size, colours = model.inputs[0].shape[1:]
         images = keras.Input((*size, COLOURS), dtype="float32", name="scaled")
-        pixels = keras.layers.Rescaling(255.0, name="backbone_pixels")(images)
+        pixels = keras.layers.Rescaling(255.0, name="pixels")(images)
         if colours == 1:
             pixels = keras.ops.mean(pixels, axis=-1, keepdims=True)
-        pooled = _last_pooled(model, pixels)
+        pooled = _up_to_pooling(model)(pixels)
     except (ValueError, TypeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise TrainingError(
@@ -44,7 +44,7 @@ def network(path: Path) -> Any:
             fix="give the network an input of a fixed size, or let it end in a GlobalAveragePooling2D",
         )
     # float32, whatever the precision of the layers before.
-    features = keras.layers.Flatten(dtype="float32", name="backbone_features")(pooled)
+    features = keras.layers.Flatten(dtype="float32", name="features")(pooled)
     return keras.Model(images, features, name=path.stem)
 
 
@@ -66,9 +66,10 @@ def _last_pooled(model: Any, images: Any) -> Any:
 
 
 def _up_to_pooling(model: Any) -> Any:
+    """The layers up to the last pooling as a network within another: its names may be those of layers around it."""
     keras = import_keras()
-    images = keras.Input(model.inputs[0].shape[1:], dtype="float32")
-    return keras.Model(images, _last_pooled(model, images), name=model.name)
+    images = keras.Input(model.inputs[0].shape[1:], dtype="float32", name="up_to_pooling_input")
+    return keras.Model(images, _last_pooled(model, images), name="up_to_pooling")
 
 
 def _pools(layer: Any) -> bool:

@@ -6,6 +6,7 @@ from PIL import Image
 
 import glyphline
 from glyphline import backbones
+from glyphline.commands.features import kept_function
 from glyphline.pictures import Resizing, resized
 from glyphline.training import features as stored
 from glyphline.training.keras_import import import_keras
@@ -52,10 +53,8 @@ def test_grey_pixels_are_seen_as_the_same_in_three_colours(pictures):
 
 
 def test_the_precision_that_a_program_has_set_is_neither_used_nor_changed(pictures, made):
-    from glyphline.training.feature_function import feature_function
-
     config = import_keras().config
-    feature_function.cache_clear()
+    kept_function.cache_clear()
     config.set_dtype_policy("mixed_bfloat16")
     try:
         again = glyphline.features(pictures[:4])

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from functools import partial
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 from glyphline import backbones, cores, pictures, training
 from glyphline.errors import DataError
 from glyphline.pictures import Resizing, stored
+from glyphline.scratch import lasting_folder
 from glyphline.thread_pool import in_order
 from glyphline.values import Features, Images
 
@@ -42,9 +43,14 @@ def run(images: Any, backbone: str) -> Features:
     backbones.find(backbone)
     if not len(items):
         raise DataError("there is no image to make features of", fix=f"give {ACCEPTED}")
-    # Kept after the first call; an image that cannot be read is told before TensorFlow is loaded.
-    make = partial(training.feature_function, backbone, SIZE.height, SIZE.width)
-    return np.concatenate([make()(batch) for batch in _batches(read, items)])
+    # An image that cannot be read is told before TensorFlow is loaded.
+    return np.concatenate([kept_function(backbone)(batch) for batch in _batches(read, items)])
+
+
+@lru_cache
+def kept_function(backbone: str) -> Callable[[Images], Features]:
+    """The function that makes features; a program that asks again does not build the network again."""
+    return training.feature_function(backbone, SIZE.height, SIZE.width, lasting_folder("backbone"))
 
 
 def _batches(read: Callable[[Any], Images], items: Any) -> Iterator[Images]:

@@ -1,9 +1,7 @@
 """A backbone as a function for programs, which needs no project and no stage."""
 
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from glyphline import backbones
 from glyphline.training.keras_import import import_keras
@@ -12,16 +10,14 @@ from glyphline.training.prediction import compiled_predict
 from glyphline.values import Features, Images
 
 
-@lru_cache
-def feature_function(backbone: str, height: int, width: int) -> Callable[[Images], Features]:
+def feature_function(backbone: str, height: int, width: int, folder: Path) -> Callable[[Images], Features]:
     """A function of uint8 images (n, height, width, 3) that gives float32 features (n, f).
-
-    It is kept: a program that asks again does not build the network again.
 
     Args:
         backbone: its name in the catalogue.
         height: of the images, in pixels.
         width: likewise.
+        folder: where to put the weights; they are not needed afterwards.
 
     Raises:
         TrainingError: there is no such backbone, or its weights are not installed or are others.
@@ -32,9 +28,8 @@ def feature_function(backbone: str, height: int, width: int) -> Callable[[Images
     config.set_dtype_policy("float32")
     config.set_image_data_format("channels_last")
     try:
-        with TemporaryDirectory(prefix="glyphline-backbone-") as folder:
-            weights = backbones.fetch(backbone, Path(folder))
-            return compiled_predict(feature_network(Path(folder), weights, (height, width, COLOURS)))
+        weights = backbones.fetch(backbone, folder)
+        return compiled_predict(feature_network(folder, weights, (height, width, COLOURS)))
     finally:
         config.set_dtype_policy(policy)
         config.set_image_data_format(data_format)

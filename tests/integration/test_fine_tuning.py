@@ -31,6 +31,8 @@ def values(root):
             "model.dense_units": 8,
             "train.tune_backbone": 3,
             "train.epochs": 3,
+            # The heads are not at their best yet, and the backbone has something to learn.
+            "train.learning_rate": 0.001,
             "train.batch_size": 16,
         },
     )

@@ -1,5 +1,6 @@
 """What `glyphline use` finds out about images, and the parameters that it chooses for them."""
 
+import json
 import os
 from collections import Counter
 from pathlib import Path
@@ -10,7 +11,7 @@ from PIL import Image
 
 from glyphline import params as parameters
 from glyphline.commands import use
-from glyphline.commands.use.choices import Choice, chosen, fits, is_photographs, with_best
+from glyphline.commands.use.choices import Choice, chosen, class_counts, fits, is_photographs, with_best
 from glyphline.commands.use.quick_fits import QuickFit
 from glyphline.data.survey import Survey, survey
 from glyphline.errors import DataError
@@ -76,7 +77,23 @@ def test_few_images_get_many_epochs_and_many_get_few(default_params):
 
 
 def test_a_batch_is_never_larger_than_what_there_is_to_learn_from(default_params):
-    assert values(default_params, found({"train": {"a": 10, "b": 10}}))["train.batch_size"] == 13
+    # As preprocess divides them: every class gives each split one image at least.
+    assert values(default_params, found({"train": {"a": 10, "b": 10}}))["train.batch_size"] == 14
+    tiny = found({"train": {"a": 3, "b": 3}})
+    assert values(default_params, tiny)["train.batch_size"] == 2
+    assert class_counts(default_params, tiny) == {"a": 1, "b": 1}
+
+
+def test_the_search_draws_no_batch_that_is_larger_than_what_there_is_to_learn_from(default_params):
+    def batches(count):
+        chosen_values = values(default_params, found({"train": {"a": count, "b": count}}))
+        return chosen_values.get("tune.space", {}).get("train.batch_size", {}).get("choices")
+
+    assert batches(500) is None
+    assert batches(60) == [32, 64]
+    few = values(default_params, found({"train": {"a": 10, "b": 10}}))["tune.space"]
+    assert "train.batch_size" not in few
+    assert few["train.learning_rate"] == {"low": 0.002, "high": 0.05, "log": True}
 
 
 def test_given_splits_leave_all_training_images_to_learn_from(default_params):
@@ -88,10 +105,15 @@ def test_given_splits_leave_all_training_images_to_learn_from(default_params):
 
 
 def test_skewed_classes_are_weighed_and_the_first_version_has_to_beat_the_largest_class(default_params):
-    got = values(default_params, found({"train": {"a": 900, "b": 100}}))
+    got = values(default_params, found({"train": {"a": 1240, "b": 4}}))
     assert got["train.class_weight"] == "balanced"
-    assert 0.9 < got["registry.min_accuracy"] < 1
-    assert values(default_params, found())["train.class_weight"] == "none"
+    assert got["registry.min_accuracy"] == 0
+    # Naming always one of two classes has 0.5.
+    assert got["registry.gate.min_balanced_accuracy"] == 0.62
+    even = values(default_params, found())
+    assert even["train.class_weight"] == "none"
+    assert even["registry.min_accuracy"] == 0.62
+    assert even["registry.gate.min_balanced_accuracy"] is None
 
 
 def test_every_choice_is_a_value_that_params_yaml_allows(default_params, tmp_path):
@@ -100,12 +122,12 @@ def test_every_choice_is_a_value_that_params_yaml_allows(default_params, tmp_pat
     for sizes in ([(8, 8)], [(480, 640), (1024, 768)]):
         choices = chosen(default_params, found({"train": {"a": 90, "b": 7}}, sizes, bad=["x"]), Path("pictures"))
         use.write(paths, choices)
-        flat = parameters.read(paths.params).model_dump()
+        flat = parameters.read(paths.params).model_dump(exclude_defaults=True)
         for choice in choices:
             held = flat
             for part in choice.key.split("."):
                 held = held[part]
-            assert held == (tuple(choice.value) if isinstance(choice.value, list) else choice.value)
+            assert json.loads(json.dumps(held)) == choice.value
     assert "# digits, mnist" in paths.params.read_text()
 
 
@@ -118,6 +140,21 @@ def test_a_folder_is_counted_and_a_sample_of_it_opened(default_params, tmp_path)
     assert seen.counts == {"train": Counter(cat=6, dog=7)}
     assert set(seen.sizes) == {(40, 30), (30, 40)}
     assert len(seen.bad) == 1
+
+
+def test_a_folder_with_a_table_in_it_is_called_a_table(default_params, tmp_path):
+    root = a_folder(tmp_path / "pictures", count=3)
+    names = [path.relative_to(root).as_posix() for path in sorted(root.rglob("*.png"))]
+    rows = [f"{name},{'xy'[number % 2]}" for number, name in enumerate(names)]
+    (root / "metadata.csv").write_text("file_name,label\n" + "\n".join(rows))
+    seen = survey(default_params.data, root, tmp_path)
+    assert seen.layout == "a table, metadata.csv"
+    assert seen.counts == {"train": Counter(x=3, y=3)}
+
+
+def test_a_path_that_leads_nowhere_is_refused_in_words(default_params, tmp_path):
+    with pytest.raises(DataError, match="nowhere does not exist"):
+        use.choose(default_params, Paths(work=tmp_path, home=tmp_path), tmp_path / "nowhere")
 
 
 def test_an_archive_of_arrays_is_counted(default_params, tmp_path):

@@ -43,7 +43,7 @@ def use_recipe(name: str | None) -> None:
 
 
 @click.command("use")
-@click.argument("path", type=click.Path(exists=True, readable=False, path_type=Path))
+@click.argument("path", type=click.Path(path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Show the values and write nothing.")
 @click.option("--quick", is_flag=True, help="Choose by the looks of the images alone, without fits to a part of them.")
 def use_images(path: Path, *, dry_run: bool, quick: bool) -> None:

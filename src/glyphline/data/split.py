@@ -72,7 +72,7 @@ def divide(
             if groups is None:
                 kept, held_out = stratified(labels, classes, fraction, seed_of_split)
             else:
-                shares = _shares(_counts(labels, classes), fraction)
+                shares = held_out_counts(_counts(labels, classes), fraction)
                 kept, held_out = divide_by_group(labels, groups[rest], classes, shares, seed_of_split)
                 _say_unbalance(name, labels, labels[held_out], classes, shares)
             rest, drawn[name] = rest[kept], SplitRows(source, rest[held_out])
@@ -147,7 +147,7 @@ def stratified(
     Raises:
         DataError: a class has fewer than two rows.
     """
-    shares = _shares(_counts(labels, classes), fraction)
+    shares = held_out_counts(_counts(labels, classes), fraction)
     generator = np.random.default_rng(seed)
     held_out = [generator.permutation(np.flatnonzero(labels == label))[:share] for label, share in enumerate(shares)]
     mask = np.zeros(len(labels), dtype=bool)
@@ -163,8 +163,13 @@ def _counts(labels: Labels, classes: tuple[str, ...]) -> npt.NDArray[np.intp]:
     return counts
 
 
-def _shares(counts: npt.NDArray[np.intp], fraction: float) -> npt.NDArray[np.int64]:
-    """How many rows of each class are held out: largest remainders, at least one, never all."""
+def held_out_counts(counts: npt.NDArray[np.intp], fraction: float) -> npt.NDArray[np.int64]:
+    """How many rows of each class `stratified` holds out: largest remainders, at least one, never all.
+
+    Args:
+        counts: rows of each class, two or more.
+        fraction: part of the rows to hold out.
+    """
     total = int(np.clip(round(fraction * counts.sum()), len(counts), (counts - 1).sum()))
     ideal = counts * (total / counts.sum())
     shares: npt.NDArray[np.int64] = np.clip(np.floor(ideal).astype(np.int64), 1, counts - 1)

@@ -9,6 +9,7 @@ from PIL import ExifTags
 
 from glyphline import pictures
 from glyphline.data import folders, listing, npz, own_images
+from glyphline.data.table import metadata_of
 from glyphline.errors import PipelineError
 from glyphline.params.schema import DataParams
 from glyphline.pictures.decoding import LYING, verify
@@ -57,11 +58,18 @@ def survey(data: DataParams, path: Path, scratch: Path) -> Survey:
         counts.setdefault(image.split, Counter())[image.label] += 1
     sizes, bad = _sample(given.root, sorted(image.file for image in given.images))
     return Survey(
-        layout="class folders" if path.is_dir() else f"a table, {path.name}",
+        layout=_layout(path),
         counts=counts,
         sizes=sizes,
         bad=bad,
     )
+
+
+def _layout(path: Path) -> str:
+    if not path.is_dir():
+        return f"a table, {path.name}"
+    tables = sorted(str(table.relative_to(path)) for table in metadata_of(path))
+    return f"a table, {' and '.join(tables)}" if tables else "class folders"
 
 
 def _of_arrays(data: DataParams, path: Path, scratch: Path) -> Survey:

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from glyphline.commands.use.quick_fits import QuickFit
 from glyphline.data.catalogue import CATALOGUE
+from glyphline.data.split import held_out_counts
 from glyphline.data.survey import ARRAYS, Survey
 from glyphline.params import Params
 from glyphline.params.model import PRETRAINED
@@ -23,6 +26,7 @@ STEPS = 2_000
 """Steps that a fit is given, as far as the bounds of the epochs allow."""
 EPOCHS = (5, 100)
 SAME_PROPORTIONS = 1.1
+BATCH_SIZE = "train.batch_size"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ def chosen(params: Params, survey: Survey, path: Path) -> list[Choice]:
         survey: the facts.
         path: as params.yaml is to hold it.
     """
-    learnt = _learnt_from(params, survey)
+    learnt = sum(class_counts(params, survey).values())
     size, size_reason = _image_size(survey)
     side = max(size or survey.sizes[0])
     batch = min(32, learnt) if learnt < 2_000 else 64 if learnt < 20_000 else 128
@@ -58,7 +62,6 @@ def chosen(params: Params, survey: Survey, path: Path) -> list[Choice]:
     epochs = min(max(round(STEPS / steps), EPOCHS[0]), EPOCHS[1])
     classes = sum(survey.counts.values(), Counter())
     skew = max(classes.values()) / min(classes.values())
-    largest = max(classes.values()) / classes.total()
     filters = [16, 32, 64, 128][: 1 if side <= 12 else 2 if side <= 36 else 3 if side <= 96 else 4]
     return [
         Choice("data.dataset", _name(path), "the name of the folder or file"),
@@ -90,11 +93,8 @@ def chosen(params: Params, survey: Survey, path: Path) -> list[Choice]:
             f"the largest class has {skew:.1f} times the images of the smallest",
         ),
         Choice("tune.epochs", max(2, epochs // 4), "a quarter of the epochs of a fit"),
-        Choice(
-            "registry.min_accuracy",
-            round(largest + (1 - largest) / 4, 2),
-            f"naming always the largest class is right in {largest:.2f}",
-        ),
+        *_lowest_accuracy(classes, skewed=skew >= SKEWED),
+        *_batch_sizes_of_the_search(params, learnt),
     ]
 
 
@@ -130,18 +130,52 @@ def with_best(choices: list[Choice], fitted: list[QuickFit]) -> list[Choice]:
 
 
 def class_counts(params: Params, survey: Survey) -> dict[str, int]:
-    """Class -> images to learn from, after those that have to be drawn for the other splits."""
-    part = _learnt_from(params, survey) / survey.counts["train"].total()
-    return {name: max(1, round(count * part)) for name, count in survey.counts["train"].items()}
+    """Class -> images to learn from, after those that have to be drawn for the other splits.
 
-
-def _learnt_from(params: Params, survey: Survey) -> int:
-    """Images of the training split, after those that have to be drawn from it."""
-    count: float = survey.counts["train"].total()
+    Groups, near-duplicates and bad files, which are not known yet, may change them a little.
+    """
+    names = sorted(survey.counts["train"])
+    counts = np.array([survey.counts["train"][name] for name in names])
     for split, part in (("test", params.preprocess.test_fraction), ("val", params.preprocess.val_fraction)):
         if split not in survey.counts:
-            count *= 1 - part
-    return max(1, int(count))
+            counts = counts - held_out_counts(counts, part)
+    return dict(zip(names, counts.tolist(), strict=True))
+
+
+def _lowest_accuracy(classes: Counter[str], *, skewed: bool) -> list[Choice]:
+    """What the first version has to reach: a quarter of the way from guessing to being always right."""
+    if skewed:
+        guessed = 1 / len(classes)
+        bar = Choice(
+            "registry.gate.min_balanced_accuracy",
+            round(guessed + (1 - guessed) / 4, 2),
+            f"naming always one class has a balanced accuracy of {guessed:.2f}",
+        )
+        return [Choice("registry.min_accuracy", 0.0, "of skewed classes the balanced accuracy says more"), bar]
+    largest = max(classes.values()) / classes.total()
+    return [
+        Choice(
+            "registry.min_accuracy",
+            round(largest + (1 - largest) / 4, 2),
+            f"naming always the largest class is right in {largest:.2f}",
+        ),
+        Choice("registry.gate.min_balanced_accuracy", None, "the classes are of like size"),
+    ]
+
+
+def _batch_sizes_of_the_search(params: Params, learnt: int) -> list[Choice]:
+    """The search space without batches that are larger than the training split, where it has such."""
+    space = dict(params.tune.space)
+    sizes = space[BATCH_SIZE].choices if BATCH_SIZE in space else None
+    fitting = [size for size in sizes or () if isinstance(size, int) and size <= learnt]
+    if sizes is None or len(fitting) == len(sizes):
+        return []
+    entries = {key: entry.model_dump(mode="json", exclude_defaults=True) for key, entry in space.items()}
+    if fitting:
+        entries[BATCH_SIZE]["choices"] = fitting
+    else:
+        del entries[BATCH_SIZE]
+    return [Choice("tune.space", entries, f"no {BATCH_SIZE} above the {learnt:,} images to learn from")]
 
 
 def _kind_from_nothing(params: Params) -> str:

@@ -135,11 +135,12 @@ def test_the_files_of_a_table_that_are_missing_or_no_images_by_name_are_bad(tmp_
     assert "data.bad_files to skip" in caught.value.fix
 
 
-def test_avif_is_read_and_pixels_come_through(tmp_path, default_params):
+@pytest.mark.parametrize("suffix", ["avif", "jfif"])
+def test_less_usual_names_of_formats_are_read_and_pixels_come_through(tmp_path, default_params, suffix):
     for number in range(6):
-        label = "ab"[number % 2]
-        painted(tmp_path / "avif" / label / f"{number}.avif", (200, 200, 200), size=(16, 16), mode="RGB", quality=100)
-    manifest = fetched(default_params, tmp_path / "avif", tmp_path / "raw")
+        path = tmp_path / "images" / "ab"[number % 2] / f"{number}.{suffix}"
+        painted(path, (200, 200, 200), size=(16, 16), mode="RGB", quality=100)
+    manifest = fetched(default_params, tmp_path / "images", tmp_path / "raw")
     images = decoded(tmp_path / "raw", manifest)["train"].images
     assert images.shape == (6, 16, 16, 3)
     assert abs(images.astype(int) - 200).max() <= 1

@@ -1,6 +1,7 @@
 """Which files are opened as images, and which of them have no colour; only the header of a file is read here."""
 
 import io
+import warnings
 from pathlib import PurePath
 
 from PIL import Image, UnidentifiedImageError
@@ -8,8 +9,11 @@ from PIL import Image, UnidentifiedImageError
 from glyphline.errors import PictureError
 from glyphline.pictures import heic
 
+# It warns of sizes that are refused below with their reason.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
 SUFFIXES = (
-    frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm", ".avif"})
+    frozenset({".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm", ".avif"})
     | heic.SUFFIXES
 )
 # A closed list: Pillow would hand a PostScript file to Ghostscript.

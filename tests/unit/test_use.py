@@ -152,6 +152,22 @@ def test_a_folder_with_a_table_in_it_is_called_a_table(default_params, tmp_path)
     assert seen.counts == {"train": Counter(x=3, y=3)}
 
 
+def test_groups_are_counted_and_what_cannot_be_divided_is_refused_before_anything_is_written(default_params, tmp_path):
+    paths = Paths(work=tmp_path, home=tmp_path)
+    a_folder(tmp_path / "pictures")
+
+    def chosen_group(pattern):
+        params = parameters.overlay(default_params, {"preprocess.group": pattern})
+        choices, _ = use.choose(params, paths, tmp_path / "pictures")
+        return next((choice.value, choice.reason) for choice in choices if choice.key == "preprocess.group")
+
+    assert chosen_group(None) == (None, "no groups are known")
+    assert chosen_group(r"(\d+)\.png") == (r"(\d+)\.png", "15 groups, each of which stays in one split")
+    with pytest.raises(DataError, match="finds no group for 30 of 30 images") as refused:
+        chosen_group(r"(zz\d)")
+    assert "set it to null" in refused.value.fix
+
+
 def test_a_path_that_leads_nowhere_is_refused_in_words(default_params, tmp_path):
     with pytest.raises(DataError, match="nowhere does not exist"):
         use.choose(default_params, Paths(work=tmp_path, home=tmp_path), tmp_path / "nowhere")

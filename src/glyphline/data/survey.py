@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import ExifTags
 
 from glyphline import pictures
-from glyphline.data import folders, listing, npz, own_images
+from glyphline.data import folders, groups, listing, npz, own_images
 from glyphline.data.table import metadata_of
 from glyphline.errors import PipelineError
 from glyphline.params.schema import DataParams
@@ -30,29 +30,36 @@ class Survey:
         counts: split -> class -> images.
         sizes: heights and widths in pixels, upright, of the files that were opened.
         bad: why a file that was opened is no image, for each that is none.
+        groups: how many groups of images are to stay in one split; None where none are known.
     """
 
     layout: str
     counts: Mapping[str, Counter[str]]
     sizes: tuple[tuple[int, int], ...]
     bad: tuple[str, ...] = ()
+    groups: int | None = None
 
 
-def survey(data: DataParams, path: Path, scratch: Path) -> Survey:
+def survey(data: DataParams, path: Path, scratch: Path, *, group: str | None = None) -> Survey:
     """Look at what a person gives.
 
     Args:
         data: how columns are called, and whether labels are joined.
         path: a folder, a table or an .npz file.
         scratch: parent of the folders that are needed for a moment.
+        group: the pattern that finds an image's group in its path; None for the groups of a table.
 
     Raises:
-        DataError: there are no images, they lie in no order that can be read, or are too few for splits.
+        DataError: there are no images, they lie in no order that can be read, are too few for splits, or their groups
+            cannot be divided.
     """
     if path.is_file() and path.suffix.lower() == ".npz":
         return _of_arrays(data, path, scratch)
     given = own_images.listed(path, data)
     listing.check(given.root, given.images)
+    group_numbers = groups.numbers(given.images, group)
+    if group_numbers is not None:
+        groups.check(given.images, group_numbers, group)
     counts: dict[str, Counter[str]] = {}
     for image in given.images:
         counts.setdefault(image.split, Counter())[image.label] += 1
@@ -62,6 +69,7 @@ def survey(data: DataParams, path: Path, scratch: Path) -> Survey:
         counts=counts,
         sizes=sizes,
         bad=bad,
+        groups=None if group_numbers is None else int(group_numbers.max()) + 1,
     )
 
 

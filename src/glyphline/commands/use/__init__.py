@@ -32,7 +32,7 @@ def choose(
         DataError: there are no images, or they lie in no order that can be read.
     """
     path = path.absolute()
-    found = survey(params.data, path, paths.scratch)
+    found = survey(params.data, path, paths.scratch, group=params.preprocess.group)
     if not found.sizes:
         raise DataError(
             f"none of {len(found.bad)} files in {path} that were opened is an image: {found.bad[0]}",

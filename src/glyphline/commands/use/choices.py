@@ -82,6 +82,11 @@ def chosen(params: Params, survey: Survey, path: Path) -> list[Choice]:
             if len(fits(survey)) > 1
             else "all have nearly the same proportions",
         ),
+        Choice(
+            "preprocess.group",
+            params.preprocess.group,
+            f"{survey.groups:,} groups, each of which stays in one split" if survey.groups else "no groups are known",
+        ),
         Choice("model.kind", _kind_from_nothing(params), "learns from these images alone"),
         Choice("model.filters", filters, f"{len(filters)} times halved, {side} pixels become {side >> len(filters)}"),
         Choice("train.epochs", epochs, f"{epochs * steps:,} steps in all ({steps:,} an epoch)"),

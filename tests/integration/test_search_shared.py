@@ -63,7 +63,8 @@ def machine(tmp_path, location):
 
 
 def test_two_machines_share_one_budget_and_run_no_trial_twice(machine, location):
-    (one, first), (two, second) = machine("a", 24, workers=2), machine("b", 24)
+    # Slow epochs: on a busy machine the other process may begin seconds later.
+    (one, first), (two, second) = (machine(name, 24, workers, epoch_s=0.2) for name, workers in (("a", 2), ("b", 1)))
     for process in (one, two):
         assert process.wait(120) == 0, process.stderr.read()
     ended = trials(location)
